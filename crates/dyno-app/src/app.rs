@@ -1,0 +1,126 @@
+//! What every use case shares: places, limits, the engine, resolving a model, and defaults that depend on both.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use dyno_bench::CancelFlag;
+use dyno_engine::{Deadlines, ProcessEngine, ProcessEngineConfig, find_engine};
+use dyno_types::{EngineSettings, Event, EventSink, ModelFacts, ToolInfo};
+
+use crate::AppError;
+
+/// Name of the engine executable.
+const ENGINE: &str = "dyno-engine-llama";
+
+/// Where things lie.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// Model cache.
+    pub cache_dir: PathBuf,
+    /// SQLite history.
+    pub history_file: PathBuf,
+    /// Pages written by `bench`.
+    pub pages_dir: PathBuf,
+    /// Engine executables, when named.
+    pub engine_dir: Option<PathBuf>,
+    /// Folder of the running executable.
+    pub beside: Option<PathBuf>,
+}
+
+/// Bounds on engine processes.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Longest wait for any single answer.
+    pub deadline: Duration,
+    /// Address space of an engine process, bytes.
+    pub memory_limit_bytes: Option<u64>,
+}
+
+/// The use cases, with what they share.
+#[derive(Debug, Clone)]
+pub struct App {
+    pub(crate) places: Places,
+    pub(crate) limits: Limits,
+    pub(crate) cancel: CancelFlag,
+}
+
+/// A model that is there and can be run.
+#[derive(Debug, Clone)]
+pub(crate) struct Model {
+    /// First (or only) file.
+    pub(crate) path: PathBuf,
+    /// What its header says.
+    pub(crate) facts: ModelFacts,
+    /// Time to read and check the header, ms.
+    pub(crate) read_ms: f64,
+}
+
+impl App {
+    /// Use cases over these places and limits; `cancel` ends whatever runs.
+    #[must_use]
+    pub fn new(places: Places, limits: Limits, cancel: CancelFlag) -> Self {
+        Self { places, limits, cancel }
+    }
+
+    /// This build of dyno, as records state it.
+    pub(crate) fn tool() -> ToolInfo {
+        ToolInfo {
+            name: "dyno".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            profile: if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned(),
+        }
+    }
+
+    /// The engine, found but not started.
+    pub(crate) fn engine(&self) -> Result<ProcessEngine, AppError> {
+        let executable = find_engine(ENGINE, self.places.engine_dir.as_deref(), self.places.beside.as_deref())?;
+        let deadline = self.limits.deadline;
+        let deadlines = Deadlines { load: deadline, request: deadline, ..Deadlines::default() };
+        let config = ProcessEngineConfig { deadlines, memory_limit_bytes: self.limits.memory_limit_bytes, ..ProcessEngineConfig::new(executable) };
+        Ok(ProcessEngine::new(config))
+    }
+
+    /// Finds (or makes) the model and reads its header.
+    pub(crate) fn resolve(&self, reference: &str, events: &dyn EventSink) -> Result<Model, AppError> {
+        let mut started = false;
+        let mut progress = |done: u64, total: u64| {
+            if !started {
+                started = true;
+                events.emit(Event::PhaseStarted { phase: format!("making {reference}"), total });
+            }
+            events.emit(Event::PhaseAdvanced { done, detail: String::new() });
+            !self.cancel.is_cancelled()
+        };
+        let path = dyno_models::resolve(reference, &self.places.cache_dir, &mut progress);
+        if started {
+            events.emit(Event::PhaseEnded);
+        }
+        let path = path?;
+        let begun = Instant::now();
+        let facts = dyno_models::read_facts(&path, reference)?;
+        let read_ms = begun.elapsed().as_secs_f64() * 1e3;
+        dyno_models::check_runnable(&facts)?;
+        Ok(Model { path, facts, read_ms })
+    }
+
+    /// Shrinks the default window to the training context; refuses a window asked for beyond it.
+    pub(crate) fn fit_context(&self, settings: &mut EngineSettings, facts: &ModelFacts, given: bool) -> Result<(), AppError> {
+        let train = facts.context_train.map_or(u32::MAX, |train| u32::try_from(train).unwrap_or(u32::MAX));
+        if settings.context > train && given {
+            let (asked, name) = (settings.context, &facts.file_name);
+            return Err(AppError::Input(format!("--context {asked} is beyond the {train} tokens {name} was trained for; ask for at most {train}")));
+        }
+        settings.context = settings.context.min(train);
+        Ok(())
+    }
+
+    /// Threads left to us: every usable processor. `bench` measures instead.
+    pub(crate) fn choose_threads(&self, settings: &mut EngineSettings) {
+        let cores = dyno_hardware::profile().cores_usable.max(1);
+        for threads in [&mut settings.threads, &mut settings.threads_prefill] {
+            if *threads == 0 {
+                *threads = cores;
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! `bench`: resolve the model, expand the sweep, measure each point, keep every record, write the page.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use dyno_bench::{BenchContext, BenchOutcome, BenchPlan, PlanRequest};
+use dyno_types::{EngineSettings, Event, EventSink, HardwareProfile, RunRecord, Sampling};
+
+use crate::app::Model;
+use crate::{App, AppError, write_page};
+
+/// Which windows the context stage fills.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContextChoice {
+    /// These, tokens.
+    List(Vec<u32>),
+    /// 512, doubled up to the training context, and the training context itself.
+    UpToTraining,
+}
+
+/// One benchmark, as asked for.
+#[derive(Debug, Clone)]
+pub struct BenchJob {
+    /// Model reference.
+    pub model: String,
+    /// Runs of each prompt per process.
+    pub runs: u32,
+    /// Independent engine processes.
+    pub processes: u32,
+    /// Tokens generated per prompt.
+    pub max_tokens: u32,
+    /// Windows.
+    pub contexts: ContextChoice,
+    /// Tokens decoded at the end of each window.
+    pub context_decode_tokens: u32,
+    /// Sampling.
+    pub sampling: Sampling,
+    /// Knob values by id; several values sweep.
+    pub knobs: BTreeMap<&'static str, Vec<String>>,
+    /// Keep records and write a page.
+    pub save: bool,
+    /// Page file; by default `reports/RUN.html` beside the history.
+    pub page: Option<PathBuf>,
+}
+
+/// What a benchmark left; also when it ended early.
+#[derive(Debug, Default)]
+pub struct BenchResult {
+    /// One per point of the sweep that was started, in order.
+    pub records: Vec<RunRecord>,
+    /// The page.
+    pub page: Option<PathBuf>,
+    /// Why it ended early.
+    pub error: Option<AppError>,
+}
+
+impl App {
+    /// Measures. What was measured before an error is in the result beside the error.
+    ///
+    /// # Errors
+    /// Before anything is measured: [`AppError::Plan`], [`AppError::Model`], [`AppError::History`], [`AppError::Engine`].
+    pub async fn bench(&self, job: &BenchJob, events: &dyn EventSink) -> Result<BenchResult, AppError> {
+        job.sampling.validate().map_err(|error| AppError::Input(error.to_string()))?;
+        check_counts(job)?;
+        // Opened first: finding out after ten minutes that nothing can be kept would be unkind.
+        let history = if job.save { Some(self.open_history()?) } else { None };
+        let engine = self.engine()?;
+        let model = self.resolve(&job.model, events)?;
+        let machine = dyno_hardware::profile();
+        let mut result = BenchResult::default();
+        for settings in self.points(job, &model)? {
+            let plan = plan(job, &model, settings)?;
+            let context = self.context(&model, &machine);
+            let outcome: BenchOutcome = dyno_bench::run_bench(&plan, &engine, &context, events, &self.cancel).await;
+            if let Some(history) = &history
+                && let Err(error) = history.append(&outcome.record)
+            {
+                events.emit(Event::Warning(format!("the record could not be kept: {error}")));
+                result.error.get_or_insert(error.into());
+            }
+            result.records.push(outcome.record);
+            if let Some(error) = outcome.error {
+                result.error = Some(error.into());
+                break;
+            }
+        }
+        if job.save {
+            self.write_bench_page(job, &mut result);
+        }
+        Ok(result)
+    }
+
+    /// Engine settings of every point of the sweep.
+    fn points(&self, job: &BenchJob, model: &Model) -> Result<Vec<EngineSettings>, AppError> {
+        let given = job.knobs.contains_key("context");
+        let mut points = dyno_bench::expand_sweep(&EngineSettings::default(), &job.knobs)?;
+        for settings in &mut points {
+            self.fit_context(settings, &model.facts, given)?;
+        }
+        Ok(points)
+    }
+
+    fn context(&self, model: &Model, machine: &HardwareProfile) -> BenchContext {
+        let path = model.path.clone();
+        let clock = Instant::now();
+        let unix_ms = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
+        let now = unix_ms();
+        BenchContext {
+            id: dyno_store::new_run_id(now, std::process::id() ^ (clock.elapsed().subsec_nanos() << 8)),
+            tool: Self::tool(),
+            machine: machine.clone(),
+            metadata_read_ms: model.read_ms,
+            unix_ms: Box::new(unix_ms),
+            clock_ms: Box::new(move || clock.elapsed().as_secs_f64() * 1e3),
+            machine_state: Box::new(dyno_hardware::state),
+            judge: Box::new(dyno_hardware::judge),
+            process_cpu_s: Box::new(dyno_hardware::process_cpu_s),
+            drop_page_cache: Box::new(move || dyno_hardware::drop_from_page_cache(&path)),
+            process_memory: Box::new(dyno_hardware::process_memory),
+        }
+    }
+
+    fn write_bench_page(&self, job: &BenchJob, result: &mut BenchResult) {
+        let Some(first) = result.records.first() else { return };
+        let page = job.page.clone().unwrap_or_else(|| self.places.pages_dir.join(format!("{}.html", first.id)));
+        match write_page(&page, &dyno_report::render_many(&result.records, dyno_report::Format::Html)) {
+            Ok(()) => result.page = Some(page),
+            // The records are kept and printed; losing the page must not hide an earlier error.
+            Err(error) => {
+                result.error.get_or_insert(error);
+            }
+        }
+    }
+}
+
+fn check_counts(job: &BenchJob) -> Result<(), AppError> {
+    for (flag, value) in [("--runs", job.runs), ("--processes", job.processes), ("--max-tokens", job.max_tokens)] {
+        if value == 0 {
+            return Err(AppError::Input(format!("{flag} is 0; ask for at least 1")));
+        }
+    }
+    Ok(())
+}
+
+fn plan(job: &BenchJob, model: &Model, settings: EngineSettings) -> Result<BenchPlan, AppError> {
+    let contexts = match &job.contexts {
+        ContextChoice::List(windows) => windows.clone(),
+        ContextChoice::UpToTraining => up_to_training(model.facts.context_train.unwrap_or(4096)),
+    };
+    let request = PlanRequest {
+        path: model.path.clone(),
+        facts: model.facts.clone(),
+        settings,
+        sampling: job.sampling.clone(),
+        runs: job.runs,
+        processes: job.processes,
+        max_tokens: job.max_tokens,
+        contexts,
+        context_decode_tokens: job.context_decode_tokens,
+    };
+    Ok(BenchPlan::new(request)?)
+}
+
+/// 512, doubled while smaller than the training context, then the training context.
+fn up_to_training(train: u64) -> Vec<u32> {
+    let train = u32::try_from(train).unwrap_or(u32::MAX);
+    let mut windows: Vec<u32> = std::iter::successors(Some(512_u32), |window| window.checked_mul(2)).take_while(|window| *window < train).collect();
+    windows.push(train);
+    windows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::up_to_training;
+
+    #[test]
+    fn windows_double_up_to_the_training_context() {
+        assert_eq!(up_to_training(2048), [512, 1024, 2048]);
+        assert_eq!(up_to_training(3000), [512, 1024, 2048, 3000]);
+        assert_eq!(up_to_training(512), [512]);
+        assert_eq!(up_to_training(100), [100]);
+    }
+}

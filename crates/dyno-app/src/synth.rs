@@ -1,0 +1,61 @@
+//! `synth`: make a model with random weights in a true shape.
+
+use std::path::{Path, PathBuf};
+
+use dyno_types::{Event, EventSink, ModelFacts};
+use serde::Serialize;
+
+use crate::{App, AppError};
+
+/// What can be made.
+#[derive(Debug, Clone, Serialize)]
+pub struct SynthCatalogue {
+    /// Names of shapes.
+    pub shapes: Vec<String>,
+    /// Names of quantizations.
+    pub quantizations: Vec<String>,
+}
+
+/// A model file that is there now.
+#[derive(Debug, Clone, Serialize)]
+pub struct Synthesized {
+    /// The file.
+    pub path: PathBuf,
+    /// Facts from its header.
+    pub model: ModelFacts,
+}
+
+impl App {
+    /// Shapes and quantizations by name.
+    #[must_use]
+    pub fn synth_catalogue(&self) -> SynthCatalogue {
+        SynthCatalogue {
+            shapes: dyno_models::shape_names().into_iter().map(ToOwned::to_owned).collect(),
+            quantizations: dyno_models::quant_names().into_iter().map(ToOwned::to_owned).collect(),
+        }
+    }
+
+    /// Makes `SHAPE@QUANT` in `folder` (the cache by default), or finds it there.
+    ///
+    /// # Errors
+    /// [`AppError::Model`] for an unknown shape or quantization, or a file that cannot be written.
+    pub fn synth(&self, model: &str, seed: u64, folder: Option<&Path>, events: &dyn EventSink) -> Result<Synthesized, AppError> {
+        let spec = dyno_models::SynthSpec::parse(model, seed)?;
+        let mut started = false;
+        let mut progress = |done: u64, total: u64| {
+            if !started {
+                started = true;
+                events.emit(Event::PhaseStarted { phase: format!("making {model}"), total });
+            }
+            events.emit(Event::PhaseAdvanced { done, detail: String::new() });
+            !self.cancel.is_cancelled()
+        };
+        let path = dyno_models::synthesize(&spec, folder.unwrap_or(&self.places.cache_dir), &mut progress);
+        if started {
+            events.emit(Event::PhaseEnded);
+        }
+        let path = path?;
+        let facts = dyno_models::read_facts(&path, model)?;
+        Ok(Synthesized { path, model: facts })
+    }
+}

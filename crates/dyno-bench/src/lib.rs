@@ -1,0 +1,34 @@
+//! Plan, measure and analyse: a benchmark plan and an engine become samples and a record.
+//!
+//! The staged procedure: metadata, load (cold and warm), inference with three standard prompts, truly filled context
+//! windows, cleanup; the last four in each of several engine processes, because only processes are independent
+//! repetitions. [`BenchPlan`] says what to do, [`run_bench`] does it, and everything after the samples
+//! ([`summarize`], [`analyze`], [`flags`]) is a pure function of them. Whatever touches the machine comes in
+//! through [`BenchContext`], so this crate itself reads no clock and no file.
+
+mod analysis;
+mod budget;
+mod cancel;
+mod circumstances;
+mod error;
+mod plan;
+mod process;
+mod prompt;
+mod run;
+mod sample;
+mod stage;
+mod summary;
+mod sweep;
+mod threads;
+mod validity;
+
+pub use analysis::analyze;
+pub use cancel::CancelFlag;
+pub use circumstances::{BenchContext, Judge};
+pub use error::{BenchError, PlanError};
+pub use plan::{BenchPlan, BenchPrompt, PlanRequest, WINDOW_TOKENS_MAX, WarmUp};
+pub use prompt::{CORPUS, standard_prompts};
+pub use run::{BenchOutcome, run_bench};
+pub use summary::summarize;
+pub use sweep::{SWEEP_POINTS_MAX, expand_sweep};
+pub use validity::flags;

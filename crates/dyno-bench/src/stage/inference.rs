@@ -1,0 +1,106 @@
+//! Stage 3: the prompts of the plan, after a warm-up, in an order that changes from run to run.
+
+use dyno_engine::EngineError;
+use dyno_types::{RequestSample, ValidityFlag};
+
+use crate::BenchError;
+use crate::process::Process;
+use crate::run::Run;
+use crate::sample::Asked;
+
+impl Run<'_> {
+    /// Warms the process up, then measures every prompt in every run.
+    pub(crate) async fn infer(&mut self, process: &mut Process, repetition: u32) -> Result<(), BenchError> {
+        self.warm_up(process).await?;
+        for run in 0..self.plan.runs() {
+            for index in self.plan.prompt_order(repetition, run) {
+                let id = &self.plan.prompts()[index].id;
+                self.announce(format!(
+                    "process {}: {id}, run {} of {}",
+                    process.number,
+                    run + 1,
+                    self.plan.runs()
+                ));
+                let sample = self.inference_request(process, index, run).await?;
+                self.record.stages.inference.get_or_insert_default().samples.push(sample);
+                self.step_done();
+            }
+        }
+        Ok(())
+    }
+
+    /// Requests until the latest ones agree, or the limit.
+    async fn warm_up(&mut self, process: &mut Process) -> Result<(), BenchError> {
+        self.announce(format!("process {}: warming up", process.number));
+        let limits = self.plan.warm_up();
+        let mut rates = Vec::new();
+        let mut steady = false;
+        while !steady && rates.len() < limits.requests_max as usize {
+            let index = rates.len() % self.plan.prompts().len();
+            rates.push(rate(&self.inference_request(process, index, 0).await?));
+            steady = dyno_stats::steady(&rates, limits.last as usize, limits.variation_max);
+        }
+        if !steady {
+            self.notice(ValidityFlag::NotWarm);
+        }
+        let discarded = u32::try_from(rates.len()).unwrap_or(u32::MAX);
+        self.record.stages.inference.get_or_insert_default().warmup_discarded.push(discarded);
+        self.step_done();
+        Ok(())
+    }
+
+    /// One request; a model whose chat template cannot be used goes on with the plain text, and the record says so.
+    async fn inference_request(
+        &mut self,
+        process: &mut Process,
+        index: usize,
+        run: u32,
+    ) -> Result<RequestSample, BenchError> {
+        let chat = self.chat && process.load.has_chat_template;
+        match self.prompt_request(process, index, (run, chat)).await {
+            Err(BenchError::Engine { source, .. })
+                if chat && self.first_request() && is_template_trouble(&source) =>
+            {
+                self.chat = false;
+                self.note(format!(
+                    "the model's chat template cannot be used ({source}); prompts are plain text"
+                ));
+                self.prompt_request(process, index, (run, false)).await
+            }
+            other => other,
+        }
+    }
+
+    async fn prompt_request(
+        &mut self,
+        process: &mut Process,
+        index: usize,
+        (run, chat): (u32, bool),
+    ) -> Result<RequestSample, BenchError> {
+        let chosen = &self.plan.prompts()[index];
+        let asked = Asked {
+            process: process.number,
+            run,
+            prompt: chosen.id.clone(),
+            max_tokens: self.plan.max_tokens(),
+        };
+        let prompt = self.unique_prompt(chat, &chosen.text);
+        self.request(process, prompt, asked).await
+    }
+
+    /// Whether the first generation of the run just failed: a template either works from the start or never.
+    fn first_request(&self) -> bool {
+        self.generations == 1
+    }
+}
+
+fn is_template_trouble(error: &EngineError) -> bool {
+    matches!(error, EngineError::NoTemplate | EngineError::BadRequest(_))
+}
+
+/// What the warm-up watches: decode rate, or requests per ms where a single token leaves no decode rate.
+fn rate(sample: &RequestSample) -> f64 {
+    let decode =
+        sample.decode_ms().filter(|ms| *ms > 0.0).map(|ms| f64::from(sample.n_out.saturating_sub(1)) / ms);
+    decode.or_else(|| sample.ttft_ms().filter(|ms| *ms > 0.0).map(f64::recip)).unwrap_or(0.0)
+}

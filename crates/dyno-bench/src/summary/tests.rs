@@ -1,0 +1,144 @@
+use dyno_types::{CleanupStage, FinishReason, InferenceStage, LoadStage, MemoryBreakdown, ProcessMemory};
+
+use super::*;
+
+fn memory(bytes: u64) -> ProcessMemory {
+    ProcessMemory { rss_bytes: bytes, rss_peak_bytes: bytes + 1, ..ProcessMemory::default() }
+}
+
+fn request(process: u32, n_in: u32, prefill_ms: f64, token_ms: &[f64]) -> RequestSample {
+    RequestSample {
+        process,
+        run: 0,
+        prompt: "p".to_owned(),
+        n_in,
+        n_in_cached: 0,
+        n_out: token_ms.len() as u32,
+        n_out_asked: token_ms.len() as u32,
+        prefill_ms,
+        queue_ms: 0.0,
+        sampling_ms: 0.0,
+        decode_backend_ms: 0.0,
+        token_ms: token_ms.to_vec(),
+        finish_reason: FinishReason::Length,
+        memory: memory(1000),
+    }
+}
+
+fn load(process: u32, page_cache: PageCache, ms: f64) -> LoadSample {
+    LoadSample {
+        process,
+        page_cache,
+        weights_ms: ms,
+        context_ms: 1.0,
+        start_ms: 5.0,
+        before: memory(10),
+        after: memory(900),
+        breakdown: MemoryBreakdown::default(),
+        timeline: Vec::new(),
+    }
+}
+
+fn stages(requests: Vec<RequestSample>) -> Stages {
+    let loads = vec![
+        load(0, PageCache::Dropped, 500.0),
+        load(1, PageCache::Warm, 100.0),
+        load(2, PageCache::Warm, 110.0),
+    ];
+    let cleanup = CleanupSample {
+        process: 1,
+        loaded: memory(2000),
+        unloaded: memory(30),
+        unload_ms: 4.0,
+        ..Default::default()
+    };
+    Stages {
+        load: Some(LoadStage { samples: loads }),
+        inference: Some(InferenceStage { warmup_discarded: vec![3], samples: requests }),
+        cleanup: Some(CleanupStage { samples: vec![cleanup] }),
+        ..Stages::default()
+    }
+}
+
+#[test]
+fn every_metric_comes_from_a_full_record() {
+    let metrics =
+        summarize(&stages(vec![request(1, 10, 20.0, &[21.0, 31.0]), request(2, 10, 20.0, &[21.0, 31.0])]));
+    let found: Vec<&str> = metrics.keys().map(String::as_str).collect();
+    let mut all: Vec<&str> = METRICS.iter().map(|metric| metric.id).collect();
+    all.sort_unstable();
+    assert_eq!(found, all);
+}
+
+#[test]
+fn rates_combine_by_time_and_values_by_count() {
+    // 10 gaps in 100 ms and 1 gap in 100 ms: 11 gaps in 0.2 s, not the mean of 100 and 10 tokens/s.
+    let even: Vec<f64> = (0..11).map(|n| 50.0 + 10.0 * f64::from(n)).collect();
+    let metrics =
+        summarize(&stages(vec![request(1, 100, 50.0, &even), request(1, 20, 50.0, &[50.0, 150.0])]));
+    assert_eq!(metrics["decode_tps"].mean, 55.0);
+    assert_eq!((metrics["decode_tps"].min, metrics["decode_tps"].max), (10.0, 100.0));
+    assert_eq!(metrics["prefill_tps"].mean, 1200.0);
+    assert_eq!((metrics["ttft_ms"].mean, metrics["ttft_ms"].n), (50.0, 2));
+    assert_eq!((metrics["itl_ms"].n, metrics["itl_ms"].max), (11, 100.0));
+    assert_eq!((metrics["tpot_ms"].min, metrics["tpot_ms"].max), (10.0, 100.0));
+    assert_eq!(metrics["decode_tps"].ci95, None, "one process is no repetition");
+}
+
+#[test]
+fn intervals_rest_on_processes_not_on_requests() {
+    let in_process = |process, gap: f64| (0..3).map(move |_| request(process, 10, 20.0, &[20.0, 20.0 + gap]));
+    let requests = in_process(1, 10.0).chain(in_process(2, 8.0)).chain(in_process(3, 12.5)).collect();
+    let metrics = summarize(&stages(requests));
+    let interval = t_interval_95(&[100.0, 125.0, 80.0]).unwrap().bounds();
+    let found = metrics["decode_tps"].ci95.unwrap();
+    assert!(
+        (found[0] - interval[0]).abs() < 1e-9 && (found[1] - interval[1]).abs() < 1e-9,
+        "{found:?} {interval:?}"
+    );
+}
+
+#[test]
+fn cached_tokens_are_not_prefilled_and_single_tokens_have_no_pace() {
+    let cached = RequestSample { n_in_cached: 90, ..request(1, 100, 10.0, &[12.0]) };
+    let metrics = summarize(&stages(vec![cached]));
+    assert_eq!(metrics["prefill_tps"].mean, 1000.0);
+    for absent in ["tpot_ms", "itl_ms", "decode_tps"] {
+        assert!(!metrics.contains_key(absent), "{absent} is undefined for one token");
+    }
+}
+
+#[test]
+fn cold_and_warm_loads_are_kept_apart() {
+    let metrics = summarize(&stages(Vec::new()));
+    assert_eq!((metrics["load_cold_ms"].mean, metrics["load_cold_ms"].n), (501.0, 1));
+    assert_eq!((metrics["load_ms"].mean, metrics["load_ms"].n), (106.0, 2));
+    let mut unknown = stages(Vec::new());
+    unknown.load = Some(LoadStage { samples: vec![load(0, PageCache::NotDropped, 500.0)] });
+    let metrics = summarize(&unknown);
+    assert!(
+        !metrics.contains_key("load_ms") && !metrics.contains_key("load_cold_ms"),
+        "neither cold nor warm for sure"
+    );
+}
+
+#[test]
+fn the_peak_is_that_of_processes_that_answered() {
+    let metrics = summarize(&stages(vec![request(1, 10, 20.0, &[21.0])]));
+    assert_eq!((metrics["rss_peak_bytes"].n, metrics["rss_peak_bytes"].mean), (1, 2001.0));
+    let metrics = summarize(&stages(Vec::new()));
+    assert_eq!(metrics["rss_peak_bytes"].n, 3, "without requests, those that loaded");
+}
+
+#[test]
+fn rates_carry_the_low_tail_once_it_can_be_stated() {
+    let requests =
+        |n: u32| stages((0..n).map(|k| request(1, 10, 20.0, &[20.0, 30.0 + f64::from(k)])).collect());
+    let many = summarize(&requests(40));
+    assert!(
+        many["decode_tps"].percentiles.contains_key("p10")
+            && !many["decode_tps"].percentiles.contains_key("p90")
+    );
+    assert!(many["itl_ms"].percentiles.contains_key("p90"));
+    assert!(summarize(&requests(30))["itl_ms"].percentiles.is_empty());
+}

@@ -1,0 +1,10 @@
+//! Whole runs against the fake engine, whose every time is known: what must come out follows by arithmetic.
+
+#![allow(clippy::unwrap_used, reason = "a failing step of a test should stop it where it stands")]
+
+mod bench;
+mod cancelled;
+mod exact;
+mod faults;
+mod settings;
+mod watched;

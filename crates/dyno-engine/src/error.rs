@@ -1,0 +1,162 @@
+//! Everything that can go wrong with an engine, typed, with the remedy in the message.
+
+/// How an engine process ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExitCause {
+    /// Ended by itself with this exit code.
+    Code(i32),
+    /// Killed by this signal.
+    Signal(i32),
+    /// Ended, but the system did not say how.
+    Unknown,
+}
+
+impl std::fmt::Display for ExitCause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "it ended with exit code {code}"),
+            Self::Signal(6) => {
+                write!(f, "it aborted itself (signal 6, a failed assertion in native code or out of memory)")
+            }
+            Self::Signal(9) => {
+                write!(f, "it was killed (signal 9, by a person or by the system when memory ran out)")
+            }
+            Self::Signal(11) => write!(f, "it crashed (signal 11, invalid memory access)"),
+            Self::Signal(4) => write!(
+                f,
+                "it crashed (signal 4, an instruction this processor lacks: rebuild the engine here)"
+            ),
+            Self::Signal(signal) => write!(f, "it was ended by signal {signal}"),
+            Self::Unknown => write!(f, "it ended for an unknown reason"),
+        }
+    }
+}
+
+/// A failed engine operation.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum EngineError {
+    /// The engine executable was not found.
+    #[error(
+        "no engine executable {name:?} beside dyno or in {searched}; build it with `make build`, or set DYNO_ENGINE_DIR"
+    )]
+    NotFound {
+        /// Executable name.
+        name: String,
+        /// Where it was looked for.
+        searched: String,
+    },
+    /// The engine process could not be started or did not shake hands.
+    #[error(
+        "the engine did not start: {reason}; `dyno doctor` checks the machine, `make build` rebuilds the engine{}",
+        tail(log)
+    )]
+    Start {
+        /// What happened.
+        reason: String,
+        /// Last log lines.
+        log: Vec<String>,
+    },
+    /// Front and engine speak different protocol versions.
+    #[error("the engine speaks protocol {engine}, dyno speaks {dyno}; build both from the same version")]
+    Protocol {
+        /// The engine's.
+        engine: u32,
+        /// Ours.
+        dyno: u32,
+    },
+    /// The engine process ended while something was going on.
+    #[error(
+        "the engine process died {during}: {cause}; try again, and run `dyno doctor` when it repeats{}",
+        tail(log)
+    )]
+    Died {
+        /// What was going on, e.g. `while loading x.gguf`.
+        during: String,
+        /// How it ended.
+        cause: ExitCause,
+        /// Last log lines.
+        log: Vec<String>,
+    },
+    /// Nothing came in time; the process was killed.
+    #[error(
+        "the engine did not answer {during} within {seconds} s and was stopped; raise --deadline if the machine is that slow{}",
+        tail(log)
+    )]
+    Deadline {
+        /// What was going on.
+        during: String,
+        /// The limit.
+        seconds: u64,
+        /// Last log lines.
+        log: Vec<String>,
+    },
+    /// The model cannot be loaded.
+    #[error("the model cannot be loaded: {reason}; fetch the file again or choose another{}", tail(log))]
+    Model {
+        /// Why.
+        reason: String,
+        /// Last log lines.
+        log: Vec<String>,
+    },
+    /// Not enough memory for what was asked.
+    #[error("not enough memory {during}: {reason}; choose a smaller model, context or KV type")]
+    OutOfMemory {
+        /// What was going on.
+        during: String,
+        /// Details.
+        reason: String,
+    },
+    /// The request itself is at fault.
+    #[error("{0}")]
+    BadRequest(String),
+    /// The model carries no chat template.
+    #[error("the model has no chat template; use --raw to continue the prompt as it stands")]
+    NoTemplate,
+    /// Cancelled by the caller.
+    #[error("cancelled")]
+    Cancelled,
+    /// Anything else the engine reported.
+    #[error("the engine failed: {0}; run `dyno doctor` to check this build of it")]
+    Internal(String),
+}
+
+/// The last log lines as a readable tail, or nothing.
+fn tail(log: &[String]) -> String {
+    if log.is_empty() { String::new() } else { format!("\nlast engine log lines:\n  {}", log.join("\n  ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_names_its_cause_and_what_to_do() {
+        let during = || "while testing".to_owned();
+        let reason = || "because".to_owned();
+        let log = || vec!["last words".to_owned()];
+        let died = |cause| EngineError::Died { during: during(), cause, log: log() };
+        for (error, parts) in [
+            (
+                EngineError::NotFound { name: "x".to_owned(), searched: "/here".to_owned() },
+                ["/here", "make build"],
+            ),
+            (EngineError::Start { reason: reason(), log: log() }, ["because", "dyno doctor"]),
+            (EngineError::Protocol { engine: 1, dyno: 2 }, ["protocol 1", "build both"]),
+            (died(ExitCause::Signal(9)), ["signal 9", "memory ran out"]),
+            (died(ExitCause::Signal(4)), ["an instruction this processor lacks", "rebuild"]),
+            (died(ExitCause::Code(3)), ["while testing", "dyno doctor"]),
+            (
+                EngineError::Deadline { during: during(), seconds: 3, log: log() },
+                ["within 3 s", "--deadline"],
+            ),
+            (EngineError::Model { reason: reason(), log: log() }, ["because", "choose another"]),
+            (EngineError::OutOfMemory { during: during(), reason: reason() }, ["because", "smaller model"]),
+            (EngineError::NoTemplate, ["no chat template", "--raw"]),
+            (EngineError::Internal(reason()), ["because", "dyno doctor"]),
+        ] {
+            let text = error.to_string();
+            assert!(parts.iter().all(|part| text.contains(part)), "{text}");
+        }
+        assert!(died(ExitCause::Unknown).to_string().ends_with("\nlast engine log lines:\n  last words"));
+    }
+}

@@ -1,0 +1,27 @@
+//! Engines as the front sees them.
+//!
+//! An [`Engine`] starts [`Session`]s; a session is one engine process with at most one loaded model. Nothing here
+//! links native code: the real engine is another executable that may die at any instruction, and every such death
+//! arrives as an [`EngineError`] that names the cause and the remedy.
+//!
+//! [`ProcessEngine`] supervises real processes, by the contract in [`launch`] and the messages in [`protocol`];
+//! [`FakeEngine`] computes in virtual time, with exactly known results.
+
+mod conversation;
+mod engine;
+mod error;
+mod fake;
+mod find;
+pub mod launch;
+mod link;
+mod log;
+mod process;
+pub mod protocol;
+mod remote;
+mod session;
+
+pub use engine::{Deadlines, ProcessEngine, ProcessEngineConfig};
+pub use error::{EngineError, ExitCause};
+pub use fake::*;
+pub use find::find_engine;
+pub use session::{Engine, GenerationStream, ProgressSink, Session};

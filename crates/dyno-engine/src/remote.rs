@@ -1,0 +1,189 @@
+//! A session with an engine process.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use dyno_types::{
+    ContextReport, EngineInfo, EngineMemory, EngineSettings, GenerateRequest, LoadReport, MeasureReport,
+    MeasureRequest, TokenId, UnloadReport,
+};
+use tokio::time::Instant;
+use tonic::{Status, Streaming};
+
+use crate::conversation::Conversation;
+use crate::link::{Link, Task};
+use crate::protocol::{check_request, measure_report, progress_fraction, proto};
+use crate::session::ProgressSink;
+use crate::{EngineError, ExitCause, GenerationStream, Session};
+
+/// Longest wait for a sign of health; engines answer at once, whatever they compute.
+const HEALTH_LIMIT: Duration = Duration::from_secs(5);
+
+/// [`Session`] over the engine protocol.
+#[derive(Debug)]
+pub(crate) struct RemoteSession {
+    link: Arc<Link>,
+    info: EngineInfo,
+    start_ms: f64,
+    conversation: OnceLock<Conversation>,
+}
+
+impl RemoteSession {
+    pub(crate) fn new(link: Link, info: EngineInfo, start_ms: f64) -> Self {
+        Self { link: Arc::new(link), info, start_ms, conversation: OnceLock::new() }
+    }
+}
+
+impl Drop for RemoteSession {
+    /// Streams that outlive the session end as cancelled.
+    fn drop(&mut self) {
+        self.link.end(EngineError::Cancelled);
+        self.link.process.kill();
+    }
+}
+
+#[async_trait]
+impl Session for RemoteSession {
+    fn info(&self) -> &EngineInfo {
+        &self.info
+    }
+
+    fn start_ms(&self) -> f64 {
+        self.start_ms
+    }
+
+    async fn load(
+        &self,
+        path: &Path,
+        settings: &EngineSettings,
+        progress: ProgressSink<'_>,
+    ) -> Result<LoadReport, EngineError> {
+        let name = path.file_name().unwrap_or(path.as_os_str()).display();
+        let task = self.link.task(format!("while loading {name}"));
+        let absolute = std::path::absolute(path).ok().and_then(|path| path.to_str().map(str::to_owned));
+        let Some(path) = absolute else {
+            return Err(EngineError::BadRequest(format!(
+                "the path {} is not UTF-8; rename the file",
+                path.display()
+            )));
+        };
+        let mut client = self.link.client();
+        let call = client.load(proto::LoadRequest { path, settings: Some(settings.into()) });
+        let events = self.link.bounded(&task, self.link.deadlines.load, call).await?.into_inner();
+        follow_load(&self.link, &task, events, progress).await
+    }
+
+    async fn open_context(&self, settings: &EngineSettings) -> Result<ContextReport, EngineError> {
+        let task = self.link.task(format!("while opening a context of {} tokens", settings.context));
+        let reply = self
+            .link
+            .request(&task, self.link.client().open_context(proto::Settings::from(settings)))
+            .await?;
+        Ok(reply.try_into()?)
+    }
+
+    async fn tokenize(
+        &self,
+        text: &str,
+        add_special: bool,
+        parse_special: bool,
+    ) -> Result<Vec<TokenId>, EngineError> {
+        let task = self.link.task(format!("while tokenizing {} bytes", text.len()));
+        let request = proto::TokenizeRequest { text: text.to_owned(), add_special, parse_special };
+        Ok(self.link.request(&task, self.link.client().tokenize(request)).await?.tokens)
+    }
+
+    async fn generate(&self, request: GenerateRequest) -> Result<GenerationStream, EngineError> {
+        check_request(&request).map_err(|error| {
+            EngineError::BadRequest(format!(
+                "{} is {}, but must be {}",
+                error.field, error.value, error.expected
+            ))
+        })?;
+        self.conversation.get_or_init(|| Conversation::open(Arc::clone(&self.link))).generate(request)
+    }
+
+    async fn measure(&self, request: &MeasureRequest) -> Result<MeasureReport, EngineError> {
+        let (prefill, decode, depth) = (request.prefill_tokens, request.decode_tokens, request.depth);
+        let task = self
+            .link
+            .task(format!("while measuring {prefill} prompt and {decode} decode tokens at depth {depth}"));
+        let reply = self
+            .link
+            .request(&task, self.link.client().measure(proto::MeasureRequest::from(request)))
+            .await?;
+        Ok(measure_report(reply, request)?)
+    }
+
+    async fn clear_context(&self) -> Result<(), EngineError> {
+        let task = self.link.task("while clearing the context");
+        self.link.request(&task, self.link.client().clear_context(proto::Empty {})).await?;
+        Ok(())
+    }
+
+    async fn memory(&self) -> Result<EngineMemory, EngineError> {
+        let task = self.link.task("while reading its memory");
+        Ok(self.link.request(&task, self.link.client().memory(proto::Empty {})).await?.try_into()?)
+    }
+
+    async fn unload(&self) -> Result<UnloadReport, EngineError> {
+        let task = self.link.task("while unloading the model");
+        Ok(self.link.request(&task, self.link.client().unload(proto::Empty {})).await?.try_into()?)
+    }
+
+    async fn healthy(&self) -> bool {
+        let limit = self.link.deadlines.request.min(HEALTH_LIMIT);
+        let mut client = self.link.client();
+        let answer = tokio::time::timeout(limit, client.health(proto::Empty {})).await;
+        self.link.process.exited().is_none() && matches!(answer, Ok(Ok(_)))
+    }
+
+    fn log_tail(&self) -> Vec<String> {
+        self.link.process.log().lines()
+    }
+
+    async fn stop(self: Box<Self>) -> ExitCause {
+        self.link.stop().await
+    }
+}
+
+/// Follows a load to its report. Only progress that advances counts as a sign of life.
+async fn follow_load(
+    link: &Link,
+    task: &Task,
+    mut events: Streaming<proto::LoadEvent>,
+    progress: ProgressSink<'_>,
+) -> Result<LoadReport, EngineError> {
+    use proto::load_event::Event;
+    let limit = link.deadlines.load;
+    let (mut reached, mut expires) = (f32::NEG_INFINITY, Instant::now() + limit);
+    loop {
+        let left = expires.saturating_duration_since(Instant::now());
+        let message = match tokio::time::timeout(left, events.message()).await {
+            Err(_elapsed) => return Err(link.hung(task, limit).await),
+            Ok(Err(status)) => return Err(link.explain(task, &status).await),
+            Ok(Ok(None)) => {
+                return Err(link
+                    .explain(task, &Status::unavailable("it ended the load without a report"))
+                    .await);
+            }
+            Ok(Ok(Some(message))) => message,
+        };
+        match message.event {
+            None => {}
+            Some(Event::Loaded(loaded)) => return Ok(loaded.try_into()?),
+            Some(Event::Progress(value)) => {
+                let value = progress_fraction(value)?;
+                // Leaving drops the call, by which the engine learns that it shall abort.
+                if !progress(value) {
+                    return Err(EngineError::Cancelled);
+                }
+                if value > reached {
+                    (reached, expires) = (value, Instant::now() + limit);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The narrow waist between everything that measures or serves and everything that computes.
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use dyno_types::{
+    ContextReport, EngineInfo, EngineMemory, EngineSettings, GenerateRequest, GenerationEvent, LoadReport,
+    MeasureReport, MeasureRequest, TokenId, UnloadReport,
+};
+use futures::stream::BoxStream;
+
+use crate::{EngineError, ExitCause};
+
+/// Takes load progress, 0..=1; returns whether to go on (false aborts the load).
+pub type ProgressSink<'a> = &'a mut (dyn FnMut(f32) -> bool + Send);
+
+/// Tokens of one generation, ending in `Finished` or an error. Dropping it cancels the generation.
+pub type GenerationStream = BoxStream<'static, Result<GenerationEvent, EngineError>>;
+
+/// Something that starts engine processes (or a fake, or a remote server).
+#[async_trait]
+pub trait Engine: Send + Sync {
+    /// Starts one engine process and shakes hands.
+    ///
+    /// # Errors
+    /// [`EngineError::NotFound`], [`EngineError::Start`], [`EngineError::Protocol`].
+    async fn start(&self) -> Result<Box<dyn Session>, EngineError>;
+}
+
+/// One engine process with at most one model and one context. Every call is bounded by a deadline.
+#[async_trait]
+pub trait Session: Send + Sync {
+    /// Who it is, from the handshake.
+    fn info(&self) -> &EngineInfo;
+
+    /// Process start to handshake, ms.
+    fn start_ms(&self) -> f64;
+
+    /// Loads weights. The file must have passed the bounded header reader first.
+    async fn load(
+        &self,
+        path: &Path,
+        settings: &EngineSettings,
+        progress: ProgressSink<'_>,
+    ) -> Result<LoadReport, EngineError>;
+
+    /// Opens the context for the loaded model, replacing an open one. Weights stay loaded.
+    async fn open_context(&self, settings: &EngineSettings) -> Result<ContextReport, EngineError>;
+
+    /// Text → token ids. `add_special` adds BOS/EOS as the tokenizer says; `parse_special` reads control tokens in the text.
+    async fn tokenize(
+        &self,
+        text: &str,
+        add_special: bool,
+        parse_special: bool,
+    ) -> Result<Vec<TokenId>, EngineError>;
+
+    /// Starts a generation; the first event follows when the first token is there.
+    async fn generate(&self, request: GenerateRequest) -> Result<GenerationStream, EngineError>;
+
+    /// Times the bare backend.
+    async fn measure(&self, request: &MeasureRequest) -> Result<MeasureReport, EngineError>;
+
+    /// Forgets everything the context holds (all sequences).
+    async fn clear_context(&self) -> Result<(), EngineError>;
+
+    /// Memory now.
+    async fn memory(&self) -> Result<EngineMemory, EngineError>;
+
+    /// Frees context and weights; the process stays.
+    async fn unload(&self) -> Result<UnloadReport, EngineError>;
+
+    /// Whether the process lives and answers.
+    async fn healthy(&self) -> bool;
+
+    /// Last log lines of the process.
+    fn log_tail(&self) -> Vec<String>;
+
+    /// Ends the process: asks, waits, then kills. Returns how it ended.
+    async fn stop(self: Box<Self>) -> ExitCause;
+}

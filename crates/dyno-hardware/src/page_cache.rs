@@ -1,0 +1,110 @@
+//! Puts a file out of the page cache, and checks that it is out.
+
+use std::path::Path;
+
+use dyno_types::PageCache;
+
+/// Drops a file from the page cache, so that the next load reads from the disk.
+///
+/// The file is written out, its pages are given back (`posix_fadvise`), and then pages spread over it are asked for without
+/// waiting (`preadv2` with `RWF_NOWAIT`): a page that comes at once was still in memory. [`PageCache::Dropped`] means that
+/// none came. [`PageCache::NotDropped`] means that some did (another process maps the file, the file lies in memory), or
+/// that the system offers no way to know.
+#[must_use]
+pub fn drop_from_page_cache(path: &Path) -> PageCache {
+    match drop_and_count_resident(path) {
+        Ok(0) => PageCache::Dropped,
+        Ok(_) | Err(_) => PageCache::NotDropped,
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn drop_and_count_resident(path: &Path) -> rustix::io::Result<usize> {
+    use rustix::fs::{Advice, Mode, OFlags, fadvise, fsync, open};
+
+    let open = || open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+    let file = open()?;
+    // Pages not yet written cannot be dropped.
+    fsync(&file)?;
+    fadvise(&file, 0, None, Advice::DontNeed)?;
+    // Asking must not read ahead, or each question would change the answer to the next.
+    let probe = open()?;
+    fadvise(&probe, 0, None, Advice::Random)?;
+    let resident = count_resident(&probe)?;
+    fadvise(&file, 0, None, Advice::DontNeed)?;
+    Ok(resident)
+}
+
+/// How many of some pages spread evenly over the file are in memory.
+#[cfg(target_os = "linux")]
+fn count_resident(file: impl std::os::fd::AsFd) -> rustix::io::Result<usize> {
+    use std::io::IoSliceMut;
+
+    use rustix::io::{Errno, ReadWriteFlags, preadv2};
+
+    /// Pages asked for; enough that a partly cached file is noticed.
+    const PROBES: u64 = 64;
+
+    let size = u64::try_from(rustix::fs::fstat(&file)?.st_size).unwrap_or(0);
+    let step = size.div_ceil(PROBES).max(1);
+    let mut resident = 0;
+    for offset in (0..size).step_by(usize::try_from(step).unwrap_or(usize::MAX)) {
+        let mut byte = [0_u8];
+        match preadv2(&file, &mut [IoSliceMut::new(&mut byte)], offset, ReadWriteFlags::NOWAIT) {
+            Ok(_) => resident += 1,
+            Err(Errno::AGAIN) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(resident)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn drop_and_count_resident(_path: &Path) -> std::io::Result<usize> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_in_the_cache_after_reading_and_out_of_it_after_dropping() {
+        // Beside the crate, because the folder for temporary files often lies in memory.
+        let folder = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let path = folder.path().join("model.tmp");
+        std::fs::write(&path, vec![7_u8; 16 << 20]).unwrap();
+        let cached = count_resident(File::open(&path).unwrap());
+        let Ok(cached) = cached else {
+            eprintln!("SKIPPED: page cache: this file system cannot say what is in memory: {cached:?}");
+            return;
+        };
+        assert_eq!(cached, 64, "just written");
+        assert_eq!(drop_from_page_cache(&path), PageCache::Dropped);
+        let probe = File::open(&path).unwrap();
+        rustix::fs::fadvise(&probe, 0, None, rustix::fs::Advice::Random).unwrap();
+        assert_eq!(count_resident(&probe), Ok(0), "dropping leaves nothing of its own questions behind");
+        std::fs::read(&path).unwrap();
+        assert_eq!(count_resident(File::open(&path).unwrap()), Ok(64), "and reading brings it back");
+    }
+
+    #[test]
+    fn what_cannot_be_dropped_is_not_called_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(drop_from_page_cache(&folder.path().join("missing")), PageCache::NotDropped);
+        assert_eq!(drop_from_page_cache(folder.path()), PageCache::NotDropped, "a folder");
+    }
+
+    #[test]
+    fn a_file_that_lives_in_memory_cannot_be_dropped() {
+        let Ok(folder) = tempfile::tempdir_in("/dev/shm") else {
+            eprintln!("SKIPPED: page cache of a file in memory: no /dev/shm");
+            return;
+        };
+        let path = folder.path().join("model");
+        std::fs::write(&path, vec![1_u8; 1 << 20]).unwrap();
+        assert_eq!(drop_from_page_cache(&path), PageCache::NotDropped);
+    }
+}

@@ -1,0 +1,52 @@
+//! Heat and frequency: hottest sensor, mean core frequency, throttling events.
+
+use std::path::PathBuf;
+
+use crate::Sources;
+
+/// Sensors that are not connected report figures outside this range, °C.
+const PLAUSIBLE_C: std::ops::RangeInclusive<f64> = -40.0..=150.0;
+
+/// Hottest plausible sensor, °C.
+pub(crate) fn hottest_c(sources: &Sources) -> Option<f64> {
+    let zones =
+        sources.entries("sys/class/thermal", "thermal_zone").into_iter().map(|zone| zone.join("temp"));
+    let chips = sources.entries("sys/class/hwmon", "hwmon").into_iter().flat_map(|chip| {
+        let inputs = sources.entries(&chip.to_string_lossy(), "temp");
+        inputs.into_iter().filter(|path| path.to_string_lossy().ends_with("_input"))
+    });
+    let celsius =
+        |path: PathBuf| sources.line(path)?.parse::<f64>().ok().map(|thousandths| thousandths / 1e3);
+    zones.chain(chips).filter_map(celsius).filter(|value| PLAUSIBLE_C.contains(value)).reduce(f64::max)
+}
+
+/// Mean frequency of the cores, MHz: what the kernel's governor set, else what `/proc/cpuinfo` shows.
+pub(crate) fn mean_frequency_mhz(sources: &Sources) -> Option<f64> {
+    let folders = sources.processor_folders();
+    let set: Vec<f64> = folders
+        .iter()
+        .filter_map(|folder| sources.number(folder.join("cpufreq/scaling_cur_freq")))
+        .map(|khz| khz as f64 / 1e3)
+        .collect();
+    let cpuinfo = sources.text("proc/cpuinfo").unwrap_or_default();
+    let shown = || {
+        let values = cpuinfo
+            .lines()
+            .filter_map(|line| line.strip_prefix("cpu MHz")?.split_once(':')?.1.trim().parse::<f64>().ok());
+        values.filter(|value| value.is_finite() && *value > 0.0).collect()
+    };
+    mean(&if set.is_empty() { shown() } else { set })
+}
+
+/// Throttling events over all cores since boot; meaningful only as a difference. Absent where the processor does not count.
+pub(crate) fn throttle_events(sources: &Sources) -> Option<u64> {
+    let counters = sources.processor_folders().into_iter().flat_map(|folder| {
+        ["core_throttle_count", "package_throttle_count"]
+            .map(|name| folder.join("thermal_throttle").join(name))
+    });
+    counters.filter_map(|counter| sources.number(counter)).reduce(u64::saturating_add)
+}
+
+fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}

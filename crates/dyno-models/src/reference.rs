@@ -1,0 +1,81 @@
+//! How users name models, and how a name becomes a file.
+
+use std::path::{Path, PathBuf};
+
+use crate::ModelError;
+use crate::shapes::{nearest, shape_names};
+use crate::split::ModelFiles;
+use crate::synth::{Progress, SynthSpec, synthesize};
+
+/// Reference of the model that `dyno bench` measures when none is named.
+pub const DEFAULT_REFERENCE: &str = "builtin:default";
+
+/// Built-in models: name and what they are. The default is a true shape of about 140 MB, made on the first run.
+const BUILTINS: &[(&str, &str)] = &[("default", "smollm2-135m@q8_0")];
+
+/// References of other kinds, recognised so that the refusal can say what they are.
+const UNSUPPORTED: &[(&str, &str)] = &[
+    ("hf:", "a model on the Hugging Face hub"),
+    ("ollama:", "a model of an Ollama installation"),
+    ("http://", "a remote server"),
+    ("https://", "a remote server"),
+];
+
+/// A model as a user names it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reference {
+    /// A file.
+    File(PathBuf),
+    /// A synthetic model; built-in ones are synthetic, too.
+    Synthetic(SynthSpec),
+}
+
+impl Reference {
+    /// Reads a reference: a path · `synth:SHAPE@QUANT[#SEED]` · `builtin:NAME`. Touches no file.
+    ///
+    /// # Errors
+    /// [`ModelError`] for unknown shapes, quantizations and built-ins, and for kinds not supported yet.
+    pub fn parse(text: &str) -> Result<Self, ModelError> {
+        if text.starts_with("synth:") {
+            return SynthSpec::parse(text, 0).map(Self::Synthetic);
+        }
+        if let Some(name) = text.strip_prefix("builtin:") {
+            let Some((_, spec)) = BUILTINS.iter().find(|(known, _)| *known == name) else {
+                let known = BUILTINS.iter().map(|(known, _)| *known).collect::<Vec<_>>().join(", ");
+                return Err(ModelError::UnknownBuiltin { name: name.to_owned(), known });
+            };
+            return SynthSpec::parse(spec, 0).map(Self::Synthetic);
+        }
+        if let Some((_, kind)) = UNSUPPORTED.iter().find(|(prefix, _)| text.starts_with(prefix)) {
+            return Err(ModelError::UnsupportedReference { reference: text.to_owned(), kind });
+        }
+        Ok(Self::File(PathBuf::from(text)))
+    }
+}
+
+/// The file a reference names, made in `cache_dir` when it is synthetic and not there yet (`progress` is called only
+/// then). Of a split model, the first part; all parts have been checked.
+///
+/// # Errors
+/// [`ModelError`]: unknown or unsupported references, missing or broken files, and what [`synthesize`] fails with.
+pub fn resolve(reference: &str, cache_dir: &Path, progress: Progress<'_>) -> Result<PathBuf, ModelError> {
+    match Reference::parse(reference)? {
+        Reference::Synthetic(spec) => synthesize(&spec, cache_dir, progress),
+        Reference::File(path) if path.exists() => Ok(ModelFiles::open(&path)?.first().to_owned()),
+        Reference::File(path) => Err(ModelError::NotFound { hint: hint(reference), path }),
+    }
+}
+
+/// What somebody who named a missing file may have meant: a shape, when the text resembles one.
+fn hint(reference: &str) -> String {
+    let shape = reference.split_once('@').map_or(reference, |(shape, _)| shape);
+    let near = nearest(shape, shape_names());
+    let alike = strsim::normalized_damerau_levenshtein(&shape.to_lowercase(), near) > 0.6;
+    if SynthSpec::parse(reference, 0).is_ok() {
+        format!(", or did you mean synth:{reference}?")
+    } else if alike {
+        format!(", or did you mean synth:{near}@q4_k_m?")
+    } else {
+        format!(", or write {DEFAULT_REFERENCE} or synth:SHAPE@QUANT")
+    }
+}

@@ -1,0 +1,65 @@
+//! Real files that nobody here wrote.
+
+use std::path::PathBuf;
+
+use dyno_models::gguf::GgufHeader;
+use dyno_models::{check_runnable, facts_of, read_facts};
+
+/// The shared file of this name, or `None` (said aloud) where the shared data are absent.
+fn shared(name: &str) -> Option<PathBuf> {
+    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let root = std::env::var_os("DYNO_SHARED_DATA").map_or_else(beside, PathBuf::from);
+    let path = root.join("gguf").join(name);
+    if !path.exists() {
+        eprintln!("SKIPPED: {} is absent; set DYNO_SHARED_DATA", path.display());
+        return None;
+    }
+    Some(path)
+}
+
+#[test]
+fn a_small_trained_model_has_the_facts_of_its_card() {
+    let Some(path) = shared("stories260K-f16.gguf") else { return };
+    let facts = read_facts(&path, "stories").unwrap();
+    println!("{facts:#?}");
+    assert!(check_runnable(&facts).is_ok());
+    assert!(!facts.synthetic);
+}
+
+#[test]
+fn vocabularies_are_read_and_refused_to_run() {
+    let files = [
+        ("ggml-vocab-bert-bge.gguf", "bert", "bert", 30_522),
+        ("ggml-vocab-deepseek-coder.gguf", "llama", "gpt2", 32_256),
+        ("ggml-vocab-gpt-2.gguf", "gpt2", "gpt2", 50_257),
+        ("ggml-vocab-llama-spm.gguf", "llama", "llama", 32_000),
+        ("ggml-vocab-phi-3.gguf", "phi3", "llama", 32_064),
+    ];
+    for (name, architecture, tokenizer, vocabulary) in files {
+        let Some(path) = shared(name) else { return };
+        let facts = read_facts(&path, name).unwrap();
+        assert_eq!(facts.architecture, architecture, "{name}");
+        assert_eq!(facts.tokenizer.as_deref(), Some(tokenizer), "{name}");
+        assert_eq!((facts.vocabulary, facts.parameters), (Some(vocabulary), 0), "{name}");
+        assert_eq!(facts.quantization, "none");
+        let refusal = check_runnable(&facts).unwrap_err().to_string();
+        assert!(refusal.contains("vocabulary only") && refusal.contains(name), "{refusal}");
+        let header = GgufHeader::read(&path).unwrap();
+        let tokens = header.array("tokenizer.ggml.tokens").unwrap();
+        let strings = header.load_array(std::fs::File::open(&path).unwrap(), tokens).unwrap();
+        assert_eq!(strings.len() as u64, vocabulary);
+        assert!(strings.iter().all(|token| token.as_str().is_some()));
+    }
+}
+
+#[test]
+fn a_truncated_real_model_is_refused() {
+    let Some(path) = shared("stories260K-f16.gguf") else { return };
+    let bytes = std::fs::read(path).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let cut = folder.path().join("cut.gguf");
+    std::fs::write(&cut, &bytes[..bytes.len() - 1000]).unwrap();
+    let error = read_facts(&cut, "x").unwrap_err().to_string();
+    assert!(error.contains("cut.gguf") && error.contains("fetch the file again"), "{error}");
+    let _ = facts_of;
+}

@@ -1,0 +1,49 @@
+//! How models are named.
+
+use dyno_models::{DEFAULT_REFERENCE, ModelError, Reference, read_facts, resolve};
+
+#[test]
+fn references_become_files() {
+    let cache = tempfile::tempdir().unwrap();
+    let mut calls = 0;
+    let mut progress = |_, _| {
+        calls += 1;
+        true
+    };
+    let made = resolve("synth:tiny-llama@q4_0#5", cache.path(), &mut progress).unwrap();
+    assert!(calls > 0 && made.starts_with(cache.path()));
+    let again = resolve("synth:tiny-llama@q4_0#5", cache.path(), &mut |_, _| panic!("it is there")).unwrap();
+    assert_eq!(again, made);
+    let by_path = resolve(made.to_str().unwrap(), cache.path(), &mut |_, _| panic!("a path is not made")).unwrap();
+    assert_eq!(by_path, made);
+    assert_eq!(read_facts(&made, "ref").unwrap().reference, "ref");
+}
+
+#[test]
+fn the_default_is_a_true_shape_of_moderate_size() {
+    let Reference::Synthetic(spec) = Reference::parse(DEFAULT_REFERENCE).unwrap() else { panic!("it needs no file") };
+    assert_eq!(spec.file_name(), "smollm2-135m-q8_0-seed0-v1.gguf");
+}
+
+#[test]
+fn names_nobody_knows_are_answered_with_what_is_known() {
+    let cache = tempfile::tempdir().unwrap();
+    let cases = [
+        ("hf:org/model", true, "Hugging Face hub, which is not supported in this version yet"),
+        ("ollama:llama3:8b", true, "not supported in this version yet"),
+        ("http://host:8080/v1#m", true, "a remote server"),
+        ("https://host/v1", true, "a remote server"),
+        ("builtin:nothing", true, "known: default"),
+        ("synth:lama-3.2-1b@q4_0", true, "did you mean llama-3.2-1b"),
+        ("synth:tiny-llama", true, "SHAPE@QUANT"),
+        ("missing.gguf", false, "missing.gguf does not exist"),
+        ("llama-3.2-1b@q4_k_m", false, "did you mean synth:llama-3.2-1b@q4_k_m?"),
+        ("llama3.2-1b", false, "did you mean synth:llama-3.2-1b@"),
+        ("", false, "does not exist"),
+    ];
+    for (reference, bad_input, sentence) in cases {
+        let error: ModelError = resolve(reference, cache.path(), &mut |_, _| true).unwrap_err();
+        assert_eq!(error.is_bad_input(), bad_input, "{reference}");
+        assert!(error.to_string().contains(sentence), "{reference}: {error}");
+    }
+}

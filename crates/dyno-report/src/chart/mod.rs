@@ -1,0 +1,167 @@
+//! Charts as SVG text, drawn by plotters into memory.
+//!
+//! Colours are written as placeholders and replaced by CSS variables, so that one drawing serves light, dark and print.
+//! Nothing from a record enters the drawing as text except numbers; title and description are escaped.
+
+mod axis;
+mod ink;
+
+pub(crate) use axis::{Axis, token_label};
+pub(crate) use ink::{Ink, SERIES_INKS};
+
+use plotters::chart::ChartContext;
+use plotters::coord::types::RangedCoordf64;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use crate::text::html;
+
+/// Width of the drawing in its own units. Three times a desktop column: plotters rounds to whole units.
+const WIDTH: u32 = 1440;
+const HEIGHT: u32 = 860;
+/// Font size in drawing units: about 11 px on a 390 px phone.
+const FONT: i32 = 46;
+/// Mean advance of a digit in the same units.
+const DIGIT: f64 = 0.56 * FONT as f64;
+
+/// A point in data coordinates.
+pub(crate) type Point = (f64, f64);
+
+/// One layer of marks.
+pub(crate) enum Mark {
+    /// Points joined by straight lines.
+    Line(Vec<Point>),
+    /// A fitted law: dashed by its ink.
+    Law(Vec<Point>),
+    /// Dots.
+    Dots(Vec<Point>),
+    /// Bars from zero: (left, right, height).
+    Bars(Vec<(f64, f64, f64)>),
+    /// Short level strokes: (left, right, y).
+    Levels(Vec<(f64, f64, f64)>),
+    /// A vertical line with a label near its top; the row (from 0) moves the label down.
+    Rule { x: f64, label: String, row: u32 },
+    /// Numbers above points.
+    Labels(Vec<(f64, f64, String)>),
+}
+
+/// A chart: axes and layers, later ones on top.
+pub(crate) struct Chart {
+    /// Accessible title.
+    pub(crate) title: String,
+    /// Accessible description: what the marks show.
+    pub(crate) description: String,
+    /// Horizontal axis.
+    pub(crate) x: Axis,
+    /// Vertical axis.
+    pub(crate) y: Axis,
+    /// Layers.
+    pub(crate) layers: Vec<(Mark, Ink)>,
+}
+
+type Plane<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
+
+impl Chart {
+    /// The chart as an `<svg>` element; `id` must be unique on the page and plain ASCII.
+    pub(crate) fn svg(&self, id: &str) -> String {
+        let mut drawing = String::new();
+        self.draw(&mut drawing).expect("drawing into a string meets no input or output error");
+        let labelled = format!(
+            "<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\">\n\
+             <title id=\"{id}-t\">{}</title>\n<desc id=\"{id}-d\">{}</desc>",
+            html(&self.title),
+            html(&self.description)
+        );
+        let body = drawing.split_once('>').map_or("", |(_, body)| body);
+        labelled + &ink::variables(body)
+    }
+
+    fn draw(&self, drawing: &mut String) -> Drawn {
+        let area = SVGBackend::with_string(drawing, (WIDTH, HEIGHT)).into_drawing_area();
+        let mut plane = ChartBuilder::on(&area)
+            .margin_top(24)
+            .margin_right(40)
+            .x_label_area_size(86)
+            .y_label_area_size((self.y.longest_label() as f64 * DIGIT + 34.0) as u32)
+            .build_cartesian_2d(self.x.range(), self.y.range())?;
+        self.draw_grid(&plane)?;
+        for (mark, ink) in &self.layers {
+            self.draw_mark(&mut plane, mark, *ink)?;
+        }
+        area.present()
+    }
+
+    fn draw_grid(&self, plane: &Plane) -> Drawn {
+        let area = plane.plotting_area();
+        let (left, right) = (self.x.low(), self.x.high());
+        let bottom = self.y.low();
+        for (value, label) in self.y.ticks() {
+            let y = self.y.place(*value);
+            area.draw(&PathElement::new(vec![(left, y), (right, y)], Ink::Grid.stroke(2)))?;
+            let at = area.map_coordinate(&(left, y));
+            write(plane, label, (at.0 - 18, at.1), Ink::Text, (HPos::Right, VPos::Center))?;
+        }
+        for (value, label) in self.x.ticks() {
+            let at = area.map_coordinate(&(self.x.place(*value), bottom));
+            write(plane, label, (at.0, at.1 + 22), Ink::Text, (HPos::Center, VPos::Top))?;
+        }
+        area.draw(&PathElement::new(vec![(left, bottom), (right, bottom)], Ink::Axis.stroke(3)))
+    }
+
+    fn draw_mark(&self, plane: &mut Plane, mark: &Mark, ink: Ink) -> Drawn {
+        let place = |point: &Point| (self.x.place(point.0), self.y.place(point.1));
+        let area = plane.plotting_area();
+        match mark {
+            Mark::Line(points) => area.draw(&path(points.iter().map(place), ink.stroke(7))),
+            Mark::Law(points) => area.draw(&path(points.iter().map(place), ink.stroke(5))),
+            Mark::Dots(points) => {
+                points.iter().try_for_each(|point| area.draw(&Circle::new(place(point), 14, ink.fill())))
+            }
+            Mark::Bars(bars) => bars.iter().try_for_each(|(left, right, height)| {
+                let corners = [place(&(*left, self.y.low())), place(&(*right, *height))];
+                area.draw(&Rectangle::new(corners, ink.fill()))
+            }),
+            Mark::Levels(levels) => levels.iter().try_for_each(|(left, right, y)| {
+                area.draw(&path([place(&(*left, *y)), place(&(*right, *y))], ink.stroke(8)))
+            }),
+            Mark::Rule { x, label, row } => {
+                self.draw_rule(plane, place(&(*x, self.y.low())).0, (label, *row), ink)
+            }
+            Mark::Labels(labels) => labels.iter().try_for_each(|(x, y, label)| {
+                let at = area.map_coordinate(&place(&(*x, *y)));
+                write(plane, label, (at.0, at.1 - 26), Ink::Strong, (HPos::Center, VPos::Bottom))
+            }),
+        }
+    }
+
+    fn draw_rule(&self, plane: &Plane, x: f64, (label, row): (&str, u32), ink: Ink) -> Drawn {
+        let area = plane.plotting_area();
+        let (bottom, top) = (self.y.low(), self.y.high());
+        area.draw(&path([(x, bottom), (x, top)], ink.stroke(4)))?;
+        let at = area.map_coordinate(&(x, top));
+        let width = label.chars().count() as f64 * DIGIT;
+        // The label stands to the right of its line, or to the left where it would leave the drawing.
+        let fits = f64::from(at.0) + width + 20.0 < f64::from(WIDTH);
+        let (offset, side) = if fits { (16, HPos::Left) } else { (-16, HPos::Right) };
+        let down = 8 + row as i32 * (FONT + 12);
+        write(plane, label, (at.0 + offset, at.1 + down), Ink::Strong, (side, VPos::Top))
+    }
+}
+
+fn path(points: impl IntoIterator<Item = Point>, style: ShapeStyle) -> PathElement<Point> {
+    PathElement::new(points.into_iter().collect::<Vec<_>>(), style)
+}
+
+/// Writes text at a position in drawing units.
+fn write(plane: &Plane, text: &str, at: (i32, i32), ink: Ink, (h, v): (HPos, VPos)) -> Drawn {
+    let color = ink.color();
+    let style = TextStyle::from(("sans-serif", FONT).into_font()).color(&color).pos(Pos::new(h, v));
+    plane.plotting_area().strip_coord_spec().draw_text(text, &style, shifted(plane, at))
+}
+
+/// Text is drawn on the bare plotting area, whose origin is its own corner.
+fn shifted(plane: &Plane, at: (i32, i32)) -> (i32, i32) {
+    let (x, y) = plane.plotting_area().get_base_pixel();
+    (at.0 - x, at.1 - y)
+}

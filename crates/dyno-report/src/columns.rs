@@ -1,0 +1,145 @@
+//! Tables over several records: which columns vary, and the headline metrics. As llama-bench does, what is the same in
+//! every row is not repeated.
+
+use std::collections::BTreeSet;
+
+use dyno_types::{KNOBS, METRICS, Metric, MetricSummary, RunRecord, Unit};
+
+use crate::facts::model_name;
+use crate::figure::{MISSING, Scale, count};
+use crate::text::plain;
+use crate::windows::Window;
+
+/// Metrics that head tiles, comparison tables and history.
+pub(crate) const HEADLINES: [&str; 5] = ["decode_tps", "prefill_tps", "ttft_ms", "load_ms", "rss_peak_bytes"];
+
+/// A circumstance by which records may differ.
+pub(crate) struct Column {
+    /// Label.
+    pub(crate) label: &'static str,
+    /// Its text in each record.
+    pub(crate) values: Vec<String>,
+}
+
+/// The model, then every circumstance that differs between the records.
+pub(crate) fn varying(records: &[RunRecord]) -> Vec<Column> {
+    let of = |label, text: &dyn Fn(&RunRecord) -> String| Column {
+        label,
+        values: records.iter().map(text).collect(),
+    };
+    let mut candidates = vec![
+        of("quantization", &|r| plain(&r.model.quantization)),
+        of("machine", &|r| plain(&r.machine.cpu)),
+        of("engine", &|r| plain(&r.engine.backend)),
+        of("engine version", &|r| plain(&r.engine.version)),
+        of("dyno", &|r| plain(&r.tool.version)),
+    ];
+    candidates.extend(KNOBS.iter().map(|knob| of(knob.label, &|r| (knob.get)(&r.settings.engine))));
+    candidates.extend([
+        of("temperature", &|r| r.settings.sampling.temperature.to_string()),
+        of("tokens", &|r| r.settings.max_tokens.to_string()),
+        of("processes", &|r| r.settings.processes.to_string()),
+        of("valid", &|r| if r.validity.valid { "yes" } else { "NO" }.to_owned()),
+    ]);
+    let mut columns = vec![of("model", &|r| model_name(&r.model))];
+    columns.extend(candidates.into_iter().filter(differs));
+    columns
+}
+
+fn differs(column: &Column) -> bool {
+    column.values.iter().collect::<BTreeSet<_>>().len() > 1
+}
+
+/// Labels that tell the records apart in a legend: the model when that suffices, else what varies.
+pub(crate) fn distinguishing_labels(records: &[RunRecord]) -> Vec<String> {
+    let columns = varying(records);
+    let label = |row: usize| {
+        let varying = columns.iter().skip(1).filter(|column| column.label != "valid");
+        let mut parts = vec![columns[0].values[row].clone()];
+        if !differs(&columns[0]) {
+            parts.extend(varying.map(|column| format!("{} {}", column.label, column.values[row])));
+        }
+        if parts.len() == 1 && !differs(&columns[0]) {
+            parts.push(plain(&records[row].id));
+        }
+        parts.join(" · ")
+    };
+    let labels: Vec<String> = (0..records.len()).map(label).collect();
+    let distinct = labels.iter().collect::<BTreeSet<_>>().len() == labels.len();
+    let with_id = |(label, record): (String, &RunRecord)| format!("{label} · {}", plain(&record.id));
+    if distinct { labels } else { labels.into_iter().zip(records).map(with_id).collect() }
+}
+
+/// Label of a metric: from its single definition, else (a record of a newer version) its id.
+pub(crate) fn metric_label(id: &str) -> String {
+    Metric::find(id).map_or_else(|| plain(id), |metric| metric.label.to_owned())
+}
+
+/// Ids of a record's metrics: the headlines, then the order of the definitions; unknown ones last.
+pub(crate) fn metric_ids(record: &RunRecord) -> Vec<&str> {
+    let defined = METRICS.iter().map(|metric| metric.id).filter(|id| !HEADLINES.contains(id));
+    let known = HEADLINES.into_iter().chain(defined).filter(|id| record.metrics.contains_key(*id));
+    let unknown = record.metrics.keys().map(String::as_str).filter(|id| Metric::find(id).is_none());
+    known.chain(unknown).collect()
+}
+
+/// The value with its unit, and its interval where there is one.
+pub(crate) fn value_and_interval(summary: &MetricSummary) -> (String, Option<String>) {
+    let scale = Scale::with_interval(summary.unit, summary.mean, summary.ci95);
+    (scale.text(summary.mean), summary.ci95.map(|ends| scale.interval(ends)))
+}
+
+/// `42.1 tokens/s [41.2, 43.0]`, or the value alone where there is no interval.
+pub(crate) fn value_with_interval(summary: &MetricSummary) -> String {
+    match value_and_interval(summary) {
+        (value, Some(interval)) => format!("{value} {interval}"),
+        (value, None) => value,
+    }
+}
+
+/// One cell of a headline metric.
+pub(crate) fn headline_cell(record: &RunRecord, id: &str) -> String {
+    record.metrics.get(id).map_or_else(|| MISSING.to_owned(), value_with_interval)
+}
+
+/// The end that hurts: the outermost percentile that exists, else the extreme with its number of samples.
+pub(crate) fn tail(summary: &MetricSummary) -> String {
+    let scale = Scale::of(summary.unit, summary.mean);
+    let low = summary.better == dyno_types::Better::Higher;
+    let names = if low { dyno_stats::LOW_TAIL } else { dyno_stats::HIGH_TAIL };
+    let outermost = names.iter().rev().find_map(|p| Some((p.name, summary.percentiles.get(p.name)?)));
+    match outermost {
+        Some((name, value)) => format!("{name} {}", scale.text(*value)),
+        None if low => format!("min {} (n={})", scale.text(summary.min), summary.n),
+        None => format!("max {} (n={})", scale.text(summary.max), summary.n),
+    }
+}
+
+/// A figure in a unit, or a dash.
+pub(crate) fn cell(unit: Unit, value: Option<f64>) -> String {
+    value.map_or_else(|| MISSING.to_owned(), |value| crate::figure::figure(unit, value))
+}
+
+/// Header of the table of windows.
+pub(crate) const WINDOW_HEADER: [&str; 8] =
+    ["window", "filled", "prefill", "decode", "TTFT", "peak memory", "KV cache", "n"];
+
+/// The table of windows; every column keeps one unit from top to bottom.
+pub(crate) fn window_rows(windows: &[Window]) -> Vec<Vec<String>> {
+    let column = |unit, value: fn(&Window) -> Option<f64>| {
+        let scale = Scale::for_column(unit, windows.iter().filter_map(value));
+        move |window: &Window| value(window).map_or_else(|| MISSING.to_owned(), |value| scale.text(value))
+    };
+    let prefill = column(Unit::TokensPerSecond, |window| window.prefill_tps);
+    let decode = column(Unit::TokensPerSecond, |window| window.decode_tps);
+    let ttft = column(Unit::Milliseconds, |window| window.ttft_ms);
+    let peak = column(Unit::Bytes, |window| window.rss_peak_bytes);
+    let kv = column(Unit::Bytes, |window| window.kv_bytes);
+    let row = |window: &Window| {
+        let (context, filled) = (count(u64::from(window.context)), count(window.filled.round() as u64));
+        let figures = [prefill(window), decode(window), ttft(window), peak(window), kv(window)];
+        let cells = [context, filled].into_iter().chain(figures).chain([window.tries.to_string()]);
+        cells.collect()
+    };
+    windows.iter().map(row).collect()
+}

@@ -1,0 +1,283 @@
+//! From records to the page.
+
+use dyno_types::{Better, METRICS, MetricSummary, RunRecord, ThreadChoice, Unit};
+use minijinja::Environment;
+
+use crate::columns::{
+    HEADLINES, WINDOW_HEADER, cell, distinguishing_labels, metric_ids, metric_label, tail,
+    value_and_interval, value_with_interval, varying, window_rows,
+};
+use crate::facts::{
+    Fact, machine_facts, machine_line, model_facts, model_line, model_name, run_line, settings_facts,
+};
+use crate::figure::{MISSING, Scale, count};
+use crate::html::view::{Cell, Definition, Facts, Findings, Page, Table, Tile, Trust};
+use crate::html::{curves, distributions};
+use crate::text::plain;
+use crate::{sentences, windows};
+
+const TEMPLATE: &str = include_str!("page.html");
+const STYLE: &str = include_str!("style.css");
+
+/// The page of one record.
+pub(crate) fn one(record: &RunRecord) -> String {
+    let name = model_name(&record.model);
+    let mut figures = curves::of_one(record);
+    figures.extend(distributions::of_one(record));
+    let findings = Findings { record: String::new(), sentences: findings(record) };
+    fill(&Page {
+        title: format!("{name} – dyno"),
+        heading: name,
+        subtitles: vec![model_line(&record.model), machine_line(&record.machine), run_line(record)],
+        trust: vec![trust(record, String::new())],
+        tiles: HEADLINES.iter().filter_map(|id| Some(tile(id, record.metrics.get(*id)?))).collect(),
+        comparisons: Vec::new(),
+        findings: [findings].into_iter().filter(|findings| !findings.sentences.is_empty()).collect(),
+        figures,
+        tables: [metric_table(record), window_table(record), failure_table(record), thread_table(record)]
+            .into_iter()
+            .flatten()
+            .collect(),
+        facts: vec![
+            facts("Model", model_facts(&record.model)),
+            facts("Machine", machine_facts(record)),
+            facts("Engine and settings", settings_facts(record)),
+        ],
+        definitions: definitions(std::slice::from_ref(record)),
+        footer: footer(record),
+    })
+}
+
+/// One page that compares several records.
+pub(crate) fn many(records: &[RunRecord]) -> String {
+    let labels = distinguishing_labels(records);
+    let findings = labels
+        .iter()
+        .zip(records)
+        .map(|(label, record)| Findings { record: label.clone(), sentences: findings(record) });
+    let failures = labels.iter().zip(records).filter_map(|(label, record)| {
+        let mut table = failure_table(record)?;
+        table.title = format!("{}: {label}", table.title);
+        Some(table)
+    });
+    let trusted = |(label, record): (&String, &RunRecord)| trust(record, label.clone());
+    fill(&Page {
+        title: format!("{} runs compared – dyno", records.len()),
+        heading: format!("{} runs compared", records.len()),
+        subtitles: vec![
+            "Figures with their 95 % intervals over engine processes, where there are any.".to_owned(),
+        ],
+        trust: labels.iter().zip(records).map(trusted).filter(|trust| trust.level != "good").collect(),
+        tiles: Vec::new(),
+        comparisons: vec![comparison_table(records)],
+        figures: curves::of_many(records),
+        tables: failures.collect(),
+        findings: findings.filter(|findings| !findings.sentences.is_empty()).collect(),
+        facts: labels.iter().zip(records).map(|(label, record)| run_facts(label, record)).collect(),
+        definitions: definitions(records),
+        footer: records.first().map(footer).unwrap_or_default(),
+    })
+}
+
+fn fill(page: &Page) -> String {
+    let mut environment = Environment::new();
+    environment
+        .add_template("page.html", TEMPLATE)
+        .expect("the embedded template parses, as every test shows");
+    let template = environment.get_template("page.html").expect("the template was added just above");
+    let context =
+        minijinja::context! { page => minijinja::Value::from(minijinja::value::Serde(page)), style => STYLE };
+    template.render(context).expect("the template only reads fields of the page")
+}
+
+fn trust(record: &RunRecord, label: String) -> Trust {
+    let remarks = sentences::remarks(record);
+    let level = match (record.validity.valid, record.validity.flags.is_empty()) {
+        (false, _) => "bad",
+        (true, false) => "fair",
+        (true, true) => "good",
+    };
+    Trust { level, record: label, verdict: sentences::verdict(record), remarks }
+}
+
+/// The analysis, with figures, their units and intervals kept on one line.
+fn findings(record: &RunRecord) -> Vec<String> {
+    sentences::analysis(record).iter().map(|sentence| unbroken(sentence)).collect()
+}
+
+fn unbroken(sentence: &str) -> String {
+    const UNITS: [&str; 9] = ["KiB", "MiB", "GiB", "TiB", "µs", "ms", "%", "tokens/s", "tokens"];
+    let units = |text: String, unit: &&str| text.replace(&format!(" {unit}"), &format!("\u{a0}{unit}"));
+    let mut kept = String::with_capacity(sentence.len());
+    for part in UNITS.iter().fold(sentence.to_owned(), units).split_inclusive(']') {
+        let (before, interval) = part.rfind('[').map_or((part, ""), |open| part.split_at(open));
+        kept += before;
+        kept += &interval.replace(' ', "\u{a0}");
+    }
+    kept
+}
+
+/// A label as it heads a row or column; `n` stays the statistician's.
+fn capitalized(label: &str) -> String {
+    let mut characters = label.chars();
+    match characters.next() {
+        Some(first) if label.len() > 1 => first.to_uppercase().chain(characters).collect(),
+        _ => label.to_owned(),
+    }
+}
+
+fn tile(id: &str, summary: &MetricSummary) -> Tile {
+    let scale = Scale::with_interval(summary.unit, summary.mean, summary.ci95);
+    Tile {
+        label: capitalized(&metric_label(id)),
+        value: scale.number(summary.mean),
+        unit: scale.unit.to_owned(),
+        interval: summary.ci95.map_or_else(
+            || "no interval: too few processes".to_owned(),
+            |ends| format!("95 % {}", scale.interval(ends)),
+        ),
+        tail: tail(summary),
+    }
+}
+
+fn metric_table(record: &RunRecord) -> Option<Table> {
+    let row = |id: &str| {
+        let summary = &record.metrics[id];
+        let scale = Scale::with_interval(summary.unit, summary.mean, summary.ci95);
+        vec![
+            capitalized(&metric_label(id)),
+            scale.text(summary.mean),
+            summary.ci95.map_or_else(|| MISSING.to_owned(), |ends| scale.interval(ends)),
+            scale.text(summary.median),
+            cell(summary.unit, summary.sd),
+            tail(summary),
+            count(summary.n),
+        ]
+    };
+    let header = ["Metric", "Value", "95 % interval", "Median", "Deviation", "Tail", "n"];
+    let rows: Vec<Vec<String>> = metric_ids(record).into_iter().map(row).collect();
+    let note = "Intervals are t intervals over engine processes. A percentile appears only where enough samples support \
+                it; otherwise the extreme stands with its number of samples.";
+    table("metrics", "All metrics", &header, rows, note)
+}
+
+fn window_table(record: &RunRecord) -> Option<Table> {
+    let rows = window_rows(&windows::measured(record));
+    let note = "Filled: prompt tokens in the window before decoding began.";
+    table("windows", "Context windows", &WINDOW_HEADER, rows, note)
+}
+
+fn failure_table(record: &RunRecord) -> Option<Table> {
+    let row = |failure: windows::WindowFailure| {
+        vec![
+            count(u64::from(failure.context)),
+            failure.kind.to_owned(),
+            plain(&failure.reason),
+            failure.tries.to_string(),
+        ]
+    };
+    let rows = windows::failed(record).into_iter().map(row).collect();
+    let header = ["Window", "Why", "Reason", "Tries"];
+    let failures = table("failures", "Windows that could not be measured", &header, rows, "")?;
+    Some(Table { prose: true, ..failures })
+}
+
+fn thread_table(record: &RunRecord) -> Option<Table> {
+    let settings = &record.settings;
+    let row = |sample: &dyno_types::ThreadSample| {
+        vec![
+            sample.threads.to_string(),
+            cell(Unit::TokensPerSecond, Some(sample.prefill_tps)),
+            cell(Unit::TokensPerSecond, Some(sample.decode_tps)),
+        ]
+    };
+    let rows = settings.thread_sweep.iter().map(row).collect();
+    let chosen = match settings.thread_choice {
+        ThreadChoice::Measured => "Chosen from these",
+        ThreadChoice::Fixed => "Given by the user",
+    };
+    let engine = &settings.engine;
+    let note = format!("{chosen}: {} for prefill, {} for decode.", engine.threads_prefill, engine.threads);
+    table("threads", "Threads", &["Threads", "Prefill", "Decode"], rows, &note)
+}
+
+fn comparison_table(records: &[RunRecord]) -> Table {
+    let columns = varying(records);
+    let mut header: Vec<String> = columns.iter().map(|column| capitalized(column.label)).collect();
+    header.extend(HEADLINES.iter().map(|id| capitalized(&metric_label(id))));
+    let row = |(index, record): (usize, &RunRecord)| {
+        let circumstances = columns.iter().map(|column| Cell::from(column.values[index].clone()));
+        circumstances.chain(HEADLINES.iter().map(|id| headline(record, id))).collect()
+    };
+    let rows = records.iter().enumerate().map(row).collect();
+    let note =
+        "Only circumstances that differ are listed. Brackets hold 95 % intervals over engine processes."
+            .to_owned();
+    Table { id: "comparison", title: "Side by side".to_owned(), header, rows, prose: false, note }
+}
+
+fn headline(record: &RunRecord, id: &str) -> Cell {
+    let (text, interval) =
+        record.metrics.get(id).map_or_else(|| (MISSING.to_owned(), None), value_and_interval);
+    Cell { text, sub: interval.unwrap_or_default() }
+}
+
+/// A table, or nothing when it has no rows.
+fn table(
+    id: &'static str,
+    title: &str,
+    header: &[&str],
+    rows: Vec<Vec<String>>,
+    note: &str,
+) -> Option<Table> {
+    let header = header.iter().map(|text| capitalized(text)).collect();
+    let cells = |row: Vec<String>| row.into_iter().map(Cell::from).collect();
+    let filled = |rows: Vec<Vec<String>>| Table {
+        id,
+        title: title.to_owned(),
+        header,
+        rows: rows.into_iter().map(cells).collect(),
+        prose: false,
+        note: note.to_owned(),
+    };
+    (!rows.is_empty()).then(|| filled(rows))
+}
+
+fn run_facts(label: &str, record: &RunRecord) -> Facts {
+    let line = |title: &str, text: String| (title.to_owned(), text);
+    let mut rows = vec![
+        line("Model", model_line(&record.model)),
+        line("Machine", machine_line(&record.machine)),
+        line("Run", run_line(record)),
+    ];
+    for id in metric_ids(record).into_iter().filter(|id| !HEADLINES.contains(id)) {
+        rows.push((metric_label(id), value_with_interval(&record.metrics[id])));
+    }
+    Facts { title: label.to_owned(), rows }
+}
+
+fn facts(title: &str, rows: Vec<Fact>) -> Facts {
+    Facts {
+        title: title.to_owned(),
+        rows: rows.into_iter().map(|(label, value)| (label.to_owned(), value)).collect(),
+    }
+}
+
+fn definitions(records: &[RunRecord]) -> Vec<Definition> {
+    let present = |id: &str| records.iter().any(|record| record.metrics.contains_key(id));
+    let define = |metric: &dyno_types::Metric| Definition {
+        id: metric.id,
+        label: metric.label,
+        unit: metric.unit.name(),
+        better: match metric.better {
+            Better::Higher => "higher is better",
+            Better::Lower => "lower is better",
+        },
+        text: metric.definition,
+    };
+    METRICS.iter().filter(|metric| present(metric.id)).map(define).collect()
+}
+
+fn footer(record: &RunRecord) -> String {
+    format!("{} {} · {}", plain(&record.tool.name), plain(&record.tool.version), plain(&record.schema))
+}

@@ -1,0 +1,170 @@
+//! What a record says, in sentences: growth with context, advice, where the time goes, and whether to trust it.
+
+use dyno_types::{ContextAnalysis, LinearLaw, PowerLaw, RequestSample, RunRecord, Unit};
+
+use crate::figure::{Scale, about, bytes, count, figure, number, percent};
+use crate::text::plain;
+use crate::windows;
+
+/// Below this coefficient of determination a fitted law is called weak.
+const R2_WEAK: f64 = 0.9;
+
+/// One remark about trust.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub(crate) struct Remark {
+    /// Whether this alone makes the record unusable in comparisons.
+    pub(crate) voids: bool,
+    /// The remark, a sentence.
+    pub(crate) text: String,
+}
+
+/// The verdict over the record, one sentence.
+pub(crate) fn verdict(record: &RunRecord) -> &'static str {
+    match (record.validity.valid, record.validity.flags.is_empty()) {
+        (true, true) => "Valid: nothing disturbed this measurement.",
+        (true, false) => "Valid, with remarks.",
+        (false, _) => "Not valid: do not compare these figures with others.",
+    }
+}
+
+/// Validity flags in plain words (voiding ones first), synthetic weights, then the record's own notes.
+pub(crate) fn remarks(record: &RunRecord) -> Vec<Remark> {
+    let mut flags: Vec<Remark> = record
+        .validity
+        .flags
+        .iter()
+        .map(|flag| Remark { voids: flag.voids(), text: flag.explain().to_owned() })
+        .collect();
+    flags.sort_by_key(|remark| !remark.voids);
+    if record.model.synthetic {
+        let text =
+            "The weights are random (a synthetic model): speed and memory are real, quality does not apply.";
+        flags.push(Remark { voids: false, text: text.to_owned() });
+    }
+    flags.extend(record.notes.iter().map(|note| Remark { voids: false, text: plain(note) }));
+    flags
+}
+
+/// The analysis as sentences; empty when the record has none.
+pub(crate) fn analysis(record: &RunRecord) -> Vec<String> {
+    let mut sentences = Vec::new();
+    if let Some(analysis) = &record.analysis {
+        sentences.extend(analysis.ttft.as_ref().map(ttft_sentence));
+        sentences.extend(analysis.tpot.as_ref().map(tpot_sentence));
+        sentences.extend(half_depth_sentence(analysis));
+        sentences.extend(analysis.memory.as_ref().map(memory_sentence));
+        sentences.extend(advice_sentences(analysis));
+    }
+    sentences.extend(decode_share_sentence(record));
+    sentences
+}
+
+fn ttft_sentence(law: &PowerLaw) -> String {
+    let interval = law.exponent_ci95.map(|ends| [ends[0].exp2(), ends[1].exp2()]);
+    let ends =
+        interval.map_or_else(String::new, |[low, high]| format!(" [{}, {}]", number(low), number(high)));
+    let factor = number(law.per_doubling());
+    format!("Doubling the context multiplies TTFT by {factor}{ends}{}.", fit_remark(law.r2, law.n))
+}
+
+fn tpot_sentence(law: &LinearLaw) -> String {
+    if law.slope <= 0.0 {
+        return format!("Decode does not slow down measurably with depth{}.", fit_remark(law.r2, law.n));
+    }
+    let per_1k = law.slope * 1000.0;
+    let interval = law.slope_ci95.map(|ends| ends.map(|end| end * 1000.0));
+    let scale = Scale::with_interval(Unit::Milliseconds, per_1k, interval);
+    let ends = interval.map_or_else(String::new, |ends| format!(" {}", scale.interval(ends)));
+    format!(
+        "Every 1,000 tokens in the context add {}{ends} to each generated token, on top of {}{}.",
+        scale.text(per_1k),
+        figure(Unit::Milliseconds, law.base),
+        fit_remark(law.r2, law.n)
+    )
+}
+
+fn half_depth_sentence(analysis: &ContextAnalysis) -> Option<String> {
+    let tokens = analysis.half_depth_tokens.filter(|tokens| tokens.is_finite() && *tokens > 0.0)?;
+    let source = if analysis.half_depth_extrapolated {
+        " (extrapolated beyond the largest measured window)"
+    } else {
+        ""
+    };
+    Some(format!("Decode falls to half of its initial speed at about {} tokens{source}.", about(tokens)))
+}
+
+fn memory_sentence(law: &LinearLaw) -> String {
+    if law.slope <= 0.0 {
+        return format!(
+            "Peak memory does not grow measurably with the context{}.",
+            fit_remark(law.r2, law.n)
+        );
+    }
+    let per_1k = law.slope * 1000.0;
+    let interval = law.slope_ci95.map(|ends| ends.map(|end| end * 1000.0));
+    let scale = Scale::with_interval(Unit::Bytes, per_1k, interval);
+    let ends = interval.map_or_else(String::new, |ends| format!(" {}", scale.interval(ends)));
+    format!(
+        "Peak memory grows by {}{ends} per 1,000 tokens of window, from a base of {}{}.",
+        scale.text(per_1k),
+        figure(Unit::Bytes, law.base),
+        fit_remark(law.r2, law.n)
+    )
+}
+
+fn advice_sentences(analysis: &ContextAnalysis) -> Vec<String> {
+    let mut advice = Vec::new();
+    if let Some(window) = analysis.recommended_context {
+        advice.push(format!(
+            "Recommended window: {} tokens, the largest measured one that keeps at least half the decode speed and fits \
+             in memory.",
+            count(u64::from(window))
+        ));
+    }
+    if let (Some(base), Some(per_1k)) = (analysis.buffer_base_bytes, analysis.buffer_per_1k_tokens_bytes) {
+        advice.push(format!(
+            "Set aside {} plus {} per 1,000 tokens of window (a tenth of headroom included).",
+            bytes(base),
+            bytes(per_1k)
+        ));
+    }
+    advice
+}
+
+/// Where the time between tokens goes: the backend, choosing tokens, everything else.
+fn decode_share_sentence(record: &RunRecord) -> Option<String> {
+    let samples = &record.stages.inference.as_ref()?.samples;
+    let usable = || samples.iter().filter(|sample| sample.decode_ms().is_some_and(|ms| ms > 0.0));
+    let total = |part: fn(&RequestSample) -> f64| dyno_stats::sum(usable().map(part));
+    let decode = total(|sample| sample.decode_ms().unwrap_or_default());
+    let (backend, sampling) = (total(|sample| sample.decode_backend_ms), total(|sample| sample.sampling_ms));
+    if !(decode > 0.0 && backend > 0.0) {
+        return None;
+    }
+    // The first token's sampling falls before the first token, so the three parts need not sum up exactly.
+    let rest = (decode - backend - sampling).max(0.0);
+    Some(format!(
+        "Of the time between tokens, {} is the model's computation, {} choosing tokens, {} everything else.",
+        percent(backend / decode),
+        percent(sampling / decode),
+        percent(rest / decode)
+    ))
+}
+
+fn fit_remark(r2: f64, points: u32) -> String {
+    match (r2 < R2_WEAK, points) {
+        (true, _) => format!(" (a weak fit: r² {} over {points} points)", number(r2)),
+        (false, ..3) => format!(" (from {points} points only, so without an interval)"),
+        _ => String::new(),
+    }
+}
+
+/// Failed windows as sentences.
+pub(crate) fn failures(record: &RunRecord) -> Vec<String> {
+    let sentence = |failure: windows::WindowFailure| {
+        let times = if failure.tries > 1 { format!(" ({} tries)", failure.tries) } else { String::new() };
+        let context = count(u64::from(failure.context));
+        format!("{context} tokens: {}{times}. {}", failure.kind, plain(&failure.reason))
+    };
+    windows::failed(record).into_iter().map(sentence).collect()
+}

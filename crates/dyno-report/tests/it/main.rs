@@ -1,0 +1,9 @@
+//! Reports of recorded runs: what they say, that nothing in a record escapes, and that a browser shows the page.
+
+#![allow(clippy::unwrap_used, reason = "a failing step of a test should stop it where it stands")]
+
+mod browser;
+mod fixtures;
+mod hostile;
+mod page;
+mod snapshots;

@@ -1,0 +1,51 @@
+//! What the protocol server asks of the thread that owns the backend.
+
+use std::path::PathBuf;
+
+use dyno_types::{
+    ContextReport, EngineSettings, GenerateRequest, LoadReport, MeasureReport, MeasureRequest,
+    MemoryBreakdown, TokenId, UnloadReport,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::Failure;
+use crate::scheduler::Event;
+
+/// Where an answer goes. Dropping the other end cancels what is cancellable.
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, Failure>>;
+
+/// A load's progress, then its result.
+#[derive(Debug)]
+pub(crate) enum LoadMessage {
+    /// 0..=1.
+    Progress(f32),
+    /// The last message.
+    Done(Result<LoadReport, Failure>),
+}
+
+/// One request to the model thread.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// Load weights. Closing `messages` aborts the load.
+    Load { path: PathBuf, settings: EngineSettings, messages: mpsc::Sender<LoadMessage> },
+    /// Open or replace the context.
+    OpenContext(EngineSettings, Reply<ContextReport>),
+    /// Text to tokens.
+    Tokenize { text: String, add_special: bool, parse_special: bool, reply: Reply<Vec<TokenId>> },
+    /// Events of all generations go here from now on.
+    Attach(mpsc::Sender<Vec<Event>>),
+    /// Start a generation that arrived at this clock reading.
+    Submit { request: GenerateRequest, arrived_ns: u64 },
+    /// End a generation.
+    Cancel(u64),
+    /// Time the bare backend. Closing the reply ends it early.
+    Measure(MeasureRequest, Reply<MeasureReport>),
+    /// Forget all sequences.
+    ClearContext(Reply<()>),
+    /// Memory by purpose.
+    Memory(Reply<MemoryBreakdown>),
+    /// Free context and weights.
+    Unload(Reply<UnloadReport>),
+    /// Free everything and end the thread.
+    Shutdown,
+}

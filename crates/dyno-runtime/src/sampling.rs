@@ -1,0 +1,208 @@
+//! Choosing the next token from logits: filters, draw, and log-probabilities.
+//!
+//! Pure and seeded: the same logits, history and seed give the same token. The filters apply in the order of
+//! [`Sampling`]'s fields: repetition penalty, top-k, top-p and min-p on probabilities at temperature 1, then temperature,
+//! then the draw. A logit of −∞ means "never"; NaN and +∞ are a failure of the model.
+//!
+//! Nothing sorts a whole vocabulary: the likeliest k come from one pass with a rising threshold, a nucleus from a
+//! quickselect by probability mass, and the greedy choice from one pass.
+
+use std::cmp::Ordering;
+
+use dyno_types::{Sampling, SamplingError, TokenId, TokenLogprob};
+
+use crate::random::Random;
+
+mod likeliest;
+
+use likeliest::{Candidate, LANES, collect_at_least, collect_likeliest, highest};
+
+/// Logits nobody can choose from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum LogitsError {
+    /// NaN or +∞ among the logits.
+    #[error(
+        "the model computed logits that are not finite; its file or this engine build is broken (check with `dyno doctor`)"
+    )]
+    NotFinite,
+    /// No token is possible.
+    #[error(
+        "the model ruled out every token; its file or this engine build is broken (check with `dyno doctor`)"
+    )]
+    NonePossible,
+}
+
+/// Chooses tokens for one sequence.
+#[derive(Debug)]
+pub struct Sampler {
+    settings: Sampling,
+    random: Random,
+    /// Logits after the repetition penalty.
+    penalized: Vec<f32>,
+    /// Tokens the filters left.
+    candidates: Vec<Candidate>,
+    /// Their weights at the draw.
+    weights: Vec<f64>,
+}
+
+impl Sampler {
+    /// A sampler with checked settings.
+    ///
+    /// # Errors
+    /// When a setting lies outside its documented range.
+    pub fn new(settings: Sampling) -> Result<Self, SamplingError> {
+        settings.validate()?;
+        let random = Random::new(settings.seed);
+        Ok(Self { settings, random, penalized: Vec::new(), candidates: Vec::new(), weights: Vec::new() })
+    }
+
+    /// The next token. `logits` has one entry per token of the vocabulary; `history` is the sequence so far, prompt
+    /// included. At temperature 0 it is the likeliest token, the lowest id among equals, and nothing is drawn.
+    ///
+    /// # Errors
+    /// When the logits hold NaN or +∞, or no finite value at all.
+    pub fn sample(&mut self, logits: &[f32], history: &[TokenId]) -> Result<TokenId, LogitsError> {
+        let mut penalized = std::mem::take(&mut self.penalized);
+        let chosen = self.choose(self.penalize(logits, history, &mut penalized));
+        self.penalized = penalized;
+        chosen
+    }
+
+    /// The logits to choose from: the given ones, or a copy with the repetition penalty applied.
+    fn penalize<'a>(&self, logits: &'a [f32], history: &[TokenId], scratch: &'a mut Vec<f32>) -> &'a [f32] {
+        let penalty = self.settings.repetition_penalty;
+        let window = self.settings.repetition_window as usize;
+        let recent = &history[history.len().saturating_sub(window)..];
+        if penalty == 1.0 || recent.is_empty() {
+            return logits;
+        }
+        scratch.clear();
+        scratch.extend_from_slice(logits);
+        for token in recent {
+            let index = *token as usize;
+            // Read from the original, so that a token seen twice is penalized once.
+            if let Some(logit) = logits.get(index) {
+                scratch[index] = if *logit > 0.0 { logit / penalty } else { logit * penalty };
+            }
+        }
+        scratch
+    }
+
+    fn choose(&mut self, logits: &[f32]) -> Result<TokenId, LogitsError> {
+        let highest = highest(logits)?;
+        if self.settings.temperature == 0.0 {
+            let first = logits.iter().position(|logit| *logit == highest);
+            return first.map(|index| index as TokenId).ok_or(LogitsError::NonePossible);
+        }
+        self.filter(logits, highest);
+        Ok(self.draw(highest))
+    }
+
+    /// Leaves in `candidates` what top-k, top-p and min-p keep.
+    fn filter(&mut self, logits: &[f32], highest: f32) {
+        let Sampling { top_k, top_p, min_p, .. } = self.settings;
+        // ln 0 is −∞, which every token reaches.
+        let likely_enough = highest + min_p.ln();
+        let filters_rank = top_k > 0 && (top_k as usize) < logits.len();
+        match (filters_rank, top_p < 1.0) {
+            (true, nucleus) => {
+                collect_likeliest(logits, top_k as usize, &mut self.candidates);
+                if nucleus {
+                    let mass: f64 =
+                        self.candidates.iter().map(|candidate| weight(candidate.logit, highest)).sum();
+                    keep_nucleus(&mut self.candidates, f64::from(top_p) * mass, highest);
+                }
+            }
+            (false, true) => {
+                let mass = mass(logits, highest);
+                // Tokens below this hold less than 1 − p of the mass together, so the nucleus lies above it (the factor
+                // leaves room for rounding).
+                let least = 0.999 * (1.0 - f64::from(top_p)) * mass / logits.len() as f64;
+                collect_at_least(logits, highest + least.ln() as f32, &mut self.candidates);
+                keep_nucleus(&mut self.candidates, f64::from(top_p) * mass, highest);
+            }
+            (false, false) => collect_at_least(logits, likely_enough, &mut self.candidates),
+        }
+        self.candidates.retain(|candidate| candidate.logit >= likely_enough);
+    }
+
+    /// Draws from the candidates at the temperature.
+    fn draw(&mut self, highest: f32) -> TokenId {
+        let inverse = 1.0 / f64::from(self.settings.temperature);
+        let mut total = 0.0;
+        self.weights.clear();
+        self.weights.extend(self.candidates.iter().map(|candidate| {
+            total += (f64::from(candidate.logit - highest) * inverse).exp();
+            total
+        }));
+        let target = self.random.unit() * total;
+        let index = self.weights.partition_point(|sum| *sum <= target);
+        self.candidates[index.min(self.candidates.len() - 1)].token
+    }
+}
+
+/// Probability of a logit relative to the likeliest token's.
+fn weight(logit: f32, highest: f32) -> f64 {
+    f64::from((logit - highest).exp())
+}
+
+/// Σ exp(logit − highest) over a vocabulary.
+fn mass(logits: &[f32], highest: f32) -> f64 {
+    // Partial sums in single precision over short runs keep the loop fast and the error below 1e-6.
+    let runs = logits.chunks(LANES).map(|run| run.iter().map(|logit| (logit - highest).exp()).sum::<f32>());
+    runs.map(f64::from).sum()
+}
+
+/// Keeps the smallest set of likeliest candidates whose weights reach `target`; at least one.
+///
+/// A quickselect that follows the mass instead of a rank: linear in the number of candidates.
+fn keep_nucleus(candidates: &mut Vec<Candidate>, target: f64, highest: f32) {
+    let mut low = 0;
+    let mut high = candidates.len();
+    let mut reached = 0.0;
+    while high - low > 64 {
+        let half = (high - low) / 2;
+        candidates[low..high].select_nth_unstable_by(half, Candidate::likelier_first);
+        let upper: f64 =
+            candidates[low..low + half].iter().map(|candidate| weight(candidate.logit, highest)).sum();
+        if reached + upper >= target {
+            high = low + half;
+        } else {
+            reached += upper;
+            low += half;
+        }
+    }
+    candidates[low..high].sort_unstable_by(Candidate::likelier_first);
+    let mut kept = low;
+    while kept < high && (reached < target || kept == 0) {
+        reached += weight(candidates[kept].logit, highest);
+        kept += 1;
+    }
+    candidates.truncate(kept.max(1));
+}
+
+/// Natural-log probabilities before any filter: of the chosen token, and of the `top` likeliest, best first.
+///
+/// # Errors
+/// When the logits hold NaN or +∞, or no finite value at all.
+pub fn log_probabilities(
+    logits: &[f32],
+    chosen: TokenId,
+    top: u32,
+) -> Result<(f32, Vec<TokenLogprob>), LogitsError> {
+    let highest = highest(logits)?;
+    // −highest − ln Σ is added in two steps, so that large logits keep their low digits.
+    let log_mass = mass(logits, highest).ln();
+    let logprob = |logit: f32| ((f64::from(logit) - f64::from(highest) - log_mass) as f32).min(0.0);
+    let mut candidates = Vec::new();
+    collect_likeliest(logits, (top as usize).min(logits.len()), &mut candidates);
+    candidates.sort_unstable_by(Candidate::likelier_first);
+    let top = candidates
+        .iter()
+        .map(|candidate| TokenLogprob { token: candidate.token, logprob: logprob(candidate.logit) });
+    let own = logits.get(chosen as usize).copied().unwrap_or(f32::NEG_INFINITY);
+    Ok((logprob(own), top.collect()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,350 @@
+//! The thread that owns the backend: carries out commands, and steps the scheduler in between.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
+
+use dyno_types::{
+    ContextReport, EngineSettings, GenerateRequest, LoadReport, MeasureReport, MeasureRequest,
+    MemoryBreakdown, Prompt, TokenId, UnloadReport,
+};
+use tokio::sync::mpsc::{self, error::TryRecvError};
+
+use crate::command::{Command, LoadMessage};
+use crate::measure::{MeasureContext, measure};
+use crate::scheduler::{Event, Job, Limits, Outcome, Scheduler};
+use crate::template::{ChatTemplate, TemplateError};
+use crate::{Backend, Clock, DescribedModel, Failure, FailureKind, own_memory};
+
+/// A loaded model.
+struct Model {
+    described: DescribedModel,
+    /// Its chat template, compiled; a broken one fails chats, not the load.
+    template: Option<Result<ChatTemplate, TemplateError>>,
+}
+
+/// An open context.
+struct Context {
+    /// As opened: threads resolved, window as the backend has it.
+    settings: EngineSettings,
+    scheduler: Scheduler,
+}
+
+/// Owns a backend; lives on the model thread.
+pub(crate) struct Worker<B> {
+    backend: B,
+    clock: Arc<dyn Clock>,
+    /// Set by the server when the process is to end: loads and measurements then give up.
+    stopping: Arc<AtomicBool>,
+    model: Option<Model>,
+    context: Option<Context>,
+    listener: Option<mpsc::Sender<Vec<Event>>>,
+}
+
+impl<B: Backend> Worker<B> {
+    pub(crate) fn new(backend: B, clock: Arc<dyn Clock>, stopping: Arc<AtomicBool>) -> Self {
+        Self { backend, clock, stopping, model: None, context: None, listener: None }
+    }
+
+    /// Works until told to shut down or nobody can send commands any more. Commands go before steps, so that a
+    /// cancellation never waits for more than the step that is running.
+    pub(crate) fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        loop {
+            let command = if self.is_busy() {
+                commands.try_recv()
+            } else {
+                commands.blocking_recv().ok_or(TryRecvError::Disconnected)
+            };
+            match command {
+                Ok(Command::Shutdown) | Err(TryRecvError::Disconnected) => break,
+                Ok(command) => self.carry_out(command),
+                Err(TryRecvError::Empty) => self.step(),
+            }
+        }
+        self.free();
+    }
+
+    fn is_busy(&self) -> bool {
+        self.context.as_ref().is_some_and(|context| !context.scheduler.is_idle())
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        // A reply nobody waits for any more is dropped: the caller has gone.
+        match command {
+            Command::Load { path, settings, messages } => {
+                let outcome = self.load(&path, &settings, &messages);
+                let loaded = outcome.is_ok();
+                if messages.blocking_send(LoadMessage::Done(outcome)).is_err() && loaded {
+                    // The caller gave up at the last moment: nobody knows of this model.
+                    self.free();
+                }
+            }
+            Command::OpenContext(settings, reply) => drop(reply.send(self.open_context(settings))),
+            Command::Tokenize { text, add_special, parse_special, reply } => {
+                drop(reply.send(self.tokenize(&text, add_special, parse_special)));
+            }
+            Command::Attach(listener) => self.attach(listener),
+            Command::Submit { request, arrived_ns } => self.submit(request, arrived_ns),
+            Command::Cancel(id) => self.context.iter_mut().for_each(|context| context.scheduler.cancel(id)),
+            Command::Measure(request, reply) => {
+                let stopping = Arc::clone(&self.stopping);
+                let outcome =
+                    self.measure(&request, &|| reply.is_closed() || stopping.load(Ordering::Relaxed));
+                let _ = reply.send(outcome);
+            }
+            Command::ClearContext(reply) => drop(reply.send(self.clear_context())),
+            Command::Memory(reply) => drop(reply.send(Ok(self.memory()))),
+            Command::Unload(reply) => drop(reply.send(self.unload())),
+            Command::Shutdown => {}
+        }
+    }
+
+    /// One batch of the running generations.
+    fn step(&mut self) {
+        let Some(context) = &mut self.context else { return };
+        if self.listener.as_ref().is_none_or(mpsc::Sender::is_closed) {
+            // Nobody hears the tokens.
+            context.scheduler.cancel_all();
+        }
+        let mut events = Vec::new();
+        context.scheduler.step(&mut self.backend, self.clock.as_ref(), &mut events);
+        // Also when nothing happened, as in the middle of a prompt: each step is a sign of life.
+        self.tell(events);
+    }
+
+    /// Sends events on; waits when the front is far behind, and drops them when it has gone.
+    fn tell(&self, events: Vec<Event>) {
+        if let Some(listener) = &self.listener {
+            let _ = listener.blocking_send(events);
+        }
+    }
+
+    fn attach(&mut self, listener: mpsc::Sender<Vec<Event>>) {
+        self.end_generations("another conversation with this engine began");
+        self.listener = Some(listener);
+    }
+
+    /// Fails all generations because of `reason`; their sequences are forgotten.
+    fn end_generations(&mut self, reason: &str) {
+        if !self.is_busy() {
+            return;
+        }
+        let mut events = Vec::new();
+        if let Some(context) = &mut self.context {
+            context
+                .scheduler
+                .fail_all(&Failure::cancelled(format!("cancelled, because {reason}")), &mut events);
+            self.backend.clear();
+        }
+        self.tell(events);
+    }
+
+    /// Loads a model in place of the one that may be loaded; that one is freed first, untimed.
+    fn load(
+        &mut self,
+        path: &Path,
+        settings: &EngineSettings,
+        messages: &mpsc::Sender<LoadMessage>,
+    ) -> Result<LoadReport, Failure> {
+        let settings = resolve(settings.clone())?;
+        self.end_generations("another model was loaded");
+        self.free();
+        if messages.is_closed() {
+            return Err(Failure::cancelled("the load was cancelled before it began"));
+        }
+        let start_ns = self.clock.now_ns();
+        // A full channel means that the front is busy: it may miss a progress message, never the end.
+        let mut progress = |fraction: f32| {
+            let _ = messages.try_send(LoadMessage::Progress(fraction.clamp(0.0, 1.0)));
+            !messages.is_closed() && !self.stopping.load(Ordering::Relaxed)
+        };
+        let described = self.backend.load(path, &settings, &mut progress)?;
+        let weights_ms = milliseconds(self.clock.now_ns().saturating_sub(start_ns));
+        let spelled =
+            |token: Option<TokenId>| token.map(|token| self.backend.token_text(token)).unwrap_or_default();
+        let template = described
+            .chat_template
+            .clone()
+            .map(|source| ChatTemplate::compile(source, spelled(described.bos), spelled(described.eos)));
+        let report = LoadReport {
+            weights_ms,
+            layers: described.layers,
+            vocabulary: described.vocabulary,
+            context_train: described.context_train,
+            adds_bos: described.adds_bos,
+            has_chat_template: template.is_some(),
+        };
+        self.model = Some(Model { described, template });
+        Ok(report)
+    }
+
+    fn open_context(&mut self, settings: EngineSettings) -> Result<ContextReport, Failure> {
+        let Some(model) = &self.model else { return Err(no_model()) };
+        let vocabulary = model.described.vocabulary;
+        let mut settings = resolve(settings)?;
+        self.end_generations("the context was replaced");
+        self.context = None;
+        let start_ns = self.clock.now_ns();
+        let window = self.backend.open_context(&settings)?;
+        let context_ms = milliseconds(self.clock.now_ns().saturating_sub(start_ns));
+        settings.context = window;
+        let limits = Limits { window, batch: settings.batch, sequences: settings.sequences, vocabulary };
+        self.context = Some(Context { settings, scheduler: Scheduler::new(limits) });
+        Ok(ContextReport { context_ms, context: window, memory: self.backend.memory() })
+    }
+
+    fn tokenize(&self, text: &str, add_special: bool, parse_special: bool) -> Result<Vec<TokenId>, Failure> {
+        if self.model.is_none() {
+            return Err(no_model());
+        }
+        Ok(self.backend.tokenize(text, add_special, parse_special)?)
+    }
+
+    fn submit(&mut self, request: GenerateRequest, arrived_ns: u64) {
+        let id = request.id;
+        if let Err(failure) = self.accept(request, arrived_ns) {
+            self.tell(vec![Event { id, outcome: Outcome::Failed(failure) }]);
+        }
+    }
+
+    fn accept(&mut self, request: GenerateRequest, arrived_ns: u64) -> Result<(), Failure> {
+        let (Some(model), Some(context)) = (&self.model, &mut self.context) else { return Err(no_context()) };
+        let prompt = prompt_tokens(&self.backend, model, request.prompt)?;
+        context.scheduler.submit(Job {
+            id: request.id,
+            prompt,
+            sampling: request.sampling,
+            max_tokens: request.max_tokens,
+            stop: request.stop,
+            ignore_eos: request.ignore_eos,
+            logprobs: request.logprobs,
+            arrived_ns,
+        })
+    }
+
+    fn measure(
+        &mut self,
+        request: &MeasureRequest,
+        given_up: &dyn Fn() -> bool,
+    ) -> Result<MeasureReport, Failure> {
+        let (Some(model), Some(context)) = (&self.model, &self.context) else { return Err(no_context()) };
+        if self.is_busy() {
+            return Err(Failure::bad_request("generations are running; measure when they are done"));
+        }
+        let EngineSettings { context: window, batch, threads, threads_prefill, .. } = context.settings;
+        let open = MeasureContext { window, batch, threads, threads_prefill };
+        measure(&mut self.backend, &model.described, open, request, (self.clock.as_ref(), given_up))
+    }
+
+    fn clear_context(&mut self) -> Result<(), Failure> {
+        self.end_generations("the context was cleared");
+        if self.context.is_none() {
+            return Err(no_context());
+        }
+        self.backend.clear();
+        Ok(())
+    }
+
+    fn memory(&self) -> MemoryBreakdown {
+        if self.model.is_some() { self.backend.memory() } else { MemoryBreakdown::default() }
+    }
+
+    fn unload(&mut self) -> Result<UnloadReport, Failure> {
+        if self.model.is_none() {
+            return Err(no_model());
+        }
+        self.end_generations("the model was unloaded");
+        let start_ns = self.clock.now_ns();
+        self.free();
+        let unload_ms = milliseconds(self.clock.now_ns().saturating_sub(start_ns));
+        Ok(UnloadReport { unload_ms, process: own_memory() })
+    }
+
+    fn free(&mut self) {
+        self.context = None;
+        if self.model.take().is_some() {
+            self.backend.unload();
+        }
+    }
+}
+
+/// A prompt as tokens. A chat goes through the model's template, which writes special tokens as text; BOS is put first
+/// where the tokenizer wants one and the template wrote none.
+fn prompt_tokens(backend: &dyn Backend, model: &Model, prompt: Prompt) -> Result<Vec<TokenId>, Failure> {
+    let described = &model.described;
+    match prompt {
+        Prompt::Tokens(tokens) => Ok(tokens),
+        Prompt::Text(text) if text.is_empty() => {
+            Err(Failure::bad_request("the prompt is empty; give it some text"))
+        }
+        Prompt::Text(text) => Ok(backend.tokenize(&text, true, false)?),
+        Prompt::Chat(messages) if messages.is_empty() => {
+            Err(Failure::bad_request("the chat is empty; give it a message"))
+        }
+        Prompt::Chat(messages) => {
+            let template = match &model.template {
+                None => return Err(no_template()),
+                Some(Err(error)) => return Err(Failure::new(FailureKind::Model, error.to_string())),
+                Some(Ok(template)) => template,
+            };
+            let text =
+                template.render(&messages, SystemTime::now()).map_err(|error| template_failure(&error))?;
+            let mut tokens = backend.tokenize(&text, false, true)?;
+            if let (Some(bos), true) = (described.bos, described.adds_bos)
+                && tokens.first() != Some(&bos)
+            {
+                tokens.insert(0, bos);
+            }
+            Ok(tokens)
+        }
+    }
+}
+
+/// Settings with everything chosen: automatic threads become the processors this process may use.
+fn resolve(mut settings: EngineSettings) -> Result<EngineSettings, Failure> {
+    let EngineSettings { context, batch, ubatch, sequences, .. } = settings;
+    for (name, value) in
+        [("context", context), ("batch", batch), ("ubatch", ubatch), ("sequences", sequences)]
+    {
+        if value == 0 {
+            return Err(Failure::bad_request(format!("--{name} is 0; it must be at least 1")));
+        }
+    }
+    if batch < sequences {
+        return Err(Failure::bad_request(format!(
+            "--batch {batch} is smaller than --sequences {sequences}; each sequence decodes one token per batch, so raise --batch"
+        )));
+    }
+    let processors =
+        std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(1));
+    for threads in [&mut settings.threads, &mut settings.threads_prefill] {
+        *threads = if *threads == 0 { processors } else { *threads };
+    }
+    Ok(settings)
+}
+
+fn template_failure(error: &TemplateError) -> Failure {
+    let kind =
+        if matches!(error, TemplateError::Refused(_)) { FailureKind::BadRequest } else { FailureKind::Model };
+    Failure::new(kind, error.to_string())
+}
+
+fn milliseconds(ns: u64) -> f64 {
+    ns as f64 / 1e6
+}
+
+fn no_template() -> Failure {
+    Failure::new(
+        FailureKind::NoTemplate,
+        "the model has no chat template; use --raw to continue the prompt as it stands",
+    )
+}
+
+fn no_model() -> Failure {
+    Failure::bad_request("no model is loaded; load one first")
+}
+
+fn no_context() -> Failure {
+    Failure::bad_request("no context is open; load a model and open a context first")
+}

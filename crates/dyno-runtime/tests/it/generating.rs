@@ -1,0 +1,113 @@
+use std::time::Duration;
+
+use dyno_types::{ChatMessage, FinishReason, GenerateRequest, GenerationEvent, Prompt, Sampling};
+use futures::StreamExt as _;
+
+use crate::{generate, ready, request, text};
+
+#[tokio::test]
+async fn two_generations_at_once_give_what_each_gives_alone() {
+    let session = ready(0).await;
+    let (one, two) = (
+        request("The first prompt"),
+        GenerateRequest { max_tokens: 25, ..request("Another, longer second prompt") },
+    );
+    let alone = [
+        generate(session.as_ref(), one.clone()).await.unwrap().0,
+        generate(session.as_ref(), two.clone()).await.unwrap().0,
+    ];
+    let (first, second) = tokio::join!(generate(session.as_ref(), one), generate(session.as_ref(), two));
+    let tokens =
+        |tokens: &[dyno_types::GeneratedToken]| tokens.iter().map(|token| token.token).collect::<Vec<_>>();
+    assert_eq!(tokens(&first.unwrap().0), tokens(&alone[0]));
+    assert_eq!(tokens(&second.unwrap().0), tokens(&alone[1]));
+    assert_eq!((alone[0].len(), alone[1].len()), (40, 25));
+}
+
+#[tokio::test]
+async fn a_report_counts_and_orders_its_times() {
+    let session = ready(2).await;
+    let (tokens, report) =
+        generate(session.as_ref(), GenerateRequest { max_tokens: 5, ..request("abc") }).await.unwrap();
+    assert_eq!((report.prompt_tokens, report.cached_tokens, report.generated_tokens), (4, 0, 5));
+    assert_eq!(report.finish_reason, FinishReason::Length);
+    let times: Vec<u64> = [report.prefill_start_ns, report.prefill_end_ns]
+        .into_iter()
+        .chain(tokens.iter().map(|token| token.at_ns))
+        .chain([report.end_ns])
+        .collect();
+    assert!(times.is_sorted(), "{times:?}");
+    // Four batches after the prompt, each of which sleeps for at least 2 ms.
+    assert!(report.decode_backend_ns >= 8_000_000);
+}
+
+#[tokio::test]
+async fn a_dropped_stream_frees_its_sequence() {
+    let session = ready(2).await;
+    let endless =
+        GenerateRequest { max_tokens: 100_000, prompt: Prompt::Tokens(vec![65; 500]), ..request("") };
+    for _ in 0..4 {
+        let mut stream = session
+            .generate(GenerateRequest { prompt: Prompt::Text("on".into()), ..endless.clone() })
+            .await
+            .unwrap();
+        assert!(matches!(stream.next().await, Some(Ok(GenerationEvent::Token(_)))));
+    }
+    // Both sequences would be taken for a second each if cancelling did nothing.
+    let after =
+        tokio::time::timeout(Duration::from_secs(20), generate(session.as_ref(), request("next"))).await;
+    assert_eq!(after.unwrap().unwrap().1.generated_tokens, 40);
+}
+
+#[tokio::test]
+async fn a_stop_string_cuts_the_text() {
+    let session = ready(0).await;
+    let free = GenerateRequest { sampling: Sampling::greedy(), ..request("to be stopped") };
+    let whole = text(&generate(session.as_ref(), free.clone()).await.unwrap().0);
+    let stop: String = whole.chars().skip(7).take(4).collect();
+    let (tokens, report) =
+        generate(session.as_ref(), GenerateRequest { stop: vec![stop.clone()], ..free }).await.unwrap();
+    assert_eq!(report.finish_reason, FinishReason::Stop);
+    assert_eq!(Some(text(&tokens).as_str()), whole.split(&stop).next());
+}
+
+#[tokio::test]
+async fn log_probabilities_name_the_chosen_token_when_greedy() {
+    let session = ready(0).await;
+    let wanted = GenerateRequest { logprobs: 5, sampling: Sampling::greedy(), ..request("likely") };
+    for token in generate(session.as_ref(), wanted).await.unwrap().0 {
+        assert_eq!((token.top.len(), token.top[0].token), (5, token.token));
+        assert!(token.logprob.is_some_and(|logprob| logprob == token.top[0].logprob && logprob <= 0.0));
+    }
+}
+
+#[tokio::test]
+async fn a_chat_goes_through_the_models_template() {
+    let session = ready(0).await;
+    let chat = vec![ChatMessage { role: "user".into(), content: "Hi".into() }];
+    let rendered = "user: Hi\nassistant:";
+    let as_chat = GenerateRequest { prompt: Prompt::Chat(chat), ..request("") };
+    let (tokens, report) = generate(session.as_ref(), as_chat).await.unwrap();
+    // BOS comes from the template's text, once.
+    assert_eq!(report.prompt_tokens as usize, 1 + rendered.len());
+    assert_eq!(tokens.len(), 40);
+    let (as_text, _) = generate(session.as_ref(), request(rendered)).await.unwrap();
+    assert_eq!(text(&tokens), text(&as_text));
+}
+
+#[tokio::test]
+async fn taking_the_context_away_ends_generations_and_the_engine_goes_on() {
+    let session = ready(2).await;
+    let mut stream =
+        session.generate(GenerateRequest { max_tokens: 100_000, ..request("gone") }).await.unwrap();
+    assert!(matches!(stream.next().await, Some(Ok(_))));
+    session.clear_context().await.unwrap();
+    let last = loop {
+        match stream.next().await {
+            Some(Ok(GenerationEvent::Token(_))) => {}
+            other => break other,
+        }
+    };
+    assert_eq!(last, Some(Err(dyno_engine::EngineError::Cancelled)));
+    generate(session.as_ref(), request("next")).await.unwrap();
+}

@@ -1,0 +1,4 @@
+//! Properties and long-run behaviour of the statistics.
+
+mod coverage;
+mod properties;

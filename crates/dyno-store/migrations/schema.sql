@@ -1,0 +1,18 @@
+-- The schema after all migrations, for reading; a test keeps it equal to what the migrations make.
+CREATE TABLE runs (
+    id TEXT PRIMARY KEY NOT NULL,
+    schema TEXT NOT NULL,
+    started_unix_ms INTEGER NOT NULL,
+    model TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    quantization TEXT NOT NULL,
+    machine TEXT NOT NULL,
+    decode_tps REAL,
+    prefill_tps REAL,
+    ttft_ms REAL,
+    rss_peak_bytes REAL,
+    valid INTEGER NOT NULL CHECK (valid IN (0, 1)),
+    record TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX runs_by_start ON runs (started_unix_ms, id);

@@ -1,0 +1,119 @@
+//! What can go wrong with a history, and what to do about it.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+/// A failure of the history. Nothing that was kept before is changed by any of them.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file was written by a later version.
+    #[error(
+        "{} was written by a newer dyno (schema {found}, this knows {known}): upgrade dyno or use --history FILE", path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// Latest schema this version knows.
+        known: i64,
+    },
+    /// The file is an SQLite database of another program.
+    #[error("{} is a database of another program: name another file with --history FILE", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is damaged, or no database.
+    #[error(
+        "{} is damaged or no history of dyno ({reason}): put a backup in its place, or move it away and a new history begins; \
+         it was not changed", path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite found.
+        reason: String,
+    },
+    /// The file cannot be opened or made.
+    #[error("{} cannot be opened ({reason}): check that the folder exists and may be written, or name another file with --history FILE", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// No space left.
+    #[error("{} cannot grow because the disk is full: free some space and repeat; what was kept before is intact", path.display())]
+    Full {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another process held the file for too long.
+    #[error("{} is in use by another process that did not let go of it: end that process (or wait for it) and repeat", path.display())]
+    Busy {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Several runs begin like this.
+    #[error("{prefix:?} is the beginning of several runs ({}): write more of it", examples.join(", "))]
+    Ambiguous {
+        /// What was asked for.
+        prefix: String,
+        /// Some of the runs.
+        examples: Vec<String>,
+    },
+    /// A run with this id is there already.
+    #[error("there is already a run {id} in {}: nothing was replaced", path.display())]
+    Duplicate {
+        /// The id.
+        id: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A record that could not be read back.
+    #[error(
+        "run {id} cannot be kept, because it could not be read again ({reason}): this is a bug of dyno, please report it"
+    )]
+    Unkeepable {
+        /// Id of the record.
+        id: String,
+        /// What reading it back said.
+        reason: String,
+    },
+    /// A kept record that this version cannot read.
+    #[error(
+        "run {id} cannot be read by this dyno ({reason}): a newer dyno may; `dyno history --remove {id}` drops it"
+    )]
+    Unreadable {
+        /// Id of the record.
+        id: String,
+        /// Why.
+        reason: String,
+    },
+    /// Anything else that SQLite reports.
+    #[error("{} cannot be used ({reason}): check the disk it lies on", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite reported.
+        reason: String,
+    },
+}
+
+impl StoreError {
+    /// What an error of SQLite means for the history in this file.
+    pub(crate) fn from_sqlite(path: &Path, error: &rusqlite::Error) -> Self {
+        let (path, reason) = (path.to_owned(), error.to_string());
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => Self::Full { path },
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy { path },
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged { path, reason },
+            Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
+                Self::Open { path, reason }
+            }
+            _ => Self::Database { path, reason },
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! The history file: append, find, list, remove.
+
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use dyno_types::{RUN_SCHEMA, RunRecord};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params};
+
+use crate::{Filter, Headline, StoreError, migrate};
+
+/// How long to wait for another process to finish its writing.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Pause between attempts where SQLite itself does not wait.
+const RETRY_PAUSE: Duration = Duration::from_millis(20);
+/// Runs named when an id is ambiguous.
+const EXAMPLES_MAX: u32 = 5;
+/// Columns of a [`Headline`], in the order [`read_headline`] reads them.
+const HEADLINE_COLUMNS: &str = "id, started_unix_ms, model, reference, quantization, machine, decode_tps, prefill_tps, ttft_ms, rss_peak_bytes, valid";
+
+/// An open history.
+#[derive(Debug)]
+pub struct History {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl History {
+    /// Opens the history in this file; makes it, and its folder, when there is none, and brings an older one up to date.
+    ///
+    /// # Errors
+    /// [`StoreError::Newer`], [`StoreError::Foreign`], [`StoreError::Damaged`] (the file is left as it is),
+    /// [`StoreError::Open`], [`StoreError::Full`], [`StoreError::Busy`].
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder)
+                .map_err(|error| StoreError::Open { path: path.to_owned(), reason: error.to_string() })?;
+        }
+        let failed = |error: rusqlite::Error| StoreError::from_sqlite(path, &error);
+        // A file name is a file name, even one that looks like a URI.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+        // Checked before anything is changed, so that a file we must not touch stays as it is.
+        migrate::schema(&connection, path)?;
+        write_ahead(&connection).map_err(failed)?;
+        connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+        migrate::migrate(&mut connection, path)?;
+        Ok(Self { connection, path: path.to_owned() })
+    }
+
+    /// Keeps a record, whole, in one transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Duplicate`], [`StoreError::Unkeepable`], [`StoreError::Full`], [`StoreError::Busy`],
+    /// [`StoreError::Database`].
+    pub fn append(&self, record: &RunRecord) -> Result<(), StoreError> {
+        let json = readable_json(record)?;
+        let line = Headline::of(record);
+        let inserted = self.connection.execute(
+            &format!("INSERT INTO runs ({HEADLINE_COLUMNS}, schema, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+            params![
+                line.id,
+                line.started_unix_ms,
+                line.model,
+                line.reference,
+                line.quantization,
+                line.machine,
+                line.decode_tps,
+                line.prefill_tps,
+                line.ttft_ms,
+                line.rss_peak_bytes,
+                line.valid,
+                record.schema,
+                json
+            ],
+        );
+        match inserted {
+            Ok(_) => Ok(()),
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+                Err(StoreError::Duplicate { id: line.id, path: self.path.clone() })
+            }
+            Err(error) => Err(self.failed(error)),
+        }
+    }
+
+    /// The run with this id, or the only one whose id begins like this; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Ambiguous`], [`StoreError::Unreadable`], [`StoreError::Database`].
+    pub fn get(&self, id: &str) -> Result<Option<RunRecord>, StoreError> {
+        if id.is_empty() {
+            return Ok(None);
+        }
+        let query = "SELECT id, record FROM runs WHERE id = ?1";
+        if let Some(found) = self
+            .connection
+            .query_row(query, [id], id_and_record)
+            .optional()
+            .map_err(|error| self.failed(error))?
+        {
+            return parse(&found).map(Some);
+        }
+        let query = "SELECT id, record FROM runs WHERE substr(id, 1, length(?1)) = ?1 ORDER BY id LIMIT ?2";
+        let found = self.rows(query, params![id, EXAMPLES_MAX], id_and_record)?;
+        match found.as_slice() {
+            [] => Ok(None),
+            [one] => parse(one).map(Some),
+            several => {
+                let examples = several.iter().map(|(id, _)| id.clone()).collect();
+                Err(StoreError::Ambiguous { prefix: id.to_owned(), examples })
+            }
+        }
+    }
+
+    /// The latest runs, newest first, at most this many.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreadable`], [`StoreError::Database`].
+    pub fn latest(&self, count: u32) -> Result<Vec<RunRecord>, StoreError> {
+        let query = "SELECT id, record FROM runs ORDER BY started_unix_ms DESC, id DESC LIMIT ?1";
+        self.rows(query, [count], id_and_record)?.iter().map(parse).collect()
+    }
+
+    /// Headlines of the runs the filter lets through, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn list(&self, filter: &Filter) -> Result<Vec<Headline>, StoreError> {
+        let query = format!(
+            "SELECT {HEADLINE_COLUMNS} FROM runs
+             WHERE (?1 IS NULL OR instr(lower(model), lower(?1)) > 0 OR instr(lower(reference), lower(?1)) > 0)
+               AND (?2 IS NULL OR started_unix_ms >= ?2) AND (?3 = 0 OR valid = 1)
+             ORDER BY started_unix_ms DESC, id DESC LIMIT ?4"
+        );
+        let limit = if filter.limit == 0 { -1 } else { i64::from(filter.limit) };
+        self.rows(
+            &query,
+            params![filter.model, filter.since_unix_ms, filter.only_valid, limit],
+            read_headline,
+        )
+    }
+
+    /// Removes the run with exactly this id; says whether there was one.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`], [`StoreError::Database`].
+    pub fn remove(&self, id: &str) -> Result<bool, StoreError> {
+        let removed = self
+            .connection
+            .execute("DELETE FROM runs WHERE id = ?1", [id])
+            .map_err(|error| self.failed(error))?;
+        Ok(removed > 0)
+    }
+
+    fn rows<T>(
+        &self,
+        query: &str,
+        parameters: impl rusqlite::Params,
+        read: fn(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let rows = || -> rusqlite::Result<Vec<T>> {
+            self.connection.prepare_cached(query)?.query_map(parameters, read)?.collect()
+        };
+        rows().map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, error: rusqlite::Error) -> StoreError {
+        StoreError::from_sqlite(&self.path, &error)
+    }
+}
+
+/// Turns on write-ahead logging: readers never wait for a writer. File systems without shared memory keep the old way,
+/// which works too.
+fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let mut attempts = BUSY_TIMEOUT.as_millis() / RETRY_PAUSE.as_millis();
+    loop {
+        // SQLite answers "busy" at once here, without its timeout, when two processes open a new file at the same time.
+        match connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && attempts > 0 => {
+                attempts -= 1;
+                thread::sleep(RETRY_PAUSE);
+            }
+            other => return other,
+        }
+    }
+}
+
+/// The record as JSON that is known to read back: JSON has no infinities, and finding that out years later would be too late.
+fn readable_json(record: &RunRecord) -> Result<String, StoreError> {
+    let fail = |error: serde_json::Error| StoreError::Unkeepable {
+        id: record.id.clone(),
+        reason: error.to_string(),
+    };
+    let json = serde_json::to_string(record).map_err(fail)?;
+    serde_json::from_str::<RunRecord>(&json).map_err(fail)?;
+    Ok(json)
+}
+
+fn id_and_record(row: &Row<'_>) -> rusqlite::Result<(String, String)> {
+    Ok((row.get(0)?, row.get(1)?))
+}
+
+fn parse((id, json): &(String, String)) -> Result<RunRecord, StoreError> {
+    let unreadable = |reason: String| StoreError::Unreadable { id: id.clone(), reason };
+    let record: RunRecord = serde_json::from_str(json).map_err(|error| unreadable(error.to_string()))?;
+    if record.schema == RUN_SCHEMA {
+        Ok(record)
+    } else {
+        Err(unreadable(format!("its schema is {:?}, this dyno reads {RUN_SCHEMA:?}", record.schema)))
+    }
+}
+
+fn read_headline(row: &Row<'_>) -> rusqlite::Result<Headline> {
+    Ok(Headline {
+        id: row.get(0)?,
+        started_unix_ms: row.get(1)?,
+        model: row.get(2)?,
+        reference: row.get(3)?,
+        quantization: row.get(4)?,
+        machine: row.get(5)?,
+        decode_tps: row.get(6)?,
+        prefill_tps: row.get(7)?,
+        ttft_ms: row.get(8)?,
+        rss_peak_bytes: row.get(9)?,
+        valid: row.get(10)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_said_and_costs_only_the_new_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.sqlite");
+        let history = History::open(&path).unwrap();
+        let record = |id: &str, notes: usize| RunRecord {
+            schema: RUN_SCHEMA.to_owned(),
+            id: id.to_owned(),
+            notes: vec!["note".repeat(1000); notes],
+            ..RunRecord::default()
+        };
+        history.append(&record("first", 1)).unwrap();
+        // SQLite reports a file at its page limit exactly as it reports a full disk.
+        let pages: i64 = history.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+        history
+            .connection
+            .query_row(&format!("PRAGMA max_page_count = {}", pages + 1), [], |_| Ok(()))
+            .unwrap();
+        let error = history.append(&record("second", 100)).unwrap_err();
+        assert!(matches!(error, StoreError::Full { .. }), "{error}");
+        assert!(error.to_string().contains("disk is full"), "{error}");
+        assert_eq!(history.get("first").unwrap().unwrap().notes.len(), 1);
+        assert_eq!(history.get("second").unwrap(), None);
+        drop(history);
+        History::open(&path).unwrap().append(&record("second", 100)).unwrap();
+    }
+}

@@ -1,0 +1,118 @@
+//! Records in, records out.
+
+use dyno_store::{Filter, Headline, History, StoreError};
+use dyno_types::RunRecord;
+
+use crate::sample::{RUN_V1, record};
+
+fn history() -> (tempfile::TempDir, History) {
+    let folder = tempfile::tempdir().unwrap();
+    let history = History::open(&folder.path().join("deep/er/history.sqlite")).unwrap();
+    (folder, history)
+}
+
+fn ids(headlines: &[Headline]) -> Vec<&str> {
+    headlines.iter().map(|headline| headline.id.as_str()).collect()
+}
+
+#[test]
+fn records_of_every_schema_version_stay_readable() {
+    let (_folder, history) = history();
+    let old: RunRecord = serde_json::from_str(RUN_V1).unwrap();
+    assert_eq!(old.schema, "dyno.run/1");
+    assert!(old.metrics["decode_tps"].mean > 0.0 && !old.stages.context.as_ref().unwrap().samples.is_empty());
+    history.append(&old).unwrap();
+    assert_eq!(history.get(&old.id).unwrap().as_ref(), Some(&old), "kept whole");
+    assert_eq!(history.latest(9).unwrap(), [old]);
+}
+
+#[test]
+fn runs_are_found_by_id_and_by_a_unique_beginning() {
+    let (_folder, history) = history();
+    for id in ["2026-a1", "2026-a2", "2026-b", "2026-b%_"] {
+        history.append(&record(id, 0)).unwrap();
+    }
+    let get = |id: &str| history.get(id).map(|found| found.map(|record| record.id));
+    assert_eq!(get("2026-a1").unwrap().as_deref(), Some("2026-a1"));
+    assert_eq!(get("2026-b").unwrap().as_deref(), Some("2026-b"), "a whole id wins over being a beginning");
+    assert_eq!(get("2026-b%").unwrap().as_deref(), Some("2026-b%_"));
+    for unknown in ["2027", "", "2026-A1", "%", "026-a1"] {
+        assert_eq!(get(unknown).unwrap(), None, "{unknown:?}");
+    }
+    let error = get("2026-a").unwrap_err();
+    assert!(matches!(error, StoreError::Ambiguous { .. }), "{error}");
+    assert!(error.to_string().contains("2026-a1, 2026-a2"), "{error}");
+}
+
+#[test]
+fn the_same_id_twice_is_refused_and_replaces_nothing() {
+    let (_folder, history) = history();
+    history.append(&record("one", 0)).unwrap();
+    let error = history.append(&record("one", 5)).unwrap_err();
+    assert!(matches!(&error, StoreError::Duplicate { id, .. } if id == "one"), "{error}");
+    assert_eq!(history.latest(9).unwrap(), [record("one", 0)]);
+}
+
+#[test]
+fn a_record_that_could_not_be_read_back_is_refused() {
+    let (_folder, history) = history();
+    let mut broken = record("broken", 0);
+    broken.metrics.get_mut("decode_tps").unwrap().mean = f64::NAN;
+    let error = history.append(&broken).unwrap_err();
+    assert!(matches!(error, StoreError::Unkeepable { .. }), "{error}");
+    assert_eq!(history.list(&Filter::default()).unwrap(), []);
+}
+
+#[test]
+fn lists_are_newest_first_and_filtered() {
+    let (_folder, history) = history();
+    let mut other = record("other", 2000);
+    other.model.name = None;
+    other.model.file_name = "Qwen2.5-0.5B.gguf".to_owned();
+    other.model.reference = "models/Qwen2.5-0.5B.gguf".to_owned();
+    other.validity.valid = false;
+    for run in [record("late", 3000), record("early", 1000), other] {
+        history.append(&run).unwrap();
+    }
+    let start = record("", 0).started_unix_ms;
+    let list = |filter: Filter| history.list(&filter).unwrap();
+    let all = list(Filter::default());
+    assert_eq!(ids(&all), ["late", "other", "early"]);
+    assert_eq!(all[0], Headline::of(&record("late", 3000)), "the columns say what the record says");
+    assert_eq!(all[1].model, "Qwen2.5-0.5B.gguf");
+    assert_eq!(ids(&list(Filter { limit: 2, ..Filter::default() })), ["late", "other"]);
+    assert_eq!(ids(&list(Filter { only_valid: true, ..Filter::default() })), ["late", "early"]);
+    assert_eq!(
+        ids(&list(Filter { since_unix_ms: Some(start + 2000), ..Filter::default() })),
+        ["late", "other"]
+    );
+    let by_model = |text: &str| Filter { model: Some(text.to_owned()), ..Filter::default() };
+    assert_eq!(ids(&list(by_model("QWEN2.5"))), ["other"]);
+    assert_eq!(ids(&list(by_model("synth:LLAMA"))), ["late", "early"], "references count too");
+    assert_eq!(list(by_model("%")), [], "no wildcards");
+    assert_eq!(
+        history.latest(2).unwrap().iter().map(|run| run.id.clone()).collect::<Vec<_>>(),
+        ["late", "other"]
+    );
+}
+
+#[test]
+fn a_headline_repeats_the_metrics_of_its_record() {
+    let run = record("one", 0);
+    let line = Headline::of(&run);
+    assert_eq!(line.decode_tps, Some(run.metrics["decode_tps"].mean));
+    assert_eq!(line.rss_peak_bytes, Some(run.metrics["rss_peak_bytes"].max));
+    assert_eq!((line.model.as_str(), line.valid), ("Llama 3.2 1B (random weights)", true));
+    let empty = Headline::of(&RunRecord::default());
+    assert_eq!((empty.decode_tps, empty.ttft_ms, empty.valid), (None, None, false));
+}
+
+#[test]
+fn removing_needs_the_whole_id() {
+    let (_folder, history) = history();
+    history.append(&record("one", 0)).unwrap();
+    assert!(!history.remove("on").unwrap());
+    assert!(history.remove("one").unwrap());
+    assert!(!history.remove("one").unwrap());
+    assert_eq!(history.get("one").unwrap(), None);
+}

@@ -1,0 +1,57 @@
+//! Facts about the machine a measurement ran on.
+
+use serde::{Deserialize, Serialize};
+
+/// This machine, as far as it can be read without measuring.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct HardwareProfile {
+    /// Operating system and release, e.g. `linux 6.1.0`.
+    pub os: String,
+    /// Processor architecture, e.g. `x86_64`.
+    pub arch: String,
+    /// Processor model.
+    pub cpu: String,
+    /// Physical cores of the machine (0: unknown).
+    pub cores_physical: u32,
+    /// Logical processors of the machine.
+    pub cores_logical: u32,
+    /// Processors this process may really use (affinity and cgroup quota applied, rounded up).
+    pub cores_usable: u32,
+    /// Instruction-set extensions that matter to inference, e.g. `avx2`, `avx512f`, `amx_int8`, `neon`.
+    pub cpu_features: Vec<String>,
+    /// Last-level cache, bytes (0: unknown).
+    pub cache_bytes: u64,
+    /// Physical memory, bytes.
+    pub ram_bytes: u64,
+    /// Memory this process may use: the smaller of physical memory and its cgroup limit, bytes.
+    pub ram_limit_bytes: u64,
+    /// Swap, bytes.
+    pub swap_bytes: u64,
+    /// Frequency governor, when the system states one.
+    pub governor: Option<String>,
+    /// Running on battery, when the system states it.
+    pub on_battery: Option<bool>,
+    /// Whether this is a virtual machine, when the processor says so.
+    pub virtual_machine: Option<bool>,
+}
+
+/// State of the machine at one moment, taken before and after a run.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct MachineState {
+    /// Memory available without swapping, bytes.
+    pub ram_available_bytes: u64,
+    /// Swap in use, bytes.
+    pub swap_used_bytes: u64,
+    /// Pages swapped in and out since boot.
+    pub swap_pages: u64,
+    /// Processor time used by the whole machine since boot, seconds.
+    pub cpu_busy_s: f64,
+    /// Processor time stolen by the hypervisor since boot, seconds.
+    pub cpu_steal_s: f64,
+    /// Hottest sensor, °C.
+    pub temperature_c: Option<f64>,
+    /// Mean core frequency, MHz.
+    pub frequency_mhz: Option<f64>,
+    /// Thermal throttling events since boot.
+    pub throttle_events: Option<u64>,
+}

@@ -1,0 +1,28 @@
+//! The vocabulary every other crate speaks: knobs, metrics, facts about models and machines, samples and records.
+//!
+//! Plain data with public fields; no input or output, no clock, no decisions beyond validating a value.
+//! Sits at layer 0: it depends on nothing of ours, and everything depends on it.
+
+mod engine;
+mod event;
+mod hardware;
+mod knobs;
+mod memory;
+mod metric;
+mod model;
+mod range;
+mod record;
+mod sampling;
+mod validity;
+
+pub use engine::*;
+pub use event::*;
+pub use hardware::*;
+pub use knobs::*;
+pub use memory::*;
+pub use metric::*;
+pub use model::*;
+pub use range::{RANGE_VALUES_MAX, RangeError, expand_ranges};
+pub use record::*;
+pub use sampling::*;
+pub use validity::*;

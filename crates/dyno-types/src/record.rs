@@ -1,0 +1,407 @@
+//! One benchmark run, kept for ever: raw samples with their full circumstances. Summaries derive from the samples.
+//!
+//! Adding a field: give it `#[serde(default)]` and keep old fixtures readable. Changing the meaning of one: raise
+//! [`RUN_SCHEMA`] and teach the reader the old form.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Better, EngineInfo, EngineMemory, EngineSettings, FinishReason, HardwareProfile, MachineState, MemoryBreakdown, ModelFacts,
+    ProcessMemory, Sampling, Unit, Validity,
+};
+
+/// Schema of the records this version writes.
+pub const RUN_SCHEMA: &str = "dyno.run/1";
+
+/// One run of `dyno bench`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// [`RUN_SCHEMA`].
+    pub schema: String,
+    /// Unique, sortable by start time, safe in file names.
+    pub id: String,
+    /// Wall clock at the start, Unix ms.
+    pub started_unix_ms: i64,
+    /// Wall clock at the end, Unix ms.
+    pub ended_unix_ms: i64,
+    /// The tool that measured.
+    pub tool: ToolInfo,
+    /// The machine.
+    pub machine: HardwareProfile,
+    /// State of the machine before and after.
+    pub machine_state: [MachineState; 2],
+    /// The model file.
+    pub model: ModelFacts,
+    /// The engine.
+    pub engine: EngineInfo,
+    /// What was asked for, every default resolved.
+    pub settings: BenchSettings,
+    /// Raw samples by stage; a stage that was not reached is absent.
+    pub stages: Stages,
+    /// What the samples say about growth with context.
+    pub analysis: Option<ContextAnalysis>,
+    /// Summaries by metric id.
+    pub metrics: BTreeMap<String, MetricSummary>,
+    /// Whether and why (not) to trust the record.
+    pub validity: Validity,
+    /// Remarks for people.
+    pub notes: Vec<String>,
+}
+
+/// The measuring tool.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ToolInfo {
+    /// `dyno`.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// `release` or `debug`.
+    pub profile: String,
+}
+
+/// How a thread count came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ThreadChoice {
+    /// Given by the user.
+    #[default]
+    Fixed,
+    /// Chosen by the measured sweep in `thread_sweep`.
+    Measured,
+}
+
+/// Everything that was asked of the run.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct BenchSettings {
+    /// Engine knobs, threads resolved.
+    pub engine: EngineSettings,
+    /// Sampling of the inference stage.
+    pub sampling: Sampling,
+    /// How the thread counts came about.
+    pub thread_choice: ThreadChoice,
+    /// Measurements behind the thread counts; empty when they were given.
+    pub thread_sweep: Vec<ThreadSample>,
+    /// Runs of each prompt in each engine process.
+    pub runs: u32,
+    /// Independent engine processes.
+    pub processes: u32,
+    /// Tokens generated per inference request.
+    pub max_tokens: u32,
+    /// Tokens decoded at each context window.
+    pub context_decode_tokens: u32,
+    /// Windows of the context stage, tokens.
+    pub contexts: Vec<u32>,
+}
+
+/// One point of the thread sweep.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ThreadSample {
+    /// Threads used for both phases.
+    pub threads: u32,
+    /// Prefill rate, tokens/s.
+    pub prefill_tps: f64,
+    /// Decode rate, tokens/s.
+    pub decode_tps: f64,
+}
+
+/// Raw samples by stage.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Stages {
+    /// Header only.
+    pub metadata: Option<MetadataStage>,
+    /// Loading.
+    pub load: Option<LoadStage>,
+    /// Short prompts.
+    pub inference: Option<InferenceStage>,
+    /// Filled windows.
+    pub context: Option<ContextStage>,
+    /// Unloading.
+    pub cleanup: Option<CleanupStage>,
+}
+
+/// Stage 1: the header. The facts themselves are the record's `model`.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct MetadataStage {
+    /// Time to read and check the header, ms.
+    pub read_ms: f64,
+}
+
+/// State of the page cache before a load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PageCache {
+    /// The file was dropped from the page cache, and that was checked.
+    Dropped,
+    /// Dropping was tried, but part of the file stayed cached.
+    NotDropped,
+    /// The file had been read just before.
+    Warm,
+}
+
+/// One load of the model in a fresh engine process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LoadSample {
+    /// Engine process, counted from 0 over the run.
+    pub process: u32,
+    /// Page cache before.
+    pub page_cache: PageCache,
+    /// Weights, ms (inside the engine).
+    pub weights_ms: f64,
+    /// Context, ms (inside the engine).
+    pub context_ms: f64,
+    /// Process start to handshake, ms (seen from the front; not part of `load_ms`).
+    pub start_ms: f64,
+    /// Process memory before loading.
+    pub before: ProcessMemory,
+    /// Process memory after loading; its peak covers the load.
+    pub after: ProcessMemory,
+    /// Memory by purpose.
+    pub breakdown: MemoryBreakdown,
+    /// Progress while loading: (ms since the load was asked for, fraction 0..=1).
+    pub timeline: Vec<(f64, f32)>,
+}
+
+impl LoadSample {
+    /// `load_ms`: weights and context.
+    #[must_use]
+    pub fn load_ms(&self) -> f64 {
+        self.weights_ms + self.context_ms
+    }
+}
+
+/// Stage 2.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct LoadStage {
+    /// Every load of the run.
+    pub samples: Vec<LoadSample>,
+}
+
+/// One measured request. Times count from the submission and were taken inside the engine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RequestSample {
+    /// Engine process.
+    pub process: u32,
+    /// Repetition within the process, from 0.
+    pub run: u32,
+    /// Prompt id.
+    pub prompt: String,
+    /// Prompt tokens.
+    pub n_in: u32,
+    /// Prompt tokens taken from a cache.
+    pub n_in_cached: u32,
+    /// Generated tokens.
+    pub n_out: u32,
+    /// Tokens the plan asked for.
+    pub n_out_asked: u32,
+    /// Prompt pass, ms.
+    pub prefill_ms: f64,
+    /// Waiting before the prompt pass (tokenizing, template, queue), ms.
+    pub queue_ms: f64,
+    /// Choosing tokens, ms in total.
+    pub sampling_ms: f64,
+    /// Time inside the backend's decode calls after the prompt pass, ms in total.
+    pub decode_backend_ms: f64,
+    /// When each token was there, ms since the submission.
+    pub token_ms: Vec<f64>,
+    /// Why it ended.
+    pub finish_reason: FinishReason,
+    /// Memory after the request.
+    pub memory: ProcessMemory,
+}
+
+impl RequestSample {
+    /// `ttft_ms`: first token since the submission; absent when no token came.
+    #[must_use]
+    pub fn ttft_ms(&self) -> Option<f64> {
+        self.token_ms.first().copied()
+    }
+
+    /// Time between the first and the last token, ms; absent for fewer than two tokens.
+    #[must_use]
+    pub fn decode_ms(&self) -> Option<f64> {
+        match self.token_ms.as_slice() {
+            [first, .., last] => Some(last - first),
+            _ => None,
+        }
+    }
+
+    /// Gaps between consecutive tokens, ms.
+    pub fn gaps_ms(&self) -> impl Iterator<Item = f64> + '_ {
+        self.token_ms.windows(2).map(|pair| pair[1] - pair[0])
+    }
+}
+
+/// Stage 3.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct InferenceStage {
+    /// Requests run and discarded as warm-up, per process.
+    pub warmup_discarded: Vec<u32>,
+    /// Measured requests.
+    pub samples: Vec<RequestSample>,
+}
+
+/// Why a window could not be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WindowFailureKind {
+    /// Larger than the context the model was trained for.
+    BeyondTraining,
+    /// It would not have fitted into memory; not tried.
+    BeyondMemory,
+    /// The engine refused it.
+    Refused,
+    /// The engine process died.
+    EngineDied,
+    /// The run was stopped before.
+    NotReached,
+}
+
+/// What one window gave.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum WindowOutcome {
+    /// Measured.
+    Measured {
+        /// The request: a prompt that fills the window up to the tokens to decode.
+        request: RequestSample,
+        /// Time to open the context, ms.
+        context_ms: f64,
+        /// Memory after the request.
+        memory: EngineMemory,
+    },
+    /// Not measured.
+    Failed {
+        /// Kind.
+        kind: WindowFailureKind,
+        /// The reason, as a sentence.
+        reason: String,
+    },
+}
+
+/// One try of one window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WindowSample {
+    /// Window, tokens.
+    pub context: u32,
+    /// Engine process.
+    pub process: u32,
+    /// What it gave.
+    pub outcome: WindowOutcome,
+}
+
+/// Stage 4.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ContextStage {
+    /// Every try, in the order made.
+    pub samples: Vec<WindowSample>,
+}
+
+/// Unloading in one engine process.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct CleanupSample {
+    /// Engine process.
+    pub process: u32,
+    /// Memory before the load.
+    pub before_load: ProcessMemory,
+    /// Memory before unloading.
+    pub loaded: ProcessMemory,
+    /// Memory after unloading, process still alive.
+    pub unloaded: ProcessMemory,
+    /// Time to unload, ms.
+    pub unload_ms: f64,
+    /// Stop request to end of the process, ms.
+    pub exit_ms: f64,
+}
+
+/// Stage 5.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct CleanupStage {
+    /// One per engine process.
+    pub samples: Vec<CleanupSample>,
+}
+
+/// Summary of one metric over a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MetricSummary {
+    /// Unit.
+    pub unit: Unit,
+    /// Direction of improvement.
+    pub better: Better,
+    /// Raw values behind the figures.
+    pub n: u64,
+    /// Mean; for rates Σtokens/Σtime.
+    pub mean: f64,
+    /// Sample standard deviation; absent for n < 2.
+    pub sd: Option<f64>,
+    /// Median (type 7).
+    pub median: f64,
+    /// Smallest.
+    pub min: f64,
+    /// Largest.
+    pub max: f64,
+    /// Percentiles whose order-statistic interval exists, by name (`p90`); for rates the low tail (`p10`).
+    pub percentiles: BTreeMap<String, f64>,
+    /// 95 % t interval of the mean over independent engine processes; absent with fewer than two.
+    pub ci95: Option<[f64; 2]>,
+}
+
+/// A fitted law of growth with context: value = base + slope × tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LinearLaw {
+    /// Value at zero tokens.
+    pub base: f64,
+    /// Growth per token.
+    pub slope: f64,
+    /// 95 % interval of the slope; absent with fewer than three points.
+    pub slope_ci95: Option<[f64; 2]>,
+    /// Coefficient of determination.
+    pub r2: f64,
+    /// Points fitted.
+    pub n: u32,
+}
+
+/// value = factor × tokens^exponent; growth per doubling is 2^exponent.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PowerLaw {
+    /// Value at one token.
+    pub factor: f64,
+    /// Exponent.
+    pub exponent: f64,
+    /// 95 % interval of the exponent; absent with fewer than three points.
+    pub exponent_ci95: Option<[f64; 2]>,
+    /// Coefficient of determination in log space.
+    pub r2: f64,
+    /// Points fitted.
+    pub n: u32,
+}
+
+impl PowerLaw {
+    /// Factor by which the value grows when the context doubles.
+    #[must_use]
+    pub fn per_doubling(&self) -> f64 {
+        self.exponent.exp2()
+    }
+}
+
+/// What the context stage says.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ContextAnalysis {
+    /// Peak memory in bytes against window.
+    pub memory: Option<LinearLaw>,
+    /// TTFT in ms against filled tokens.
+    pub ttft: Option<PowerLaw>,
+    /// Time per decoded token in ms against depth (decode slows down as 1/(base + slope × depth)).
+    pub tpot: Option<LinearLaw>,
+    /// Context at which decode falls to half of its rate at zero depth, tokens; absent when decode does not slow down.
+    pub half_depth_tokens: Option<f64>,
+    /// Whether `half_depth_tokens` lies beyond the largest measured window.
+    pub half_depth_extrapolated: bool,
+    /// Largest measured window that keeps at least half the decode rate and fits in memory.
+    pub recommended_context: Option<u32>,
+    /// Memory to set aside: base and bytes per 1,000 tokens, with a tenth on top.
+    pub buffer_base_bytes: Option<u64>,
+    /// Bytes per 1,000 tokens.
+    pub buffer_per_1k_tokens_bytes: Option<u64>,
+}

@@ -1,0 +1,82 @@
+//! Reasons not to trust a measurement.
+
+use serde::{Deserialize, Serialize};
+
+/// A circumstance that weakens or voids a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ValidityFlag {
+    /// The run ended before its plan did (Ctrl-C, crash, error).
+    Incomplete,
+    /// No stage produced a usable speed sample.
+    NoSamples,
+    /// The processor was throttled while measuring.
+    Throttled,
+    /// Other processes used a noticeable share of the processors.
+    ForeignLoad,
+    /// Memory was swapped while measuring.
+    SwapUsed,
+    /// The machine ran on battery.
+    OnBattery,
+    /// dyno or the engine is a debug build.
+    DebugBuild,
+    /// Part of a prompt came from a cache although the plan did not ask for it.
+    UnplannedCacheHit,
+    /// A generation produced fewer tokens than the plan asked for.
+    OutputLengthMismatch,
+    /// An engine process died and was started anew.
+    EngineRestarted,
+    /// Too few independent repetitions for an interval.
+    TooFewSamples,
+    /// Warm-up did not become steady within its limit.
+    NotWarm,
+    /// The page cache could not be dropped, so the cold load is not known to be cold.
+    ColdLoadNotCold,
+}
+
+impl ValidityFlag {
+    /// Whether this flag alone makes the record unusable in comparisons.
+    #[must_use]
+    pub fn voids(self) -> bool {
+        matches!(self, Self::Incomplete | Self::NoSamples | Self::DebugBuild | Self::UnplannedCacheHit | Self::EngineRestarted)
+    }
+
+    /// What the flag means, in words a person can act on.
+    #[must_use]
+    pub fn explain(self) -> &'static str {
+        match self {
+            Self::Incomplete => "The run stopped before its plan was done; its figures cover only what was reached.",
+            Self::NoSamples => "Nothing was measured; there are no speed figures.",
+            Self::Throttled => "The processor slowed itself down (heat or power) while measuring; let it cool and repeat.",
+            Self::ForeignLoad => "Other programs, or the host of this virtual machine, used the processors while measuring; close them and repeat.",
+            Self::SwapUsed => "The machine swapped memory to disk while measuring; free memory or choose a smaller model.",
+            Self::OnBattery => "The machine ran on battery, which often lowers its speed; plug it in and repeat.",
+            Self::DebugBuild => "dyno or its engine was built without optimisation; build with --release.",
+            Self::UnplannedCacheHit => "Part of a prompt was already cached, so prefill figures are too good.",
+            Self::OutputLengthMismatch => "The model ended some answers before the planned length; decode figures rest on fewer tokens.",
+            Self::EngineRestarted => "An engine process died during the run and was started anew.",
+            Self::TooFewSamples => "Too few independent engine processes for a confidence interval; use --processes 3 or more.",
+            Self::NotWarm => "The warm-up did not settle; speeds may still be rising or falling.",
+            Self::ColdLoadNotCold => "The page cache could not be dropped, so the first load may have come from memory; run as root for a true cold load.",
+        }
+    }
+}
+
+/// Verdict over one record.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Validity {
+    /// Whether the record may enter comparisons.
+    pub valid: bool,
+    /// Everything noticed, voiding or not, in declaration order, without repeats.
+    pub flags: Vec<ValidityFlag>,
+}
+
+impl Validity {
+    /// The verdict over the given flags.
+    #[must_use]
+    pub fn from_flags(mut flags: Vec<ValidityFlag>) -> Self {
+        flags.sort_unstable();
+        flags.dedup();
+        Self { valid: !flags.iter().any(|flag| flag.voids()), flags }
+    }
+}

@@ -1,0 +1,73 @@
+//! What can be typed: one file per verb below, flags as typed, no decisions.
+
+mod bench;
+mod doctor;
+mod generate;
+mod history;
+mod knobs;
+mod report;
+mod sampling;
+mod synth;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+pub(crate) use {
+    bench::BenchArgs, doctor::DoctorArgs, generate::GenerateArgs, history::HistoryArgs, knobs::KnobArgs, report::ReportArgs,
+    sampling::SamplingArgs, synth::SynthArgs,
+};
+
+/// Put your local AI models on the dyno: measure them on your own machine, with numbers that cannot lie.
+///
+/// A model is named by a path to a GGUF file, by `synth:SHAPE@QUANT` (random weights in the true shape of a known
+/// model: real speed and memory without a download), or by `builtin:default`.
+#[derive(Debug, Parser)]
+#[command(name = "dyno", version, max_term_width = 110, arg_required_else_help = true, subcommand_required = true)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+    /// Where models are kept.
+    #[arg(long, env = "DYNO_CACHE_DIR", global = true, value_name = "DIR", help_heading = "Places")]
+    pub(crate) cache_dir: Option<PathBuf>,
+    /// The run history, an SQLite file.
+    #[arg(long, env = "DYNO_HISTORY", global = true, value_name = "FILE", help_heading = "Places")]
+    pub(crate) history: Option<PathBuf>,
+    /// Where engine executables lie [default: beside dyno].
+    #[arg(long, env = "DYNO_ENGINE_DIR", global = true, value_name = "DIR", help_heading = "Places")]
+    pub(crate) engine_dir: Option<PathBuf>,
+    /// Longest wait for any single answer of the engine, seconds.
+    #[arg(long, env = "DYNO_DEADLINE", global = true, value_name = "SECONDS", default_value_t = 600,
+          value_parser = clap::value_parser!(u64).range(1..=86_400), help_heading = "Limits")]
+    pub(crate) deadline: u64,
+    /// Address space the engine process may use, bytes; beyond it, a load fails instead of the machine [default: no limit].
+    #[arg(long, env = "DYNO_MEMORY_LIMIT_BYTES", global = true, value_name = "BYTES", help_heading = "Limits")]
+    pub(crate) memory_limit_bytes: Option<u64>,
+    /// No progress bars and remarks on stderr.
+    #[arg(long, short, global = true, help_heading = "Output")]
+    pub(crate) quiet: bool,
+}
+
+/// Verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Measure speed and memory of a model, stage by stage.
+    Bench(BenchArgs),
+    /// Let a model continue or answer a prompt.
+    Generate(GenerateArgs),
+    /// Make a model file with random weights in the true shape of a known model.
+    Synth(SynthArgs),
+    /// List the runs measured so far.
+    History(HistoryArgs),
+    /// Show runs again: terminal table, page, Markdown, CSV or JSON.
+    Report(ReportArgs),
+    /// Check this machine and the engine, and say what to do about what is wrong.
+    Doctor(DoctorArgs),
+    /// Print a shell completion script.
+    Completions {
+        /// Shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (roff).
+    Man,
+}

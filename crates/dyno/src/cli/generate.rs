@@ -1,0 +1,51 @@
+//! `dyno generate`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{KnobArgs, SamplingArgs};
+
+/// Flags of `dyno generate`.
+#[derive(Debug, Args)]
+pub(crate) struct GenerateArgs {
+    /// Model: path, synth:SHAPE@QUANT or builtin:default (also as --model).
+    #[arg(value_name = "MODEL", required_unless_present = "model_flag")]
+    pub(crate) model: Option<String>,
+    /// Model, as a flag.
+    #[arg(long = "model", short = 'm', value_name = "REF", id = "model_flag", conflicts_with = "model")]
+    pub(crate) model_flag: Option<String>,
+    /// The prompt.
+    #[arg(long, short, required_unless_present = "filename", conflicts_with = "filename")]
+    pub(crate) prompt: Option<String>,
+    /// Read the prompt from a file (- for standard input).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) filename: Option<PathBuf>,
+    /// System message (needs a chat template).
+    #[arg(long, conflicts_with = "raw")]
+    pub(crate) system: Option<String>,
+    /// Continue the prompt as it stands, without the chat template.
+    #[arg(long)]
+    pub(crate) raw: bool,
+    /// Most tokens to generate.
+    #[arg(long, alias = "limit", default_value_t = 512, value_name = "N")]
+    pub(crate) max_tokens: u32,
+    /// Stop when this text appears (repeatable).
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) stop: Vec<String>,
+    /// Print the text as it comes.
+    #[arg(long)]
+    pub(crate) stream: bool,
+    /// Report the N most likely tokens of every step (with --format json).
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub(crate) logprobs: u32,
+    /// text: the text alone; json: text, token ids, timings and finish reason.
+    #[arg(long, default_value = "text", value_name = "FORMAT", value_parser = ["text", "json"], help_heading = "Output")]
+    pub(crate) format: String,
+    /// Sampling.
+    #[command(flatten)]
+    pub(crate) sampling: SamplingArgs,
+    /// Engine knobs.
+    #[command(flatten)]
+    pub(crate) knobs: KnobArgs,
+}

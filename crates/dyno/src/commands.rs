@@ -1,0 +1,60 @@
+//! One file per verb: call the use case, print its result.
+
+mod bench;
+mod doctor;
+mod generate;
+mod history;
+mod report;
+mod shell;
+mod synth;
+
+use std::time::Duration;
+
+use dyno_app::{App, CancelFlag, Limits};
+use dyno_report::Format;
+
+use crate::cli::{Cli, Verb};
+use crate::printer::Progress;
+
+/// What every verb gets.
+pub(crate) struct Context {
+    /// The use cases.
+    pub(crate) app: App,
+    /// Where progress goes.
+    pub(crate) progress: Progress,
+}
+
+/// Runs the verb.
+pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
+    match &cli.verb {
+        Verb::Completions { shell } => return shell::completions(*shell),
+        Verb::Man => return shell::manual(),
+        _ => {}
+    }
+    let cancel = CancelFlag::default();
+    crate::interrupt::watch(cancel.clone());
+    let limits = Limits { deadline: Duration::from_secs(cli.deadline), memory_limit_bytes: cli.memory_limit_bytes };
+    let context = Context { app: App::new(crate::places::resolve(&cli)?, limits, cancel), progress: Progress::new(cli.quiet) };
+    match cli.verb {
+        Verb::Bench(args) => bench::run(&context, args).await,
+        Verb::Generate(args) => generate::run(&context, args).await,
+        Verb::Synth(args) => synth::run(&context, args).await,
+        Verb::History(args) => history::run(&context, &args),
+        Verb::Report(args) => report::run(&context, &args),
+        Verb::Doctor(args) => doctor::run(&context, &args).await,
+        Verb::Completions { .. } | Verb::Man => Ok(()),
+    }
+}
+
+/// The output format a word names.
+pub(crate) fn format(word: &str) -> anyhow::Result<Format> {
+    Format::parse(word).map_err(|error| dyno_app::AppError::Input(error.to_string()).into())
+}
+
+/// Records in a format: one record stands alone, several are compared.
+pub(crate) fn render(records: &[dyno_types::RunRecord], format: Format) -> String {
+    match records {
+        [record] => dyno_report::render_one(record, format),
+        _ => dyno_report::render_many(records, format),
+    }
+}

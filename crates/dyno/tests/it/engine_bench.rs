@@ -1,0 +1,82 @@
+//! `dyno bench` with the real engine: one valid record with everything in it.
+
+use serde_json::Value;
+
+use crate::dyno::World;
+
+/// A short plan on the trained model; its window is 512.
+fn bench(world: &World, model: &str, more: &[&str]) -> Value {
+    let short = ["bench", model, "--format", "json", "--max-tokens", "16", "--contexts", "128,512,1024", "-q"];
+    serde_json::from_str(&world.run(&[&short[..], more].concat()).ok()).unwrap()
+}
+
+#[test]
+fn one_record_with_every_metric_and_stage() {
+    let (Some(world), Some(file)) = (World::with_engine("record"), World::stories("record")) else { return };
+    let record = bench(&world, file.to_str().unwrap(), &[]);
+    assert_eq!(record["schema"], "dyno.run/1");
+    for metric in ["load_ms", "load_cold_ms", "ttft_ms", "tpot_ms", "itl_ms", "prefill_tps", "decode_tps", "rss_peak_bytes"] {
+        let summary = &record["metrics"][metric];
+        assert!(summary["mean"].as_f64().is_some_and(|mean| mean > 0.0), "{metric}: {summary}");
+    }
+    for metric in ["ttft_ms", "decode_tps", "prefill_tps"] {
+        let interval = record["metrics"][metric]["ci95"].as_array().unwrap();
+        assert!(interval[0].as_f64() < interval[1].as_f64(), "{metric}");
+    }
+    for stage in ["metadata", "load", "inference", "context", "cleanup"] {
+        assert!(!record["stages"][stage].is_null(), "{stage}");
+    }
+    assert_eq!(record["stages"]["inference"]["samples"].as_array().unwrap().len(), 3 * 3 * 3);
+    let windows = record["stages"]["context"]["samples"].as_array().unwrap();
+    for window in windows {
+        let (size, outcome) = (window["context"].as_u64().unwrap(), &window["outcome"]);
+        if size > 512 {
+            assert_eq!(outcome["kind"], "beyond_training", "{outcome}");
+        } else {
+            let request = &outcome["request"];
+            assert_eq!(request["n_in"].as_u64().unwrap() + request["n_out_asked"].as_u64().unwrap(), size, "truly filled");
+        }
+    }
+    assert!(windows.iter().any(|window| window["context"] == 1024));
+    let voiding: Vec<&Value> = record["validity"]["flags"].as_array().unwrap().iter().filter(|flag| *flag != "debug_build").collect();
+    assert!(!voiding.iter().any(|flag| ["incomplete", "no_samples", "engine_restarted"].contains(&flag.as_str().unwrap())), "{voiding:?}");
+}
+
+#[test]
+fn the_record_is_kept_listed_and_shown_again() {
+    let Some(world) = World::with_engine("kept") else { return };
+    let record = bench(&world, "synth:tiny-llama@q4_0", &["--processes", "1", "--runs", "1"]);
+    let id = record["id"].as_str().unwrap();
+    let history: Value = serde_json::from_str(&world.run(&["history", "--format", "json"]).ok()).unwrap();
+    assert_eq!(history[0]["id"], id);
+    assert_eq!(record["model"]["synthetic"], true);
+    let again: Value = serde_json::from_str(&world.run(&["report", "--format", "json"]).ok()).unwrap();
+    assert_eq!(again, record, "what is shown later is what was measured");
+    assert!(world.run(&["report", id, "--format", "html"]).ok().contains("</html>"));
+    assert!(world.path("reports").join(format!("{id}.html")).exists(), "bench leaves a page");
+    world.run(&["history", "--remove", id]).ok();
+    assert_eq!(world.run(&["history", "--format", "json"]).ok().trim(), "[]");
+}
+
+#[test]
+fn a_sweep_gives_one_record_per_combination() {
+    let Some(world) = World::with_engine("sweep") else { return };
+    let records = bench(
+        &world,
+        "synth:tiny-llama@q4_0",
+        &["--processes", "1", "--runs", "1", "--threads", "1-2", "--threads-prefill", "1", "--kv-type-k", "f16,q8_0"],
+    );
+    let settings: Vec<(u64, &str)> = records
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|record| &record["settings"]["engine"])
+        .map(|engine| (engine["threads"].as_u64().unwrap(), engine["kv_type_k"].as_str().unwrap()))
+        .collect();
+    assert_eq!(settings.len(), 4);
+    for threads in [1, 2] {
+        for kind in ["f16", "q8_0"] {
+            assert!(settings.contains(&(threads, kind)), "{settings:?}");
+        }
+    }
+}

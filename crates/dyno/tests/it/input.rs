@@ -1,0 +1,105 @@
+//! Input refused before any engine starts: exit code and sentence.
+
+use std::path::Path;
+
+use crate::dyno::World;
+
+#[test]
+fn flags_that_make_no_sense_are_refused_with_their_name() {
+    let cases: &[(&[&str], i32, &[&str])] = &[
+        (&["bench", "--runs", "0"], 2, &["runs", "0"]),
+        (&["bench", "--processes", "0"], 2, &["processes"]),
+        (&["bench", "--max-tokens", "0"], 2, &["tokens"]),
+        (&["bench", "--contexts", "x"], 2, &["--contexts", "128-1024*2"]),
+        (&["bench", "--contexts", "16", "--context-decode-tokens", "16"], 2, &["16"]),
+        (&["bench", "--threads", "many"], 2, &["--threads", "auto"]),
+        (&["bench", "--kv-type-k", "q3_0"], 2, &["q8_0"]),
+        (&["bench", "--format", "jsn"], 2, &["json"]),
+        (&["bench", "--temperature", "3"], 2, &["temperature", "0..=2"]),
+        (&["generate", "synth:tiny-llama@q8_0", "--prompt", ""], 2, &["prompt is empty"]),
+        (&["generate", "synth:tiny-llama@q8_0", "--prompt", "x", "--max-tokens", "0"], 2, &["max-tokens"]),
+        (&["generate", "synth:tiny-llama@q8_0"], 2, &["--prompt"]),
+        (&["generate", "synth:tiny-llama@q8_0", "--filename", "nowhere.txt"], 2, &["nowhere.txt"]),
+        (&["generate", "synth:tiny-llama@q8_0", "--prompt", "x", "--threads", "1,2"], 2, &["--threads", "one value"]),
+        (&["synth", "lama-3.2-1b@q4_k_m"], 2, &["llama-3.2-1b"]),
+        (&["synth", "llama-3.2-1b@q4_k_n"], 2, &["q4_k_m"]),
+        (&["synth", "llama-3.2-1b"], 2, &["@"]),
+        (&["report"], 1, &["bench"]),
+        (&["report", "nosuchrun"], 2, &["nosuchrun"]),
+        (&["nonsense"], 2, &["nonsense"]),
+    ];
+    for (arguments, code, texts) in cases {
+        eprintln!("{arguments:?}");
+        World::new().run(arguments).refused(*code, texts);
+    }
+}
+
+#[test]
+fn model_files_that_are_none_are_refused_with_the_reason() {
+    let world = World::new();
+    let file = |name: &str, bytes: &[u8]| {
+        let path = world.path(name);
+        std::fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let version_1 = [b"GGUF".as_slice(), &1u32.to_le_bytes(), &[0; 64]].concat();
+    let big_endian = [b"GGUF".as_slice(), &3u32.to_be_bytes(), &[0; 64]].concat();
+    let lying = [b"GGUF".as_slice(), &3u32.to_le_bytes(), &u64::MAX.to_le_bytes(), &u64::MAX.to_le_bytes()].concat();
+    let cases = [
+        (file("empty.gguf", b""), 3, "empty"),
+        (file("text.gguf", b"this is no model at all, just text"), 3, "gguf"),
+        (file("v1.gguf", &version_1), 3, "version 1"),
+        (file("be.gguf", &big_endian), 3, "big-endian"),
+        (file("lying.gguf", &lying), 3, "lying.gguf"),
+        (world.path("").to_str().unwrap().to_owned(), 3, "directory"),
+        (world.path("missing.gguf").to_str().unwrap().to_owned(), 3, "missing.gguf"),
+    ];
+    for (path, code, text) in cases {
+        eprintln!("{path}");
+        world.run(&["generate", &path, "--prompt", "x"]).refused(code, &[text]);
+        let bench = world.run(&["bench", &path]);
+        assert_eq!(bench.code, Some(code), "{}", bench.err);
+    }
+}
+
+#[test]
+fn a_vocabulary_without_weights_is_no_model_to_run() {
+    let shared = World::stories("a_vocabulary_without_weights").map(|file| file.with_file_name("ggml-vocab-gpt-2.gguf"));
+    let Some(file) = shared.filter(|file| Path::exists(file)) else { return };
+    World::new().run(&["generate", file.to_str().unwrap(), "--prompt", "x"]).refused(3, &["vocabulary"]);
+}
+
+#[test]
+fn without_an_engine_the_remedy_is_named() {
+    let world = World::new();
+    let nowhere = world.path("nowhere");
+    let run = world.run(&["generate", "synth:tiny-llama@q8_0", "--prompt", "x", "--engine-dir", nowhere.to_str().unwrap()]);
+    run.refused(1, &["dyno-engine-llama", "make build"]);
+}
+
+#[test]
+fn help_manual_and_completions_print_to_standard_output() {
+    let world = World::new();
+    for verb in ["bench", "generate", "synth", "history", "report", "doctor"] {
+        assert!(world.run(&["--help"]).ok().contains(verb));
+        assert!(world.run(&[verb, "--help"]).ok().contains("Usage"));
+        assert!(world.run(&["man"]).ok().contains(&format!("dyno\\-{verb}")), "{verb} is not in the manual");
+    }
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(world.run(&["completions", shell]).ok().contains("bench"));
+    }
+}
+
+#[test]
+fn synthetic_models_are_made_once_and_repeatable() {
+    let world = World::new();
+    let path = world.run(&["synth", "tiny-llama@q4_0"]).ok();
+    let first = std::fs::read(path.trim()).unwrap();
+    assert_eq!(world.run(&["synth", "tiny-llama@q4_0"]).ok(), path, "the cached file is used");
+    let elsewhere = world.path("elsewhere");
+    let again = world.run(&["synth", "tiny-llama@q4_0", "--output", elsewhere.to_str().unwrap()]).ok();
+    assert!(again.trim() != path.trim());
+    assert!(std::fs::read(again.trim()).unwrap() == first, "same seed, same bytes");
+    let other = world.run(&["synth", "tiny-llama@q4_0", "--seed", "7"]).ok();
+    assert!(std::fs::read(other.trim()).unwrap() != first, "another seed, other bytes");
+}

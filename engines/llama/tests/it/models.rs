@@ -1,0 +1,33 @@
+//! Where the models of these tests come from.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use dyno_models::SynthSpec;
+
+/// A file nobody here wrote, from the shared data folder; says loudly what is not tested when it is absent.
+pub(crate) fn shared(name: &str) -> Option<PathBuf> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let folder = std::env::var_os("DYNO_SHARED_DATA").map_or_else(beside, PathBuf::from);
+    let path = folder.join(name);
+    if path.is_file() {
+        return Some(path);
+    }
+    eprintln!("SKIPPED: {} is absent (set DYNO_SHARED_DATA to the shared data folder)", path.display());
+    None
+}
+
+/// The small trained model.
+pub(crate) fn stories() -> Option<PathBuf> {
+    shared("gguf/stories260K-f16.gguf")
+}
+
+/// A synthetic model, made on the first run and kept with the build.
+pub(crate) fn synthetic(name: &str) -> PathBuf {
+    // Two tests may want the same one at the same time.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("models");
+    std::fs::create_dir_all(&folder).unwrap();
+    dyno_models::synthesize(&SynthSpec::parse(name, 0).unwrap(), &folder, &mut |_, _| true).unwrap()
+}

@@ -1,0 +1,46 @@
+//! Repository automation: `cargo xtask ci`, `cargo xtask peers`, `cargo xtask tidy`.
+
+// A command's output is its purpose; the lint guards libraries.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod ci;
+mod documented;
+mod peers;
+mod step;
+mod tidy;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+  ci [STEP…]   every check and test, or only the named steps
+  peers …      speed beside llama-bench (peers --help)
+  tidy         the rules of the repository: layers, owners, budgets, words
+  peers …      dyno against llama-bench, side by side; peers --help says more";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let result = match arguments.split_first() {
+        Some((command, rest)) if command == "ci" => ci::run(root(), rest),
+        Some((command, rest)) if command == "peers" => peers::run(rest),
+        Some((command, [])) if command == "tidy" => tidy::run(root()),
+        Some((command, rest)) if command == "peers" => peers::run(rest),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The root of the repository.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the repository")
+}
