@@ -18,6 +18,7 @@ fn main() {
         std::process::exit(1);
     }
     println!("cargo:rustc-env=DYNO_NATIVE_COMPILER={name}");
+    println!("cargo:rustc-env=DYNO_TARGET={}", env::var("TARGET").unwrap_or_default());
 }
 
 /// What llama.cpp's own build recorded: the compiler that really ran.

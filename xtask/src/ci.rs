@@ -77,13 +77,14 @@ pub(crate) fn run(root: &Path, names: &[String]) -> Result<()> {
 fn steps(target: &Path, runner: Runner, documented: &[String]) -> Vec<Step> {
     let without_engines = exclude(&ENGINES);
     let without_engines_and_front = [without_engines.clone(), exclude(&[FRONT])].concat();
-    let engines = select(&ENGINES);
+    // Always together: selected one by one, they would share fewer builds of what they depend on.
+    let release = [vec!["--release", "-p", FRONT], select(&ENGINES)].concat();
     let lint = ["--all-targets", "--", "-D", "warnings"];
     let mut all = vec![
         Step {
             name: "format",
             what: "sources are formatted",
-            action: cargo_step(&["fmt", "--all", "--check"], &[]),
+            action: cargo_step(&["fmt", "--all", "--check", "--", "-l"], &[]),
         },
         Step { name: "tidy", what: "layers, owners, budgets, words", action: Action::Tidy },
         Step {
@@ -99,25 +100,18 @@ fn steps(target: &Path, runner: Runner, documented: &[String]) -> Vec<Step> {
         Step {
             name: "build",
             what: "dyno and its engines in release",
-            action: cargo_step(&["build", "--release", "-p", FRONT], &[&engines]),
+            action: cargo_step(&["build"], &[&release]),
         },
         Step {
             name: "lint-engine",
             what: "no warnings in the engines",
-            action: cargo_step(&["clippy", "--release"], &[&engines, &lint]),
+            action: cargo_step(&["clippy", "--release"], &[&select(&ENGINES), &lint]),
         },
         Step {
-            name: "test-engine",
-            what: "the engines by themselves",
-            action: runner.step(&[&["--release"], &engines], Vec::new()),
-        },
-        Step {
-            name: "test-command",
-            what: "dyno as a person uses it, with real engines",
-            action: runner.step(
-                &[&["--release", "-p", FRONT]],
-                vec![("DYNO_ENGINE_DIR", target.join("release").display().to_string())],
-            ),
+            name: "test-release",
+            what: "the engines, and dyno as a person uses it",
+            action: runner
+                .step(&[&release], vec![("DYNO_ENGINE_DIR", target.join("release").display().to_string())]),
         },
         Step {
             name: "docs",
@@ -213,29 +207,11 @@ fn perform(root: &Path, action: &Action, log: &Path) -> Result<Outcome> {
     }
 }
 
-/// Cargo in the repository, in the environment it would have without this program around it.
-///
-/// `cargo xtask` puts the `[env]` table of the configuration into our environment. Passed on, it would look to build scripts
-/// as if the user had set it, and a build begun by hand would start anew: minutes, for llama.cpp.
+/// Cargo, in the repository.
 fn cargo(root: &Path) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root);
-    for (name, value) in configured_environment(root) {
-        if std::env::var(&name).is_ok_and(|current| current == value) {
-            command.env_remove(name);
-        }
-    }
     command
-}
-
-/// The `[env]` table of the repository's cargo configuration; empty when there is none.
-fn configured_environment(root: &Path) -> Vec<(String, String)> {
-    let text = std::fs::read_to_string(root.join(".cargo/config.toml")).unwrap_or_default();
-    let table: toml::Table = toml::from_str(&text).unwrap_or_default();
-    let Some(environment) = table.get("env").and_then(toml::Value::as_table) else { return Vec::new() };
-    let value =
-        |entry: &toml::Value| entry.as_str().or_else(|| entry.get("value")?.as_str()).map(ToOwned::to_owned);
-    environment.iter().filter_map(|(name, entry)| Some((name.clone(), value(entry)?))).collect()
 }
 
 /// Where cargo builds, as cargo itself says.
@@ -301,7 +277,7 @@ mod tests {
 
     #[test]
     fn both_runners_test_the_same_selection() {
-        for name in ["test", "test-engine", "test-command"] {
+        for name in ["test", "test-release"] {
             let (nextest, plain) = (arguments(Runner::Nextest, name), arguments(Runner::Cargo, name));
             assert!(
                 nextest.contains("nextest run --tests") && plain.contains("test --tests"),
@@ -317,7 +293,7 @@ mod tests {
             };
             assert_eq!(selected(&nextest), selected(&plain));
         }
-        assert!(arguments(Runner::Cargo, "test-command").contains("(\"DYNO_ENGINE_DIR\", \"/t/release\")"));
+        assert!(arguments(Runner::Cargo, "test-release").contains("(\"DYNO_ENGINE_DIR\", \"/t/release\")"));
         assert!(arguments(Runner::Nextest, "doctest").ends_with("test --doc -p dyno-types"));
     }
 
@@ -328,22 +304,6 @@ mod tests {
         assert_eq!(some.iter().map(|step| step.name).collect::<Vec<_>>(), ["tidy", "docs"]);
         assert_eq!(chosen(all(), &[]).unwrap().len(), all().len());
         let error = chosen(all(), &["tests".to_owned()]).unwrap_err().to_string();
-        assert!(error.contains("\"tests\"") && error.contains("test-engine"), "{error}");
-    }
-
-    #[test]
-    fn the_configured_environment_is_read() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join(".cargo")).unwrap();
-        std::fs::write(
-            folder.path().join(".cargo/config.toml"),
-            "[env]\nA = \"one\"\nB = { value = \"two\", force = false }\n",
-        )
-        .unwrap();
-        assert_eq!(
-            configured_environment(folder.path()),
-            [("A".to_owned(), "one".to_owned()), ("B".to_owned(), "two".to_owned())]
-        );
-        assert_eq!(configured_environment(&folder.path().join("nowhere")), []);
+        assert!(error.contains("\"tests\"") && error.contains("test-release"), "{error}");
     }
 }

@@ -15,9 +15,8 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
   ci [STEP…]   every check and test, or only the named steps
-  peers …      speed beside llama-bench (peers --help)
-  tidy         the rules of the repository: layers, owners, budgets, words
-  peers …      dyno against llama-bench, side by side; peers --help says more";
+  peers …      dyno against llama-bench, side by side (peers --help)
+  tidy         the rules of the repository: layers, owners, budgets, words";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -25,7 +24,6 @@ fn main() -> ExitCode {
         Some((command, rest)) if command == "ci" => ci::run(root(), rest),
         Some((command, rest)) if command == "peers" => peers::run(rest),
         Some((command, [])) if command == "tidy" => tidy::run(root()),
-        Some((command, rest)) if command == "peers" => peers::run(rest),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

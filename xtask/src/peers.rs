@@ -115,7 +115,8 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
 impl Options {
     /// Nothing when help was asked for.
     fn parse(arguments: &[String]) -> anyhow::Result<Option<Self>> {
-        let threads = std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(1));
+        let threads =
+            std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(1));
         let list = |text: &str| text.split(',').map(str::to_owned).collect();
         let mut options = Self { models: list(MODELS), rounds: 6, threads, json: false };
         let mut arguments = arguments.iter();
@@ -124,7 +125,8 @@ impl Options {
                 return Ok(None);
             }
             let value = arguments.next().with_context(|| format!("{name} needs a value\n{USAGE}"))?;
-            let number = || value.parse::<u32>().with_context(|| format!("{name} {value:?} is not a whole number"));
+            let number =
+                || value.parse::<u32>().with_context(|| format!("{name} {value:?} is not a whole number"));
             match name.as_str() {
                 "--models" => options.models = list(value),
                 "--rounds" => options.rounds = number()? as usize,
@@ -143,7 +145,8 @@ impl Options {
 
 /// The file of a model reference, made in the user's cache when it is a synthetic one that is not there yet.
 fn model_file(reference: &str) -> anyhow::Result<PathBuf> {
-    let cache = dyno_models::default_cache_dir(|name| std::env::var_os(name)).context("no cache folder: set XDG_CACHE_HOME or HOME")?;
+    let cache = dyno_models::default_cache_dir(|name| std::env::var_os(name))
+        .context("no cache folder: set XDG_CACHE_HOME or HOME")?;
     let mut told = false;
     let mut progress = |_done, bytes| {
         if !std::mem::replace(&mut told, true) {
@@ -176,8 +179,10 @@ async fn measure(built: &build::Built, file: &Path, options: &Options) -> anyhow
 fn compare(model: &str, rounds: &[Round]) -> anyhow::Result<ModelReport> {
     type Pick = fn(&Rates) -> f64;
     type Layer = fn(&Round) -> &Rates;
-    let tests: [(&'static str, Pick); 2] = [("pp512", |rates| rates.prefill_tps), ("tg64", |rates| rates.decode_tps)];
-    let layers: [(&'static str, Layer); 2] = [("backend", |round| &round.bare), ("whole path", |round| &round.path)];
+    let tests: [(&'static str, Pick); 2] =
+        [("pp512", |rates| rates.prefill_tps), ("tg64", |rates| rates.decode_tps)];
+    let layers: [(&'static str, Layer); 2] =
+        [("backend", |round| &round.bare), ("whole path", |round| &round.path)];
     let mut comparisons = Vec::new();
     for (layer, of) in layers {
         for (test, pick) in tests {
@@ -197,7 +202,9 @@ fn compare(model: &str, rounds: &[Round]) -> anyhow::Result<ModelReport> {
             });
         }
     }
-    let part = |pick: fn(&StepParts) -> f64| mean(&rounds.iter().map(|round| pick(&round.parts)).collect::<Vec<_>>());
+    let part = |pick: fn(&StepParts) -> f64| {
+        mean(&rounds.iter().map(|round| pick(&round.parts)).collect::<Vec<_>>())
+    };
     let step = StepParts {
         backend_us: part(|parts| parts.backend_us),
         sampling_us: part(|parts| parts.sampling_us),
@@ -221,11 +228,20 @@ mod tests {
     #[test]
     fn options_have_defaults_and_refuse_nonsense() {
         assert_eq!(options(&[]).unwrap().unwrap().models.len(), 3);
-        let given = options(&["--models", "a.gguf,b.gguf", "--rounds", "2", "--threads", "1", "--format", "json"]);
-        let expected = Options { models: vec!["a.gguf".into(), "b.gguf".into()], rounds: 2, threads: 1, json: true };
+        let given =
+            options(&["--models", "a.gguf,b.gguf", "--rounds", "2", "--threads", "1", "--format", "json"]);
+        let expected =
+            Options { models: vec!["a.gguf".into(), "b.gguf".into()], rounds: 2, threads: 1, json: true };
         assert_eq!(given.unwrap().unwrap(), expected);
         assert!(options(&["--help"]).unwrap().is_none());
-        for wrong in [&["--rounds"][..], &["--rounds", "1"], &["--rounds", "x"], &["--threads", "0"], &["--turbo", "1"], &["--format", "xml"]] {
+        for wrong in [
+            &["--rounds"][..],
+            &["--rounds", "1"],
+            &["--rounds", "x"],
+            &["--threads", "0"],
+            &["--turbo", "1"],
+            &["--format", "xml"],
+        ] {
             assert!(options(wrong).is_err(), "{wrong:?}");
         }
     }
@@ -242,8 +258,12 @@ mod tests {
         let report = compare("m", &[round(1.0), round(2.0), round(4.0)]).unwrap();
         let found: Vec<(&str, &str, f64)> =
             report.comparisons.iter().map(|one| (one.layer, one.test, (one.ratio * 1e3).round())).collect();
-        let expected =
-            [("backend", "pp512", 990.0), ("backend", "tg64", 1010.0), ("whole path", "pp512", 970.0), ("whole path", "tg64", 960.0)];
+        let expected = [
+            ("backend", "pp512", 990.0),
+            ("backend", "tg64", 1010.0),
+            ("whole path", "pp512", 970.0),
+            ("whole path", "tg64", 960.0),
+        ];
         assert_eq!(found, expected);
         // Drift that both sides share leaves no doubt about the ratio.
         assert!(report.comparisons.iter().all(|one| one.ratio_high - one.ratio_low < 1e-6 && one.pairs == 3));

@@ -73,10 +73,15 @@ impl App {
 
     /// The engine, found but not started.
     pub(crate) fn engine(&self) -> Result<ProcessEngine, AppError> {
-        let executable = find_engine(ENGINE, self.places.engine_dir.as_deref(), self.places.beside.as_deref())?;
+        let executable =
+            find_engine(ENGINE, self.places.engine_dir.as_deref(), self.places.beside.as_deref())?;
         let deadline = self.limits.deadline;
         let deadlines = Deadlines { load: deadline, request: deadline, ..Deadlines::default() };
-        let config = ProcessEngineConfig { deadlines, memory_limit_bytes: self.limits.memory_limit_bytes, ..ProcessEngineConfig::new(executable) };
+        let config = ProcessEngineConfig {
+            deadlines,
+            memory_limit_bytes: self.limits.memory_limit_bytes,
+            ..ProcessEngineConfig::new(executable)
+        };
         Ok(ProcessEngine::new(config))
     }
 
@@ -104,11 +109,18 @@ impl App {
     }
 
     /// Shrinks the default window to the training context; refuses a window asked for beyond it.
-    pub(crate) fn fit_context(&self, settings: &mut EngineSettings, facts: &ModelFacts, given: bool) -> Result<(), AppError> {
+    pub(crate) fn fit_context(
+        &self,
+        settings: &mut EngineSettings,
+        facts: &ModelFacts,
+        given: bool,
+    ) -> Result<(), AppError> {
         let train = facts.context_train.map_or(u32::MAX, |train| u32::try_from(train).unwrap_or(u32::MAX));
         if settings.context > train && given {
             let (asked, name) = (settings.context, &facts.file_name);
-            return Err(AppError::Input(format!("--context {asked} is beyond the {train} tokens {name} was trained for; ask for at most {train}")));
+            return Err(AppError::Input(format!(
+                "--context {asked} is beyond the {train} tokens {name} was trained for; ask for at most {train}"
+            )));
         }
         settings.context = settings.context.min(train);
         Ok(())

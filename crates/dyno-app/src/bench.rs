@@ -65,14 +65,15 @@ impl App {
         check_counts(job)?;
         // Opened first: finding out after ten minutes that nothing can be kept would be unkind.
         let history = if job.save { Some(self.open_history()?) } else { None };
-        let engine = self.engine()?;
         let model = self.resolve(&job.model, events)?;
+        let plans = self.plans(job, &model)?;
+        let engine = self.engine()?;
         let machine = dyno_hardware::profile();
         let mut result = BenchResult::default();
-        for settings in self.points(job, &model)? {
-            let plan = plan(job, &model, settings)?;
+        for plan in plans {
             let context = self.context(&model, &machine);
-            let outcome: BenchOutcome = dyno_bench::run_bench(&plan, &engine, &context, events, &self.cancel).await;
+            let outcome: BenchOutcome =
+                dyno_bench::run_bench(&plan, &engine, &context, events, &self.cancel).await;
             if let Some(history) = &history
                 && let Err(error) = history.append(&outcome.record)
             {
@@ -91,20 +92,25 @@ impl App {
         Ok(result)
     }
 
-    /// Engine settings of every point of the sweep.
-    fn points(&self, job: &BenchJob, model: &Model) -> Result<Vec<EngineSettings>, AppError> {
+    /// A plan for every point of the sweep, all checked before the first is carried out.
+    fn plans(&self, job: &BenchJob, model: &Model) -> Result<Vec<BenchPlan>, AppError> {
         let given = job.knobs.contains_key("context");
-        let mut points = dyno_bench::expand_sweep(&EngineSettings::default(), &job.knobs)?;
-        for settings in &mut points {
-            self.fit_context(settings, &model.facts, given)?;
-        }
-        Ok(points)
+        let points = dyno_bench::expand_sweep(&EngineSettings::default(), &job.knobs)?;
+        let plan = |mut settings: EngineSettings| {
+            self.fit_context(&mut settings, &model.facts, given)?;
+            plan(job, model, settings)
+        };
+        points.into_iter().map(plan).collect()
     }
 
     fn context(&self, model: &Model, machine: &HardwareProfile) -> BenchContext {
         let path = model.path.clone();
         let clock = Instant::now();
-        let unix_ms = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
+        let unix_ms = || {
+            SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+        };
         let now = unix_ms();
         BenchContext {
             id: dyno_store::new_run_id(now, std::process::id() ^ (clock.elapsed().subsec_nanos() << 8)),
@@ -123,7 +129,8 @@ impl App {
 
     fn write_bench_page(&self, job: &BenchJob, result: &mut BenchResult) {
         let Some(first) = result.records.first() else { return };
-        let page = job.page.clone().unwrap_or_else(|| self.places.pages_dir.join(format!("{}.html", first.id)));
+        let page =
+            job.page.clone().unwrap_or_else(|| self.places.pages_dir.join(format!("{}.html", first.id)));
         match write_page(&page, &dyno_report::render_many(&result.records, dyno_report::Format::Html)) {
             Ok(()) => result.page = Some(page),
             // The records are kept and printed; losing the page must not hide an earlier error.
@@ -135,7 +142,9 @@ impl App {
 }
 
 fn check_counts(job: &BenchJob) -> Result<(), AppError> {
-    for (flag, value) in [("--runs", job.runs), ("--processes", job.processes), ("--max-tokens", job.max_tokens)] {
+    for (flag, value) in
+        [("--runs", job.runs), ("--processes", job.processes), ("--max-tokens", job.max_tokens)]
+    {
         if value == 0 {
             return Err(AppError::Input(format!("{flag} is 0; ask for at least 1")));
         }
@@ -165,7 +174,9 @@ fn plan(job: &BenchJob, model: &Model, settings: EngineSettings) -> Result<Bench
 /// 512, doubled while smaller than the training context, then the training context.
 fn up_to_training(train: u64) -> Vec<u32> {
     let train = u32::try_from(train).unwrap_or(u32::MAX);
-    let mut windows: Vec<u32> = std::iter::successors(Some(512_u32), |window| window.checked_mul(2)).take_while(|window| *window < train).collect();
+    let mut windows: Vec<u32> = std::iter::successors(Some(512_u32), |window| window.checked_mul(2))
+        .take_while(|window| *window < train)
+        .collect();
     windows.push(train);
     windows
 }

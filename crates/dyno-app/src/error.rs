@@ -57,7 +57,11 @@ impl AppError {
             Self::Model(_) => 3,
             Self::Engine(error) => engine_exit_code(error),
             Self::Bench(error) => error.engine().map_or(1, engine_exit_code),
-            Self::History(_) | Self::Write { .. } | Self::Unhealthy { .. } | Self::NothingMeasured | Self::Cancelled => 1,
+            Self::History(_)
+            | Self::Write { .. }
+            | Self::Unhealthy { .. }
+            | Self::NothingMeasured
+            | Self::Cancelled => 1,
         }
     }
 }

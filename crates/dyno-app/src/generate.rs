@@ -2,8 +2,8 @@
 
 use dyno_engine::{Engine, Session};
 use dyno_types::{
-    ChatMessage, EngineSettings, Event, EventSink, FinishReason, GenerateRequest, GeneratedToken, GenerationEvent,
-    GenerationReport, LoadReport, Prompt, Sampling, TokenId, TokenLogprob,
+    ChatMessage, EngineSettings, Event, EventSink, FinishReason, GenerateRequest, GeneratedToken,
+    GenerationEvent, GenerationReport, LoadReport, Prompt, Sampling, TokenId, TokenLogprob,
 };
 use futures::StreamExt;
 use serde::Serialize;
@@ -118,7 +118,9 @@ impl App {
         session.open_context(settings).await?;
         let chat = loaded.has_chat_template && !job.raw;
         if job.system.is_some() && !chat {
-            return Err(AppError::Input("--system needs a chat template, and this model has none; put it into the prompt".to_owned()));
+            return Err(AppError::Input(
+                "--system needs a chat template, and this model has none; put it into the prompt".to_owned(),
+            ));
         }
         let mut stream = session.generate(request(job, chat)).await?;
         let (mut text, mut tokens) = (String::new(), Vec::new());
@@ -136,26 +138,33 @@ impl App {
                 GenerationEvent::Finished(finished) => report = Some(finished),
             }
         }
-        let report = report.ok_or_else(|| dyno_engine::EngineError::Internal("the stream ended without a report".to_owned()))?;
+        let report = report.ok_or_else(|| {
+            dyno_engine::EngineError::Internal("the stream ended without a report".to_owned())
+        })?;
         Ok(assemble(job, text, (chat, tokens), &report))
     }
 }
 
 fn check(job: &GenerateJob) -> Result<(), AppError> {
     if job.prompt.is_empty() {
-        return Err(AppError::Input("the prompt is empty; say what to continue or answer with --prompt TEXT".to_owned()));
+        return Err(AppError::Input(
+            "the prompt is empty; say what to continue or answer with --prompt TEXT".to_owned(),
+        ));
     }
     if job.max_tokens == 0 {
         return Err(AppError::Input("--max-tokens is 0; ask for at least 1".to_owned()));
     }
     if job.stop.iter().any(String::is_empty) {
-        return Err(AppError::Input("--stop got an empty text, which would stop at once; leave it out".to_owned()));
+        return Err(AppError::Input(
+            "--stop got an empty text, which would stop at once; leave it out".to_owned(),
+        ));
     }
     job.sampling.validate().map_err(|error| AppError::Input(error.to_string()))
 }
 
 fn request(job: &GenerateJob, chat: bool) -> GenerateRequest {
-    let message = |role: &str, content: &str| ChatMessage { role: role.to_owned(), content: content.to_owned() };
+    let message =
+        |role: &str, content: &str| ChatMessage { role: role.to_owned(), content: content.to_owned() };
     let prompt = if chat {
         let system = job.system.iter().map(|system| message("system", system));
         Prompt::Chat(system.chain([message("user", &job.prompt)]).collect())
@@ -181,7 +190,12 @@ fn ms(ns: u64) -> f64 {
     ns as f64 / 1e6
 }
 
-fn assemble(job: &GenerateJob, text: String, (chat, tokens): (bool, Vec<GeneratedStep>), report: &GenerationReport) -> Generated {
+fn assemble(
+    job: &GenerateJob,
+    text: String,
+    (chat, tokens): (bool, Vec<GeneratedStep>),
+    report: &GenerationReport,
+) -> Generated {
     let rate = |count: f64, time_ms: f64| (count > 0.0 && time_ms > 0.0).then(|| count / time_ms * 1e3);
     let computed = report.prompt_tokens.saturating_sub(report.cached_tokens);
     let decode = match tokens.as_slice() {
@@ -193,7 +207,10 @@ fn assemble(job: &GenerateJob, text: String, (chat, tokens): (bool, Vec<Generate
         chat,
         prompt_tokens: report.prompt_tokens,
         ttft_ms: tokens.first().map(|token| token.at_ms),
-        prefill_tps: rate(f64::from(computed), ms(report.prefill_end_ns.saturating_sub(report.prefill_start_ns))),
+        prefill_tps: rate(
+            f64::from(computed),
+            ms(report.prefill_end_ns.saturating_sub(report.prefill_start_ns)),
+        ),
         decode_tps: decode,
         finish_reason: report.finish_reason,
         sampling: job.sampling.clone(),

@@ -20,7 +20,12 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::History`].
-    pub fn history(&self, model: Option<&str>, only_valid: bool, limit: u32) -> Result<Vec<HistoryRow>, AppError> {
+    pub fn history(
+        &self,
+        model: Option<&str>,
+        only_valid: bool,
+        limit: u32,
+    ) -> Result<Vec<HistoryRow>, AppError> {
         let filter = Filter { model: model.map(ToOwned::to_owned), only_valid, limit, ..Filter::default() };
         let headlines = self.open_history()?.list(&filter)?;
         Ok(headlines.into_iter().map(row).collect())
@@ -58,12 +63,15 @@ impl App {
         if file.extension().is_some_and(|extension| extension == "json") {
             return read_record(file);
         }
-        history.get(name)?.ok_or_else(|| AppError::Input(format!("there is no run {name:?}; `dyno history` lists them")))
+        history
+            .get(name)?
+            .ok_or_else(|| AppError::Input(format!("there is no run {name:?}; `dyno history` lists them")))
     }
 }
 
 fn read_record(file: &Path) -> Result<RunRecord, AppError> {
-    let fail = |reason: String| AppError::Input(format!("{} is no record dyno can read: {reason}", file.display()));
+    let fail =
+        |reason: String| AppError::Input(format!("{} is no record dyno can read: {reason}", file.display()));
     let size = std::fs::metadata(file).map_err(|error| fail(error.to_string()))?.len();
     if size > RECORD_BYTES_MAX {
         return Err(fail("it is larger than 256 MiB".to_owned()));

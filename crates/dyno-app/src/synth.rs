@@ -39,7 +39,13 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::Model`] for an unknown shape or quantization, or a file that cannot be written.
-    pub fn synth(&self, model: &str, seed: u64, folder: Option<&Path>, events: &dyn EventSink) -> Result<Synthesized, AppError> {
+    pub fn synth(
+        &self,
+        model: &str,
+        seed: u64,
+        folder: Option<&Path>,
+        events: &dyn EventSink,
+    ) -> Result<Synthesized, AppError> {
         let spec = dyno_models::SynthSpec::parse(model, seed)?;
         let mut started = false;
         let mut progress = |done: u64, total: u64| {

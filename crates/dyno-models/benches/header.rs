@@ -9,8 +9,10 @@ fn header(criterion: &mut Criterion) {
     // 151,936 tokens; the weights (a third of a gigabyte) are never read.
     let spec = SynthSpec::parse("qwen2.5-0.5b@q4_0", 0).expect("a catalogued shape");
     let path = synthesize(&spec, folder.path(), &mut |_, _| true).expect("room for the model");
-    criterion.bench_function("header of a 152k vocabulary", |bencher| bencher.iter(|| GgufHeader::read(&path)));
-    criterion.bench_function("facts of a 152k vocabulary", |bencher| bencher.iter(|| read_facts(&path, "bench")));
+    criterion
+        .bench_function("header of a 152k vocabulary", |bencher| bencher.iter(|| GgufHeader::read(&path)));
+    criterion
+        .bench_function("facts of a 152k vocabulary", |bencher| bencher.iter(|| read_facts(&path, "bench")));
 }
 
 criterion_group!(benches, header);

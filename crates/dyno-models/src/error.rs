@@ -60,7 +60,9 @@ pub enum ModelError {
         file_name: String,
     },
     /// An encoder.
-    #[error("{file_name} is a {architecture} model: it turns texts into vectors and cannot generate; name a language model")]
+    #[error(
+        "{file_name} is a {architecture} model: it turns texts into vectors and cannot generate; name a language model"
+    )]
     NotGenerative {
         /// File name.
         file_name: String,
@@ -68,7 +70,9 @@ pub enum ModelError {
         architecture: String,
     },
     /// Not `SHAPE@QUANT`.
-    #[error("{text:?} is not SHAPE@QUANT; for example llama-3.2-1b@q4_k_m, or with a seed llama-3.2-1b@q4_k_m#7")]
+    #[error(
+        "{text:?} is not SHAPE@QUANT; for example llama-3.2-1b@q4_k_m, or with a seed llama-3.2-1b@q4_k_m#7"
+    )]
     BadSynthSpec {
         /// What was given.
         text: String,
@@ -102,7 +106,9 @@ pub enum ModelError {
         known: String,
     },
     /// A kind of reference that a later version will understand.
-    #[error("{reference:?} names {kind}, which is not supported in this version yet; fetch the model yourself and name the .gguf file")]
+    #[error(
+        "{reference:?} names {kind}, which is not supported in this version yet; fetch the model yourself and name the .gguf file"
+    )]
     UnsupportedReference {
         /// What was given.
         reference: String,

@@ -14,8 +14,17 @@ use crate::{FileType, ModelError};
 pub const SYNTHETIC_KEY: &str = "dyno.synthetic";
 
 /// Architectures that turn text into vectors and have no next token.
-const ENCODERS: &[&str] =
-    &["bert", "nomic-bert", "nomic-bert-moe", "jina-bert-v2", "jina-bert-v3", "neo-bert", "modern-bert", "eurobert", "t5encoder"];
+const ENCODERS: &[&str] = &[
+    "bert",
+    "nomic-bert",
+    "nomic-bert-moe",
+    "jina-bert-v2",
+    "jina-bert-v3",
+    "neo-bert",
+    "modern-bert",
+    "eurobert",
+    "t5encoder",
+];
 
 /// Reads the header of a model file (of every part of a split one) and states its facts. `reference` is how the user
 /// named the model.
@@ -23,7 +32,7 @@ const ENCODERS: &[&str] =
 /// # Errors
 /// [`ModelError`] when the file, or a part of it, is missing, unreadable or broken.
 pub fn read_facts(path: &Path, reference: &str) -> Result<ModelFacts, ModelError> {
-    if !path.exists() {
+    if !ModelFiles::exist(path)? {
         return Err(ModelError::NotFound { path: path.to_owned(), hint: String::new() });
     }
     Ok(facts_of(&ModelFiles::open(path)?, reference))
@@ -56,7 +65,11 @@ pub fn facts_of(files: &ModelFiles, reference: &str) -> ModelFacts {
     let head_length = embedding_length.zip(heads).and_then(|(width, heads)| width.checked_div(heads));
     ModelFacts {
         reference: reference.to_owned(),
-        file_name: files.first().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+        file_name: files
+            .first()
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default(),
         file_bytes: files.parts.iter().map(|(_, header)| header.file_bytes).sum(),
         fingerprint: fingerprint(files),
         gguf_version: header.version,
@@ -73,7 +86,10 @@ pub fn facts_of(files: &ModelFiles, reference: &str) -> ModelFacts {
         key_length: keys.model_u64("attention.key_length").or(head_length),
         value_length: keys.model_u64("attention.value_length").or(head_length),
         feed_forward_length: keys.model_u64("feed_forward_length"),
-        vocabulary: header.array("tokenizer.ggml.tokens").map(|tokens| tokens.count).or(keys.model_u64("vocab_size")),
+        vocabulary: header
+            .array("tokenizer.ggml.tokens")
+            .map(|tokens| tokens.count)
+            .or(keys.model_u64("vocab_size")),
         context_train: keys.model_u64("context_length"),
         rope: rope(&keys),
         experts: keys.model_u64("expert_count").filter(|count| *count > 0),
@@ -92,7 +108,8 @@ struct Keys<'a> {
 
 impl<'a> Keys<'a> {
     fn new(header: &'a GgufHeader) -> Self {
-        let architecture = header.scalar("general.architecture").and_then(Scalar::as_str).unwrap_or_default().to_owned();
+        let architecture =
+            header.scalar("general.architecture").and_then(Scalar::as_str).unwrap_or_default().to_owned();
         Self { header, architecture }
     }
 

@@ -61,7 +61,7 @@ impl Reference {
 pub fn resolve(reference: &str, cache_dir: &Path, progress: Progress<'_>) -> Result<PathBuf, ModelError> {
     match Reference::parse(reference)? {
         Reference::Synthetic(spec) => synthesize(&spec, cache_dir, progress),
-        Reference::File(path) if path.exists() => Ok(ModelFiles::open(&path)?.first().to_owned()),
+        Reference::File(path) if ModelFiles::exist(&path)? => Ok(ModelFiles::open(&path)?.first().to_owned()),
         Reference::File(path) => Err(ModelError::NotFound { hint: hint(reference), path }),
     }
 }

@@ -122,7 +122,8 @@ const QWEN_2_5: Shape = Shape {
     ..LLAMA
 };
 
-const SMOLLM_2: Shape = Shape { vocabulary: 49_152, context: 8192, rope_base: 100_000.0, adds_bos: false, ..LLAMA };
+const SMOLLM_2: Shape =
+    Shape { vocabulary: 49_152, context: 8192, rope_base: 100_000.0, adds_bos: false, ..LLAMA };
 
 const BERT: Shape = Shape { family: Family::Bert, context: 512, epsilon: 1e-12, ..LLAMA };
 

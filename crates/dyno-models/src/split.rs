@@ -40,6 +40,11 @@ impl PartName {
 }
 
 impl ModelFiles {
+    /// Whether there is anything at this path; a folder on the way that may not be entered is an error.
+    pub(crate) fn exist(path: &Path) -> Result<bool, ModelError> {
+        path.try_exists().map_err(|error| ModelError::File { path: path.to_owned(), source: error.into() })
+    }
+
     /// Reads the headers of the file and, when it is part of a split model, of every other part.
     ///
     /// # Errors
@@ -57,7 +62,7 @@ impl ModelFiles {
         let mut parts = Vec::new();
         for number in 1..=count {
             let part = name.path(path, number);
-            if !part.exists() {
+            if !Self::exist(&part)? {
                 return Err(ModelError::PartMissing { path: part, number, count });
             }
             let header = if number == name.number { header.clone() } else { read(&part)? };

@@ -14,7 +14,7 @@ use std::io::{BufWriter, Read};
 use std::path::{Path, PathBuf};
 
 use crate::facts::SYNTHETIC_KEY;
-use crate::gguf::{Content, GgufError, GgufPlan, GgufWriter, MetadataEntry, Scalar, TensorInfo, TensorType};
+use crate::gguf::{Content, GgufError, GgufPlan, GgufWriter, MetadataEntry, Scalar, TensorInfo};
 use crate::shapes::{Family, Shape, nearest};
 use crate::{FILE_TYPES, FileType, ModelError};
 
@@ -94,9 +94,12 @@ impl SynthSpec {
             let value = Scalar::U32(u32::try_from(value).unwrap_or(u32::MAX));
             (key.replace("ARCH", architecture), Content::Scalar(value))
         };
-        let float = |key: &str, value: f32| (key.replace("ARCH", architecture), Content::Scalar(Scalar::F32(value)));
+        let float =
+            |key: &str, value: f32| (key.replace("ARCH", architecture), Content::Scalar(Scalar::F32(value)));
         let text = |key: &str, value: String| (key.to_owned(), Content::Scalar(Scalar::String(value)));
-        let truth = |key: &str, value: bool| (key.replace("ARCH", architecture), Content::Scalar(Scalar::Bool(value)));
+        let truth = |key: &str, value: bool| {
+            (key.replace("ARCH", architecture), Content::Scalar(Scalar::Bool(value)))
+        };
         let mut metadata = vec![
             text("general.architecture", architecture.to_owned()),
             text("general.type", "model".to_owned()),
@@ -212,13 +215,15 @@ impl Pieces {
         let step = CHUNK_BYTES / unit * unit;
         let source = match fill {
             Fill::Ones => PieceSource::Bytes(1f32.to_le_bytes().repeat(place.elements() as usize)),
-            Fill::Values(values) => PieceSource::Bytes(values.iter().flat_map(|value| value.to_le_bytes()).collect()),
+            Fill::Values(values) => {
+                PieceSource::Bytes(values.iter().flat_map(|value| value.to_le_bytes()).collect())
+            }
             Fill::Random(deviation) => {
-                let maker = BlockMaker::new(place.kind, *deviation).expect("synthesizable mixtures use makeable types only");
+                let maker = BlockMaker::new(place.kind, *deviation)
+                    .expect("synthesizable mixtures use makeable types only");
                 PieceSource::Random(Random::for_tensor(&place.name, seed), maker)
             }
         };
-        debug_assert!(place.kind == TensorType::F32 || matches!(fill, Fill::Random(_)), "constants are written as f32");
         Self { left: place.bytes, step, source }
     }
 

@@ -13,9 +13,11 @@ use dyno_types::{Sampling, SamplingError, TokenId, TokenLogprob};
 
 use crate::random::Random;
 
+mod exponential;
 mod likeliest;
 
-use likeliest::{Candidate, LANES, collect_at_least, collect_likeliest, highest};
+use exponential::{exp, mass, run_sum};
+use likeliest::{Candidate, LANES, collect_at_least, collect_likeliest, first_at, highest};
 
 /// Logits nobody can choose from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -42,7 +44,7 @@ pub struct Sampler {
     /// Tokens the filters left.
     candidates: Vec<Candidate>,
     /// Their weights at the draw.
-    weights: Vec<f64>,
+    weights: Vec<f32>,
 }
 
 impl Sampler {
@@ -91,8 +93,7 @@ impl Sampler {
     fn choose(&mut self, logits: &[f32]) -> Result<TokenId, LogitsError> {
         let highest = highest(logits)?;
         if self.settings.temperature == 0.0 {
-            let first = logits.iter().position(|logit| *logit == highest);
-            return first.map(|index| index as TokenId).ok_or(LogitsError::NonePossible);
+            return first_at(logits, highest).ok_or(LogitsError::NonePossible);
         }
         self.filter(logits, highest);
         Ok(self.draw(highest))
@@ -126,31 +127,39 @@ impl Sampler {
         self.candidates.retain(|candidate| candidate.logit >= likely_enough);
     }
 
-    /// Draws from the candidates at the temperature.
+    /// Draws from the candidates at the temperature: walks along their weights until the drawn share of the sum is
+    /// reached, first by runs, then inside one.
     fn draw(&mut self, highest: f32) -> TokenId {
-        let inverse = 1.0 / f64::from(self.settings.temperature);
-        let mut total = 0.0;
+        // Kept finite, so that the likeliest token's 0 stays 0 at temperatures next to nothing.
+        let inverse = (1.0 / self.settings.temperature).min(1e30);
         self.weights.clear();
-        self.weights.extend(self.candidates.iter().map(|candidate| {
-            total += (f64::from(candidate.logit - highest) * inverse).exp();
-            total
-        }));
-        let target = self.random.unit() * total;
-        let index = self.weights.partition_point(|sum| *sum <= target);
-        self.candidates[index.min(self.candidates.len() - 1)].token
+        self.weights
+            .extend(self.candidates.iter().map(|candidate| exp((candidate.logit - highest) * inverse)));
+        let run_mass = |run: &[f32]| f64::from(run_sum(run, |weight| weight));
+        let total: f64 = self.weights.chunks(LANES).map(run_mass).sum();
+        let mut left = self.random.unit() * total;
+        let mut first = 0;
+        for run in self.weights.chunks(LANES) {
+            let mass = run_mass(run);
+            // The last run takes what rounding leaves over.
+            if left < mass || first + run.len() == self.weights.len() {
+                break;
+            }
+            left -= mass;
+            first += run.len();
+        }
+        let last = (first + LANES).min(self.weights.len()) - 1;
+        let inside = self.weights[first..last].iter().position(|weight| {
+            left -= f64::from(*weight);
+            left < 0.0
+        });
+        self.candidates[inside.map_or(last, |offset| first + offset)].token
     }
 }
 
 /// Probability of a logit relative to the likeliest token's.
 fn weight(logit: f32, highest: f32) -> f64 {
-    f64::from((logit - highest).exp())
-}
-
-/// Σ exp(logit − highest) over a vocabulary.
-fn mass(logits: &[f32], highest: f32) -> f64 {
-    // Partial sums in single precision over short runs keep the loop fast and the error below 1e-6.
-    let runs = logits.chunks(LANES).map(|run| run.iter().map(|logit| (logit - highest).exp()).sum::<f32>());
-    runs.map(f64::from).sum()
+    f64::from(exp(logit - highest))
 }
 
 /// Keeps the smallest set of likeliest candidates whose weights reach `target`; at least one.

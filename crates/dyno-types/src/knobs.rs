@@ -21,8 +21,13 @@ pub enum KvType {
 
 impl KvType {
     /// Every type with its name.
-    pub const ALL: [(&'static str, Self); 5] =
-        [("f32", Self::F32), ("f16", Self::F16), ("bf16", Self::Bf16), ("q8_0", Self::Q8_0), ("q4_0", Self::Q4_0)];
+    pub const ALL: [(&'static str, Self); 5] = [
+        ("f32", Self::F32),
+        ("f16", Self::F16),
+        ("bf16", Self::Bf16),
+        ("q8_0", Self::Q8_0),
+        ("q4_0", Self::Q4_0),
+    ];
 
     /// Bytes per element, block overhead included.
     #[must_use]
@@ -384,7 +389,11 @@ mod tests {
         assert!(error.contains("--kv-type-k") && error.contains("q8_0"), "{error}");
         let threads = Knob::find("threads").unwrap();
         assert_eq!(threads.values("auto").unwrap(), ["0"]);
-        assert!(threads.values("0-4").is_ok() && threads.values("5000").is_err() && threads.values("two").is_err());
+        assert!(
+            threads.values("0-4").is_ok()
+                && threads.values("5000").is_err()
+                && threads.values("two").is_err()
+        );
     }
 
     #[test]

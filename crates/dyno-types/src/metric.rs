@@ -75,17 +75,41 @@ const fn lower_bytes(id: &'static str, label: &'static str, definition: &'static
 
 /// Every metric a benchmark record may carry.
 pub const METRICS: &[Metric] = &[
-    lower_ms("load_ms", "load (warm)", "file open to ready for the first decode, weights and context, file in the page cache"),
-    lower_ms("load_cold_ms", "load (cold)", "file open to ready for the first decode after the file was dropped from the page cache"),
+    lower_ms(
+        "load_ms",
+        "load (warm)",
+        "file open to ready for the first decode, weights and context, file in the page cache",
+    ),
+    lower_ms(
+        "load_cold_ms",
+        "load (cold)",
+        "file open to ready for the first decode after the file was dropped from the page cache",
+    ),
     lower_ms("ttft_ms", "TTFT", "t_first_tok - t_send: submission to first generated token"),
     lower_ms("tpot_ms", "TPOT", "(t_last_tok - t_first_tok)/(n_out - 1) per request; absent for n_out < 2"),
     lower_ms("itl_ms", "token gap", "gaps between consecutive tokens, pooled over tokens"),
     lower_ms("e2e_ms", "end to end", "t_last_tok - t_send"),
-    higher_tps("prefill_tps", "prefill", "uncached prompt tokens / time of the prompt pass in the engine; repetitions combine as sum(tokens)/sum(time)"),
-    higher_tps("decode_tps", "decode", "(n_out - 1)/(t_last_tok - t_first_tok); repetitions combine as sum(tokens)/sum(time)"),
-    lower_bytes("rss_load_bytes", "memory after load", "resident set of the engine process after load (VmRSS)"),
+    higher_tps(
+        "prefill_tps",
+        "prefill",
+        "uncached prompt tokens / time of the prompt pass in the engine; repetitions combine as sum(tokens)/sum(time)",
+    ),
+    higher_tps(
+        "decode_tps",
+        "decode",
+        "(n_out - 1)/(t_last_tok - t_first_tok); repetitions combine as sum(tokens)/sum(time)",
+    ),
+    lower_bytes(
+        "rss_load_bytes",
+        "memory after load",
+        "resident set of the engine process after load (VmRSS)",
+    ),
     lower_bytes("rss_peak_bytes", "peak memory", "highest resident set of the engine process (VmHWM)"),
-    lower_bytes("rss_after_unload_bytes", "memory after unload", "resident set of the engine process after unloading, before it ends"),
+    lower_bytes(
+        "rss_after_unload_bytes",
+        "memory after unload",
+        "resident set of the engine process after unloading, before it ends",
+    ),
     lower_ms("unload_ms", "unload", "time to free context and weights"),
 ];
 

@@ -53,7 +53,9 @@ fn expand_part(part: &str, values: &mut Vec<u64>) -> Result<(), &'static str> {
     if first > last {
         return Err("a range runs backwards");
     }
-    if matches!(step, Step::Add(0) | Step::Multiply(0 | 1)) || (first == 0 && matches!(step, Step::Multiply(_))) {
+    if matches!(step, Step::Add(0) | Step::Multiply(0 | 1))
+        || (first == 0 && matches!(step, Step::Multiply(_)))
+    {
         return Err("a step makes no progress");
     }
     let mut value = first;

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Better, EngineInfo, EngineMemory, EngineSettings, FinishReason, HardwareProfile, MachineState, MemoryBreakdown, ModelFacts,
-    ProcessMemory, Sampling, Unit, Validity,
+    Better, EngineInfo, EngineMemory, EngineSettings, FinishReason, HardwareProfile, MachineState,
+    MemoryBreakdown, ModelFacts, ProcessMemory, Sampling, Unit, Validity,
 };
 
 /// Schema of the records this version writes.

@@ -66,6 +66,11 @@ impl Sampling {
         check((0.0..=2.0).contains(&self.temperature), "temperature", self.temperature, "0..=2")?;
         check(self.top_p > 0.0 && self.top_p <= 1.0, "top_p", self.top_p, "(0, 1]")?;
         check((0.0..1.0).contains(&self.min_p), "min_p", self.min_p, "[0, 1)")?;
-        check((1.0..=2.0).contains(&self.repetition_penalty), "repetition_penalty", self.repetition_penalty, "1..=2")
+        check(
+            (1.0..=2.0).contains(&self.repetition_penalty),
+            "repetition_penalty",
+            self.repetition_penalty,
+            "1..=2",
+        )
     }
 }

@@ -38,26 +38,51 @@ impl ValidityFlag {
     /// Whether this flag alone makes the record unusable in comparisons.
     #[must_use]
     pub fn voids(self) -> bool {
-        matches!(self, Self::Incomplete | Self::NoSamples | Self::DebugBuild | Self::UnplannedCacheHit | Self::EngineRestarted)
+        matches!(
+            self,
+            Self::Incomplete
+                | Self::NoSamples
+                | Self::DebugBuild
+                | Self::UnplannedCacheHit
+                | Self::EngineRestarted
+        )
     }
 
     /// What the flag means, in words a person can act on.
     #[must_use]
     pub fn explain(self) -> &'static str {
         match self {
-            Self::Incomplete => "The run stopped before its plan was done; its figures cover only what was reached.",
+            Self::Incomplete => {
+                "The run stopped before its plan was done; its figures cover only what was reached."
+            }
             Self::NoSamples => "Nothing was measured; there are no speed figures.",
-            Self::Throttled => "The processor slowed itself down (heat or power) while measuring; let it cool and repeat.",
-            Self::ForeignLoad => "Other programs, or the host of this virtual machine, used the processors while measuring; close them and repeat.",
-            Self::SwapUsed => "The machine swapped memory to disk while measuring; free memory or choose a smaller model.",
-            Self::OnBattery => "The machine ran on battery, which often lowers its speed; plug it in and repeat.",
+            Self::Throttled => {
+                "The processor slowed itself down (heat or power) while measuring; let it cool and repeat."
+            }
+            Self::ForeignLoad => {
+                "Other programs, or the host of this virtual machine, used the processors while measuring; close them and repeat."
+            }
+            Self::SwapUsed => {
+                "The machine swapped memory to disk while measuring; free memory or choose a smaller model."
+            }
+            Self::OnBattery => {
+                "The machine ran on battery, which often lowers its speed; plug it in and repeat."
+            }
             Self::DebugBuild => "dyno or its engine was built without optimisation; build with --release.",
-            Self::UnplannedCacheHit => "Part of a prompt was already cached, so prefill figures are too good.",
-            Self::OutputLengthMismatch => "The model ended some answers before the planned length; decode figures rest on fewer tokens.",
+            Self::UnplannedCacheHit => {
+                "Part of a prompt was already cached, so prefill figures are too good."
+            }
+            Self::OutputLengthMismatch => {
+                "The model ended some answers before the planned length; decode figures rest on fewer tokens."
+            }
             Self::EngineRestarted => "An engine process died during the run and was started anew.",
-            Self::TooFewSamples => "Too few independent engine processes for a confidence interval; use --processes 3 or more.",
+            Self::TooFewSamples => {
+                "Too few independent engine processes for a confidence interval; use --processes 3 or more."
+            }
             Self::NotWarm => "The warm-up did not settle; speeds may still be rising or falling.",
-            Self::ColdLoadNotCold => "The page cache could not be dropped, so the first load may have come from memory; run as root for a true cold load.",
+            Self::ColdLoadNotCold => {
+                "The page cache could not be dropped, so the first load may have come from memory; run as root for a true cold load."
+            }
         }
     }
 }

@@ -13,8 +13,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 pub(crate) use {
-    bench::BenchArgs, doctor::DoctorArgs, generate::GenerateArgs, history::HistoryArgs, knobs::KnobArgs, report::ReportArgs,
-    sampling::SamplingArgs, synth::SynthArgs,
+    bench::BenchArgs, doctor::DoctorArgs, generate::GenerateArgs, history::HistoryArgs, knobs::KnobArgs,
+    report::ReportArgs, sampling::SamplingArgs, synth::SynthArgs,
 };
 
 /// Put your local AI models on the dyno: measure them on your own machine, with numbers that cannot lie.
@@ -22,7 +22,13 @@ pub(crate) use {
 /// A model is named by a path to a GGUF file, by `synth:SHAPE@QUANT` (random weights in the true shape of a known
 /// model: real speed and memory without a download), or by `builtin:default`.
 #[derive(Debug, Parser)]
-#[command(name = "dyno", version, max_term_width = 110, arg_required_else_help = true, subcommand_required = true)]
+#[command(
+    name = "dyno",
+    version,
+    max_term_width = 110,
+    arg_required_else_help = true,
+    subcommand_required = true
+)]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -41,7 +47,13 @@ pub(crate) struct Cli {
           value_parser = clap::value_parser!(u64).range(1..=86_400), help_heading = "Limits")]
     pub(crate) deadline: u64,
     /// Address space the engine process may use, bytes; beyond it, a load fails instead of the machine [default: no limit].
-    #[arg(long, env = "DYNO_MEMORY_LIMIT_BYTES", global = true, value_name = "BYTES", help_heading = "Limits")]
+    #[arg(
+        long,
+        env = "DYNO_MEMORY_LIMIT_BYTES",
+        global = true,
+        value_name = "BYTES",
+        help_heading = "Limits"
+    )]
     pub(crate) memory_limit_bytes: Option<u64>,
     /// No progress bars and remarks on stderr.
     #[arg(long, short, global = true, help_heading = "Output")]

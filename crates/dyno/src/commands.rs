@@ -33,8 +33,12 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
     }
     let cancel = CancelFlag::default();
     crate::interrupt::watch(cancel.clone());
-    let limits = Limits { deadline: Duration::from_secs(cli.deadline), memory_limit_bytes: cli.memory_limit_bytes };
-    let context = Context { app: App::new(crate::places::resolve(&cli)?, limits, cancel), progress: Progress::new(cli.quiet) };
+    let limits =
+        Limits { deadline: Duration::from_secs(cli.deadline), memory_limit_bytes: cli.memory_limit_bytes };
+    let context = Context {
+        app: App::new(crate::places::resolve(&cli)?, limits, cancel),
+        progress: Progress::new(cli.quiet),
+    };
     match cli.verb {
         Verb::Bench(args) => bench::run(&context, args).await,
         Verb::Generate(args) => generate::run(&context, args).await,

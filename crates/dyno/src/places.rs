@@ -14,14 +14,16 @@ pub(crate) fn resolve(cli: &Cli) -> anyhow::Result<Places> {
     let data = cli.history.is_none().then(|| base("XDG_DATA_HOME", ".local/share")).flatten();
     let cache_dir = match &cli.cache_dir {
         Some(dir) => dir.clone(),
-        None => base("XDG_CACHE_HOME", ".cache")
-            .map(|dir| dir.join("models"))
-            .ok_or_else(|| anyhow::anyhow!("there is no home directory to keep models in; set DYNO_CACHE_DIR or --cache-dir"))?,
+        None => base("XDG_CACHE_HOME", ".cache").map(|dir| dir.join("models")).ok_or_else(|| {
+            anyhow::anyhow!("there is no home directory to keep models in; set DYNO_CACHE_DIR or --cache-dir")
+        })?,
     };
     let history_file = match (&cli.history, data) {
         (Some(file), _) => file.clone(),
         (None, Some(dir)) => dir.join("history.sqlite"),
-        (None, None) => anyhow::bail!("there is no home directory to keep the history in; set DYNO_HISTORY or --history"),
+        (None, None) => {
+            anyhow::bail!("there is no home directory to keep the history in; set DYNO_HISTORY or --history")
+        }
     };
     let pages_dir = history_file.parent().unwrap_or(&cache_dir).join("reports");
     let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(PathBuf::from));
@@ -30,5 +32,7 @@ pub(crate) fn resolve(cli: &Cli) -> anyhow::Result<Places> {
 
 fn base(variable: &str, below_home: &str) -> Option<PathBuf> {
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    absolute(variable).or_else(|| absolute("HOME").map(|home| home.join(below_home))).map(|dir| dir.join("dyno"))
+    absolute(variable)
+        .or_else(|| absolute("HOME").map(|home| home.join(below_home)))
+        .map(|dir| dir.join("dyno"))
 }

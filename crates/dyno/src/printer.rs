@@ -2,8 +2,8 @@
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use dyno_app::AppError;
 use dyno_types::{Event, EventSink};
@@ -38,60 +38,106 @@ pub(crate) fn report_failure(error: &anyhow::Error) -> ExitCode {
 pub(crate) struct Progress {
     quiet: bool,
     terminal: bool,
-    bar: Mutex<Option<ProgressBar>>,
+    phase: Mutex<Option<Phase>>,
+}
+
+/// The work under way, as it is shown.
+enum Phase {
+    Bar(ProgressBar),
+    Lines(Lines),
+}
+
+/// Progress as lines for a file or a pipe: never more than one a second, and rarer the longer it takes.
+struct Lines {
+    total: u64,
+    started: Instant,
+    last: Instant,
+}
+
+impl Lines {
+    fn start(total: u64, now: Instant) -> Self {
+        Self { total, started: now, last: now }
+    }
+
+    /// The line to print at this moment, if it is time for one.
+    fn line(&mut self, done: u64, detail: &str, now: Instant) -> Option<String> {
+        let gap = (now.duration_since(self.started) / 10).max(Duration::from_secs(1));
+        if detail.is_empty() || now.duration_since(self.last) < gap {
+            return None;
+        }
+        self.last = now;
+        let percent = done.saturating_mul(100).checked_div(self.total);
+        Some(percent.map_or_else(|| format!("  {detail}"), |percent| format!("  {percent:>3} % {detail}")))
+    }
 }
 
 impl Progress {
     /// Nothing at all is shown when `quiet`, apart from warnings.
     pub(crate) fn new(quiet: bool) -> Self {
-        Self { quiet, terminal: std::io::stderr().is_terminal(), bar: Mutex::new(None) }
+        Self { quiet, terminal: std::io::stderr().is_terminal(), phase: Mutex::new(None) }
+    }
+
+    fn phase(&self) -> MutexGuard<'_, Option<Phase>> {
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A line above the bar.
     fn line(&self, text: &str) {
-        match self.bar.lock().ok().as_deref() {
-            Some(Some(bar)) => bar.println(text),
+        match &*self.phase() {
+            Some(Phase::Bar(bar)) => bar.println(text),
             _ => remark(text),
         }
     }
 
-    fn start(&self, phase: String, total: u64) {
+    fn start(&self, name: String, total: u64) {
         if self.quiet {
             return;
         }
-        if !self.terminal {
-            remark(&phase);
-            return;
+        if self.terminal {
+            self.replace(Some(Phase::Bar(bar(name, total))));
+        } else {
+            remark(&name);
+            self.replace(Some(Phase::Lines(Lines::start(total, Instant::now()))));
         }
-        let bar = if total == 0 { ProgressBar::new_spinner() } else { ProgressBar::new(total) };
-        let template = if total == 0 { "{spinner} {prefix} {wide_msg}" } else { "{prefix} [{bar:24}] {percent:>3}% {eta:>4} left {wide_msg}" };
-        bar.set_style(ProgressStyle::with_template(template).expect("the template is a constant").progress_chars("━╸─"));
-        bar.set_prefix(phase);
-        bar.enable_steady_tick(Duration::from_millis(200));
-        self.replace(Some(bar));
     }
 
-    fn replace(&self, bar: Option<ProgressBar>) {
-        if let Ok(mut slot) = self.bar.lock()
-            && let Some(old) = std::mem::replace(&mut *slot, bar)
-        {
+    fn advance(&self, done: u64, detail: String) {
+        match &mut *self.phase() {
+            Some(Phase::Bar(bar)) => {
+                bar.set_position(done);
+                bar.set_message(detail);
+            }
+            Some(Phase::Lines(lines)) => {
+                lines.line(done, &detail, Instant::now()).iter().for_each(|line| remark(line));
+            }
+            None => {}
+        }
+    }
+
+    fn replace(&self, phase: Option<Phase>) {
+        if let Some(Phase::Bar(old)) = std::mem::replace(&mut *self.phase(), phase) {
             old.finish_and_clear();
         }
     }
+}
+
+fn bar(name: String, total: u64) -> ProgressBar {
+    let (bar, template) = match total {
+        0 => (ProgressBar::new_spinner(), "{spinner} {prefix} {wide_msg}"),
+        _ => (ProgressBar::new(total), "{prefix} [{bar:24}] {percent:>3}% {eta:>4} left {wide_msg}"),
+    };
+    let style = ProgressStyle::with_template(template).expect("the template is a constant");
+    bar.set_style(style.progress_chars("━╸─"));
+    bar.set_prefix(name);
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
 }
 
 impl EventSink for Progress {
     fn emit(&self, event: Event) {
         match event {
             Event::PhaseStarted { phase, total } => self.start(phase, total),
-            Event::PhaseAdvanced { done, detail } => {
-                if let Ok(slot) = self.bar.lock()
-                    && let Some(bar) = slot.as_ref()
-                {
-                    bar.set_position(done);
-                    bar.set_message(detail);
-                }
-            }
+            Event::PhaseAdvanced { done, detail } => self.advance(done, detail),
             Event::PhaseEnded => self.replace(None),
             Event::Note(text) => {
                 if !self.quiet {
@@ -100,5 +146,25 @@ impl EventSink for Progress {
             }
             Event::Warning(text) => self.line(&format!("warning: {text}")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_get_rarer_and_say_how_far_it_is() {
+        let start = Instant::now();
+        let mut lines = Lines::start(200, start);
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        assert_eq!(lines.line(0, "loading", at(10)), None);
+        assert_eq!(lines.line(50, "run 1", at(1_000)), Some("   25 % run 1".to_owned()));
+        assert_eq!(lines.line(51, "run 2", at(1_900)), None);
+        assert_eq!(lines.line(51, "", at(5_000)), None);
+        assert_eq!(lines.line(200, "run 9", at(5_000)), Some("  100 % run 9".to_owned()));
+        let printed = (5..1_200).filter(|s| lines.line(1, "run", at(s * 1_000)).is_some()).count();
+        assert!((40..80).contains(&printed), "{printed} lines in 20 minutes");
+        assert_eq!(Lines::start(0, start).line(7, "x", at(2_000)), Some("  x".to_owned()));
     }
 }

@@ -79,7 +79,9 @@ impl Backend for LlamaBackend {
             None => return Err(load_failure(&log::take_errors())),
         };
         if !handle.is_autoregressive() {
-            return Err(BackendError::Model("this model does not generate text (it encodes or diffuses)".to_owned()));
+            return Err(BackendError::Model(
+                "this model does not generate text (it encodes or diffuses)".to_owned(),
+            ));
         }
         let described = handle.describe();
         if described.vocabulary == 0 {
@@ -94,11 +96,13 @@ impl Backend for LlamaBackend {
         // The old context goes first: two at once may not fit.
         self.context = None;
         let cells = check_context(settings)?;
+        check_cache_blocks(settings, handle.key_width())?;
         let _ = log::take_errors();
         let context = Context::open(&handle, &with_threads(settings), cells)
             .ok_or_else(|| context_failure(settings, &log::take_errors()))?;
         if !context.has_memory() {
-            let message = "this model keeps no state between tokens (an embedding model?), so it cannot generate text";
+            let message =
+                "this model keeps no state between tokens (an embedding model?), so it cannot generate text";
             return Err(BackendError::BadRequest(message.to_owned()));
         }
         let window = context.window();
@@ -109,23 +113,40 @@ impl Backend for LlamaBackend {
 
     fn set_threads(&mut self, decode: u32, prefill: u32) {
         if !self.opened().set_threads(decode.max(1), prefill.max(1)) {
-            log::receive(Some(log::Level::Warning), "worker threads could not be started; the old number stays\n");
+            log::receive(
+                Some(log::Level::Warning),
+                "worker threads could not be started; the old number stays\n",
+            );
         }
     }
 
-    fn tokenize(&self, text: &str, add_special: bool, parse_special: bool) -> Result<Vec<TokenId>, BackendError> {
+    fn tokenize(
+        &self,
+        text: &str,
+        add_special: bool,
+        parse_special: bool,
+    ) -> Result<Vec<TokenId>, BackendError> {
         let model = &self.loaded().handle;
         if !model.has_tokenizer() {
-            return Err(BackendError::BadRequest("this model file has no tokenizer; send token ids".to_owned()));
+            return Err(BackendError::BadRequest(
+                "this model file has no tokenizer; send token ids".to_owned(),
+            ));
         }
         model.tokenize(text, add_special, parse_special).ok_or_else(|| {
-            BackendError::BadRequest(format!("a text of {} bytes is too long to tokenize at once", text.len()))
+            BackendError::BadRequest(format!(
+                "a text of {} bytes is too long to tokenize at once",
+                text.len()
+            ))
         })
     }
 
     fn token_bytes(&self, token: TokenId) -> Vec<u8> {
         let Loaded { handle, described } = self.loaded();
-        if token < described.vocabulary && handle.has_tokenizer() { handle.token_bytes(token) } else { Vec::new() }
+        if token < described.vocabulary && handle.has_tokenizer() {
+            handle.token_bytes(token)
+        } else {
+            Vec::new()
+        }
     }
 
     fn ends_generation(&self, token: TokenId) -> bool {
@@ -185,7 +206,8 @@ impl Backend for LlamaBackend {
 
 /// Thread counts that were left open become one per processor this process may use.
 fn with_threads(settings: &EngineSettings) -> EngineSettings {
-    let all = std::thread::available_parallelism().map_or(1, |count| u32::try_from(count.get()).unwrap_or(u32::MAX));
+    let all = std::thread::available_parallelism()
+        .map_or(1, |count| u32::try_from(count.get()).unwrap_or(u32::MAX));
     let chosen = |threads: u32| if threads == 0 { all } else { threads };
     EngineSettings {
         threads: chosen(settings.threads),
@@ -199,26 +221,57 @@ fn check_context(settings: &EngineSettings) -> Result<u32, BackendError> {
     let refuse = |reason: String| Err(BackendError::BadRequest(reason));
     let EngineSettings { context, batch, ubatch, sequences, .. } = *settings;
     if context == 0 || batch == 0 || ubatch == 0 {
-        return refuse(format!("context {context}, batch {batch} and ubatch {ubatch} must all be at least 1"));
+        return refuse(format!(
+            "context {context}, batch {batch} and ubatch {ubatch} must all be at least 1"
+        ));
     }
     if !(1..=MAX_SEQUENCES).contains(&sequences) {
         return refuse(format!("{sequences} sequences: this engine holds 1 to {MAX_SEQUENCES}"));
     }
-    let quantized = matches!(settings.kv_type_v, KvType::Q8_0 | KvType::Q4_0);
-    if quantized && settings.flash_attention == Switch::Off {
+    if is_quantized(settings.kv_type_v) && settings.flash_attention == Switch::Off {
         let name = settings.kv_type_v.name();
-        return refuse(format!("a {name} KV cache of values needs flash attention: use --flash-attention auto, or --kv-type-v f16"));
+        return refuse(format!(
+            "a {name} KV cache of values needs flash attention: use --flash-attention auto, or --kv-type-v f16"
+        ));
     }
     match context.checked_mul(sequences).filter(|cells| i32::try_from(*cells).is_ok()) {
         Some(cells) => Ok(cells),
-        None => refuse(format!("{sequences} sequences of {context} tokens are more than this engine can count")),
+        None => {
+            refuse(format!("{sequences} sequences of {context} tokens are more than this engine can count"))
+        }
     }
 }
 
+/// Refuses a quantized cache of keys whose heads end inside a block. llama.cpp checks this with flash attention alone;
+/// without it, it would compute nonsense.
+fn check_cache_blocks(settings: &EngineSettings, key_width: u32) -> Result<(), BackendError> {
+    const BLOCK: u32 = 32;
+    let name = settings.kv_type_k.name();
+    if is_quantized(settings.kv_type_k) && !key_width.is_multiple_of(BLOCK) {
+        return Err(BackendError::BadRequest(format!(
+            "a {name} KV cache of keys needs heads of a multiple of {BLOCK}, and this model's are {key_width} wide: use \
+             --kv-type-k f16"
+        )));
+    }
+    Ok(())
+}
+
+fn is_quantized(kv_type: KvType) -> bool {
+    matches!(kv_type, KvType::Q8_0 | KvType::Q4_0)
+}
+
 /// Refuses batches that llama.cpp asserts against.
-fn check_batch(batch: &[BatchItem], limit: usize, vocabulary: u32, sequences: u32) -> Result<(), BackendError> {
+fn check_batch(
+    batch: &[BatchItem],
+    limit: usize,
+    vocabulary: u32,
+    sequences: u32,
+) -> Result<(), BackendError> {
     if batch.is_empty() || batch.len() > limit {
-        return Err(BackendError::BadRequest(format!("a batch of {} tokens: this context takes 1 to {limit}", batch.len())));
+        return Err(BackendError::BadRequest(format!(
+            "a batch of {} tokens: this context takes 1 to {limit}",
+            batch.len()
+        )));
     }
     let outside = |item: &&BatchItem| {
         item.token >= vocabulary || item.sequence >= sequences || i32::try_from(item.position).is_err()
@@ -241,7 +294,9 @@ fn context_failure(settings: &EngineSettings, lines: &[String]) -> BackendError 
     let cause = log::cause(lines);
     let EngineSettings { context, sequences, .. } = settings;
     if lines.is_empty() || log::tells_of_memory(lines) {
-        BackendError::OutOfMemory(format!("a context of {context} tokens for {sequences} sequence(s) does not fit: {cause}"))
+        BackendError::OutOfMemory(format!(
+            "a context of {context} tokens for {sequences} sequence(s) does not fit: {cause}"
+        ))
     } else {
         BackendError::BadRequest(format!("llama.cpp refused a context of {context} tokens: {cause}"))
     }

@@ -11,7 +11,8 @@ pub(crate) fn from_build_info(text: &str) -> Option<String> {
 /// The compiler in the first line of what `--version` printed.
 pub(crate) fn from_version_text(text: &str) -> Option<String> {
     let line = text.lines().next()?;
-    let version = line.split_whitespace().rfind(|word| word.starts_with(|first: char| first.is_ascii_digit()))?;
+    let version =
+        line.split_whitespace().rfind(|word| word.starts_with(|first: char| first.is_ascii_digit()))?;
     let family = if line.contains("clang") {
         "Clang"
     } else if line.contains("g++") || line.contains("gcc") || line.contains("GCC") {
@@ -70,7 +71,10 @@ mod tests {
     #[test]
     fn gcc_is_refused_where_it_breaks_the_kernels_and_only_there() {
         let reason = refusal("gcc 12.2.0", "x86_64", false).unwrap();
-        assert!(reason.contains("gcc 12.2.0") && reason.contains("DYNO_ALLOW_GCC=1") && reason.contains("clang"), "{reason}");
+        assert!(
+            reason.contains("gcc 12.2.0") && reason.contains("DYNO_ALLOW_GCC=1") && reason.contains("clang"),
+            "{reason}"
+        );
         assert_eq!(refusal("gcc 12.2.0", "x86_64", true), None);
         assert_eq!(refusal("gcc 12.2.0", "aarch64", false), None);
         assert_eq!(refusal("clang 14.0.6", "x86_64", false), None);

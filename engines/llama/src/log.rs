@@ -29,8 +29,12 @@ struct Log {
     errors: VecDeque<String>,
 }
 
-static LOG: Mutex<Log> =
-    Mutex::new(Log { threshold: Level::Warning, level: Level::Info, line: String::new(), errors: VecDeque::new() });
+static LOG: Mutex<Log> = Mutex::new(Log {
+    threshold: Level::Warning,
+    level: Level::Info,
+    line: String::new(),
+    errors: VecDeque::new(),
+});
 
 fn log() -> MutexGuard<'static, Log> {
     LOG.lock().unwrap_or_else(PoisonError::into_inner)
@@ -98,8 +102,14 @@ impl Log {
 
 /// Whether these error lines say that an allocation failed.
 pub(crate) fn tells_of_memory(lines: &[String]) -> bool {
-    const SIGNS: [&str; 6] =
-        ["failed to allocate", "unable to allocate", "cannot allocate memory", "bad_alloc", "out of memory", "insufficient memory"];
+    const SIGNS: [&str; 6] = [
+        "failed to allocate",
+        "unable to allocate",
+        "cannot allocate memory",
+        "bad_alloc",
+        "out of memory",
+        "insufficient memory",
+    ];
     lines.iter().any(|line| {
         let line = line.to_lowercase();
         SIGNS.iter().any(|sign| line.contains(sign))
@@ -109,7 +119,8 @@ pub(crate) fn tells_of_memory(lines: &[String]) -> bool {
 /// What to log when llama.cpp aborts: its message, and whether memory was the cause, which the message itself never says.
 /// Recent errors tell it; so do its assertions on small allocations and on started threads, which need memory for stacks.
 pub(crate) fn abort_line(message: &str, recent: &[String]) -> String {
-    let asserts_memory = ["mem_buffer != NULL", "GGML_ASSERT(rc == 0)"].iter().any(|assertion| message.contains(assertion));
+    let asserts_memory =
+        ["mem_buffer != NULL", "GGML_ASSERT(rc == 0)"].iter().any(|assertion| message.contains(assertion));
     let cause = if asserts_memory || tells_of_memory(recent) { "out of memory: " } else { "" };
     format!("llama.cpp aborts the engine: {cause}{message}")
 }
@@ -152,12 +163,18 @@ mod tests {
         assert!(threads.contains("out of memory"), "{threads}");
         let lines = lines(&["ggml_aligned_malloc: insufficient memory (attempted to allocate 4.00 MB)"]);
         assert!(abort_line("ggml.c:1: GGML_ASSERT(x) failed", &lines).contains("out of memory: ggml.c:1"));
-        assert_eq!(abort_line("a.c:1: GGML_ASSERT(x) failed", &[]), "llama.cpp aborts the engine: a.c:1: GGML_ASSERT(x) failed");
+        assert_eq!(
+            abort_line("a.c:1: GGML_ASSERT(x) failed", &[]),
+            "llama.cpp aborts the engine: a.c:1: GGML_ASSERT(x) failed"
+        );
     }
 
     #[test]
     fn failed_allocations_are_recognised() {
-        assert!(tells_of_memory(&lines(&["x: y", "alloc_tensor_range: failed to allocate CPU buffer of size 1"])));
+        assert!(tells_of_memory(&lines(&[
+            "x: y",
+            "alloc_tensor_range: failed to allocate CPU buffer of size 1"
+        ])));
         assert!(tells_of_memory(&lines(&["failed to initialize the context: std::bad_alloc"])));
         assert!(!tells_of_memory(&lines(&["missing tensor 'token_embd.weight'"])));
     }

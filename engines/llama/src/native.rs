@@ -1,12 +1,15 @@
 //! The only module that talks to llama.cpp: owned handles with safe methods over the raw bindings.
 //!
 //! What must hold is kept by ownership: a [`Context`] holds its [`Model`] alive, a context's thread pools outlive it, and
-//! handles are freed exactly once, on drop. Handles stay on the thread that made them (raw pointers are not `Send`). llama.cpp may abort the process on broken invariants, so everything that it
-//! asserts about its arguments is checked here or in `backend.rs` before the call.
+//! handles are freed exactly once, on drop. Handles stay on the thread that made them (raw pointers are not `Send`).
+//! llama.cpp may abort the process on broken invariants, so everything that it asserts about its arguments is checked
+//! here or in `backend.rs` before the call.
 #![allow(unsafe_code)]
 
 use std::any::Any;
-use std::ffi::{CStr, c_char, c_void};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
@@ -102,7 +105,11 @@ unsafe extern "C" fn on_progress(fraction: f32, user: *mut c_void) -> bool {
 
 impl Model {
     /// Loads weights. Nothing when llama.cpp failed (its log says why) or when `sink` returned false (the flag says so).
-    pub(crate) fn load(path: &CStr, settings: &EngineSettings, sink: &mut dyn FnMut(f32) -> bool) -> (Option<Self>, bool) {
+    pub(crate) fn load(
+        path: &CStr,
+        settings: &EngineSettings,
+        sink: &mut dyn FnMut(f32) -> bool,
+    ) -> (Option<Self>, bool) {
         let mut progress = Progress { sink, aborted: false, panic: None };
         // SAFETY: takes no arguments and returns plain values.
         let mut params = unsafe { sys::llama_model_default_params() };
@@ -154,7 +161,9 @@ impl Model {
         let model = self.raw.as_ptr();
         // SAFETY: the handle lives as long as `self`; const getters.
         unsafe {
-            sys::llama_model_has_decoder(model) && !sys::llama_model_has_encoder(model) && !sys::llama_model_is_diffusion(model)
+            sys::llama_model_has_decoder(model)
+                && !sys::llama_model_has_encoder(model)
+                && !sys::llama_model_is_diffusion(model)
         }
     }
 
@@ -164,6 +173,36 @@ impl Model {
         unsafe { sys::llama_vocab_type(self.vocab.as_ptr()) != sys::LLAMA_VOCAB_TYPE_NONE }
     }
 
+    /// Width of one attention head's keys, elements: as the file says, else the embedding over the heads. 0 when the model
+    /// has no attention.
+    pub(crate) fn key_width(&self) -> u32 {
+        let architecture = self.metadata("general.architecture").unwrap_or_default();
+        let stated = self.metadata(&format!("{architecture}.attention.key_length"));
+        // SAFETY: the handle lives as long as `self`; const getters.
+        let (embedding, heads) = unsafe {
+            (sys::llama_model_n_embd(self.raw.as_ptr()), sys::llama_model_n_head(self.raw.as_ptr()))
+        };
+        let derived = embedding.checked_div(heads).and_then(|width| u32::try_from(width).ok());
+        stated.and_then(|width| width.parse().ok()).or(derived).unwrap_or_default()
+    }
+
+    /// A value of the file's metadata as text, when it is short.
+    fn metadata(&self, key: &str) -> Option<String> {
+        let key = CString::new(key).ok()?;
+        let mut value = [0_u8; 128];
+        // SAFETY: the handle lives as long as `self`; at most the given number of bytes is written, ended by a zero.
+        unsafe {
+            let length = sys::llama_model_meta_val_str(
+                self.raw.as_ptr(),
+                key.as_ptr(),
+                value.as_mut_ptr().cast(),
+                value.len(),
+            );
+            usize::try_from(length).ok().filter(|length| *length < value.len())?;
+        }
+        CStr::from_bytes_until_nul(&value).ok()?.to_str().ok().map(str::to_owned)
+    }
+
     /// Size of all tensors, bytes.
     pub(crate) fn weights_bytes(&self) -> u64 {
         // SAFETY: the handle lives as long as `self`; a const getter.
@@ -171,7 +210,12 @@ impl Model {
     }
 
     /// Text → tokens; nothing when the text is too long for llama.cpp to count its tokens. The model must have a tokenizer.
-    pub(crate) fn tokenize(&self, text: &str, add_special: bool, parse_special: bool) -> Option<Vec<TokenId>> {
+    pub(crate) fn tokenize(
+        &self,
+        text: &str,
+        add_special: bool,
+        parse_special: bool,
+    ) -> Option<Vec<TokenId>> {
         let length = i32::try_from(text.len()).ok()?;
         let mut tokens: Vec<sys::llama_token> = vec![0; text.len().saturating_add(8)];
         for _ in 0..2 {
@@ -191,7 +235,9 @@ impl Model {
             match usize::try_from(count) {
                 Ok(count) => {
                     tokens.truncate(count);
-                    return Some(tokens.into_iter().filter_map(|token| TokenId::try_from(token).ok()).collect());
+                    return Some(
+                        tokens.into_iter().filter_map(|token| TokenId::try_from(token).ok()).collect(),
+                    );
                 }
                 // A negative count is the room that is needed; i32::MIN says that it cannot be counted.
                 Err(_) => tokens.resize(usize::try_from(count.checked_neg()?).ok()?, 0),
@@ -208,7 +254,14 @@ impl Model {
             let room = i32::try_from(bytes.len()).unwrap_or(i32::MAX);
             // SAFETY: `bytes` has `room` writable bytes; the caller checked that the token is in the vocabulary.
             let count = unsafe {
-                sys::llama_token_to_piece(self.vocab.as_ptr(), token, bytes.as_mut_ptr().cast(), room, 0, false)
+                sys::llama_token_to_piece(
+                    self.vocab.as_ptr(),
+                    token,
+                    bytes.as_mut_ptr().cast(),
+                    room,
+                    0,
+                    false,
+                )
             };
             match usize::try_from(count) {
                 Ok(count) => {
@@ -224,7 +277,8 @@ impl Model {
     /// Whether the token ends a generation.
     pub(crate) fn ends_generation(&self, token: TokenId) -> bool {
         // SAFETY: a look-up in a set; any id is allowed.
-        sys::llama_token::try_from(token).is_ok_and(|token| unsafe { sys::llama_vocab_is_eog(self.vocab.as_ptr(), token) })
+        sys::llama_token::try_from(token)
+            .is_ok_and(|token| unsafe { sys::llama_vocab_is_eog(self.vocab.as_ptr(), token) })
     }
 }
 
@@ -257,18 +311,37 @@ impl Drop for ThreadPool {
     }
 }
 
-/// Thread counts and the pools that provide them; one pool serves both where the counts are equal.
+/// Thread counts, and the pools that provide them by size.
+///
+/// A pool once made stays until the context is freed: the CPU backend remembers the pool it computed with last, and pauses
+/// it when it is given another one at its next graph. A pool at rest sleeps and costs no time.
 struct Threads {
     decode: u32,
     prefill: u32,
-    decode_pool: ThreadPool,
-    prefill_pool: Option<ThreadPool>,
+    pools: BTreeMap<u32, ThreadPool>,
 }
 
 impl Threads {
     fn new(decode: u32, prefill: u32) -> Option<Self> {
-        let prefill_pool = if prefill == decode { None } else { Some(ThreadPool::new(prefill)?) };
-        Some(Self { decode, prefill, decode_pool: ThreadPool::new(decode)?, prefill_pool })
+        let mut threads = Self { decode, prefill, pools: BTreeMap::new() };
+        threads.set(decode, prefill).then_some(threads)
+    }
+
+    /// Changes the counts. False, and nothing changed, when the threads could not be started.
+    fn set(&mut self, decode: u32, prefill: u32) -> bool {
+        for count in [decode, prefill] {
+            if let Entry::Vacant(place) = self.pools.entry(count) {
+                let Some(pool) = ThreadPool::new(count) else { return false };
+                place.insert(pool);
+            }
+        }
+        (self.decode, self.prefill) = (decode, prefill);
+        true
+    }
+
+    /// The pool of a count; NULL, for which llama.cpp starts threads of its own, cannot happen for the counts set.
+    fn pool(&self, count: u32) -> sys::ggml_threadpool_t {
+        self.pools.get(&count).map_or(std::ptr::null_mut(), |pool| pool.0.as_ptr())
     }
 }
 
@@ -334,8 +407,14 @@ impl Context {
         // SAFETY: the context was just made; its memory (NULL for models without one) lives as long as it does.
         let memory = unsafe { sys::llama_get_memory(raw.as_ptr()) };
         let vocabulary = usize::try_from(describe.vocabulary).ok()?;
-        let mut context =
-            Self { raw, memory, vocabulary, arrays: BatchArrays::default(), threads, _model: Rc::clone(model) };
+        let mut context = Self {
+            raw,
+            memory,
+            vocabulary,
+            arrays: BatchArrays::default(),
+            threads,
+            _model: Rc::clone(model),
+        };
         context.attach();
         Some(context)
     }
@@ -362,22 +441,24 @@ impl Context {
         if (self.threads.decode, self.threads.prefill) == (decode, prefill) {
             return true;
         }
-        let Some(threads) = Threads::new(decode, prefill) else { return false };
-        // The old pools are dropped only after the new ones are attached.
-        let _old = std::mem::replace(&mut self.threads, threads);
-        self.attach();
-        true
+        let changed = self.threads.set(decode, prefill);
+        if changed {
+            self.attach();
+        }
+        changed
     }
 
     fn attach(&mut self) {
-        let Threads { decode, prefill, decode_pool, prefill_pool } = &self.threads;
-        let prefill_pool = prefill_pool.as_ref().map_or(std::ptr::null_mut(), |pool| pool.0.as_ptr());
+        let Threads { decode, prefill, .. } = self.threads;
         let count = |n: u32| i32::try_from(n).unwrap_or(1);
-        // SAFETY: context and pools are alive, and the pools stay so until they are replaced or the context is freed.
-        // A NULL second pool means that the first serves prefill too.
+        // SAFETY: context and pools are alive, and the pools stay so until the context is freed.
         unsafe {
-            sys::llama_attach_threadpool(self.raw.as_ptr(), decode_pool.0.as_ptr(), prefill_pool);
-            sys::llama_set_n_threads(self.raw.as_ptr(), count(*decode), count(*prefill));
+            sys::llama_attach_threadpool(
+                self.raw.as_ptr(),
+                self.threads.pool(decode),
+                self.threads.pool(prefill),
+            );
+            sys::llama_set_n_threads(self.raw.as_ptr(), count(decode), count(prefill));
         }
     }
 
@@ -429,9 +510,12 @@ impl Context {
         // SAFETY: the entry is a plain C struct (bytes and sizes) for which all zeros is a value.
         let mut entries: [sys::llama_memory_breakdown_entry; DEVICES] = unsafe { std::mem::zeroed() };
         // SAFETY: the context is alive and at rest; at most DEVICES entries are written.
-        let count = unsafe { sys::llama_memory_breakdown_collect(self.raw.as_ptr(), entries.as_mut_ptr(), DEVICES) };
+        let count =
+            unsafe { sys::llama_memory_breakdown_collect(self.raw.as_ptr(), entries.as_mut_ptr(), DEVICES) };
         let used = &entries[..count.min(DEVICES)];
-        let sum = |part: fn(&sys::llama_memory_breakdown_entry) -> usize| used.iter().map(|entry| part(entry) as u64).sum();
+        let sum = |part: fn(&sys::llama_memory_breakdown_entry) -> usize| {
+            used.iter().map(|entry| part(entry) as u64).sum()
+        };
         MemoryBreakdown {
             weights_bytes: sum(|entry| entry.model),
             kv_bytes: sum(|entry| entry.context),

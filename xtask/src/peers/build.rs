@@ -49,9 +49,16 @@ pub(crate) fn engine_and_peer() -> anyhow::Result<Built> {
     let (Some(engine), Some(out_dir)) = (artifacts.engine, artifacts.out_dir) else {
         bail!("cargo did not say where {ENGINE} and the output of {BINDINGS} are");
     };
-    let cache = artifacts.library_dirs.iter().map(|dir| dir.join("build")).find(|dir| dir.join("CMakeCache.txt").is_file());
-    let cmake = cache.context("llama.cpp's own build folder is gone; run `cargo clean --release -p llama-cpp-sys-4` and again")?;
-    let folder = engine.parent().and_then(Path::parent).context("the engine lies in no target folder")?.join("peers");
+    let cache = artifacts
+        .library_dirs
+        .iter()
+        .map(|dir| dir.join("build"))
+        .find(|dir| dir.join("CMakeCache.txt").is_file());
+    let cmake = cache.context(
+        "llama.cpp's own build folder is gone; run `cargo clean --release -p llama-cpp-sys-4` and again",
+    )?;
+    let folder =
+        engine.parent().and_then(Path::parent).context("the engine lies in no target folder")?.join("peers");
     let llama_bench = folder.join("llama-bench");
     build_peer(&out_dir.join("llama.cpp"), &cmake, &llama_bench)?;
     Ok(Built { engine, llama_bench })
@@ -66,10 +73,14 @@ impl Artifacts {
             if text("/target/name").as_deref() == Some(ENGINE) {
                 found.engine = text("/executable").map(PathBuf::from).or(found.engine);
             }
-            if message["reason"] == "build-script-executed" && text("/package_id").is_some_and(|id| id.contains(BINDINGS)) {
+            if message["reason"] == "build-script-executed"
+                && text("/package_id").is_some_and(|id| id.contains(BINDINGS))
+            {
                 found.out_dir = text("/out_dir").map(PathBuf::from);
-                let paths = message["linked_paths"].as_array().into_iter().flatten().filter_map(Value::as_str);
-                found.library_dirs = paths.map(|path| PathBuf::from(path.strip_prefix("native=").unwrap_or(path))).collect();
+                let paths =
+                    message["linked_paths"].as_array().into_iter().flatten().filter_map(Value::as_str);
+                found.library_dirs =
+                    paths.map(|path| PathBuf::from(path.strip_prefix("native=").unwrap_or(path))).collect();
             }
         }
         found
@@ -89,7 +100,8 @@ fn build_peer(sources: &Path, cmake: &Path, target: &Path) -> anyhow::Result<()>
     }
     std::fs::create_dir_all(target.parent().context("the target has a folder")?)?;
     let settings = std::fs::read_to_string(cmake.join("CMakeCache.txt"))?;
-    let compiler = cached(&settings, "CMAKE_CXX_COMPILER").context("the C++ compiler is not in CMakeCache.txt")?;
+    let compiler =
+        cached(&settings, "CMAKE_CXX_COMPILER").context("the C++ compiler is not in CMakeCache.txt")?;
     eprintln!("building llama-bench with {compiler} against {} …", cmake.display());
     let mut command = Command::new(compiler);
     for flags in ["CMAKE_CXX_FLAGS", "CMAKE_CXX_FLAGS_RELEASE"] {
@@ -103,12 +115,19 @@ fn build_peer(sources: &Path, cmake: &Path, target: &Path) -> anyhow::Result<()>
     command.arg("-o").arg(target);
     if cfg!(target_os = "linux") {
         // The archives refer to each other in circles.
-        command.arg("-Wl,--start-group").args(&archives).args(["-Wl,--end-group", "-lpthread", "-ldl", "-lm"]);
+        command.arg("-Wl,--start-group").args(&archives).args([
+            "-Wl,--end-group",
+            "-lpthread",
+            "-ldl",
+            "-lm",
+        ]);
     } else {
         command.args(&archives).args(["-framework", "Foundation", "-framework", "Accelerate"]);
     }
     // llama.cpp's download code links OpenSSL when its build found it.
-    let ssl = ["OPENSSL_SSL_LIBRARY", "OPENSSL_CRYPTO_LIBRARY"].into_iter().filter_map(|name| cached(&settings, name));
+    let ssl = ["OPENSSL_SSL_LIBRARY", "OPENSSL_CRYPTO_LIBRARY"]
+        .into_iter()
+        .filter_map(|name| cached(&settings, name));
     command.args(ssl.filter(|path| !path.ends_with("-NOTFOUND")));
     let status = command.status().with_context(|| format!("cannot run {compiler}"))?;
     if !status.success() {
@@ -156,7 +175,8 @@ mod tests {
 
     #[test]
     fn cmake_values_are_read_by_their_whole_name() {
-        let settings = "CMAKE_CXX_FLAGS_RELEASE:STRING=-O3 -DNDEBUG\nCMAKE_CXX_FLAGS:STRING= -fPIC\nEMPTY:STRING=\n";
+        let settings =
+            "CMAKE_CXX_FLAGS_RELEASE:STRING=-O3 -DNDEBUG\nCMAKE_CXX_FLAGS:STRING= -fPIC\nEMPTY:STRING=\n";
         assert_eq!(cached(settings, "CMAKE_CXX_FLAGS"), Some("-fPIC"));
         assert_eq!(cached(settings, "CMAKE_CXX_FLAGS_RELEASE"), Some("-O3 -DNDEBUG"));
         assert_eq!(cached(settings, "EMPTY"), None);

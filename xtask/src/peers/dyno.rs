@@ -6,21 +6,30 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use dyno_engine::{Engine, ProcessEngine, ProcessEngineConfig, Session};
 use dyno_types::{
-    EngineSettings, GenerateRequest, GenerationEvent, GenerationReport, MeasureRequest, Prompt, Sampling, TokenId,
+    EngineSettings, GenerateRequest, GenerationEvent, GenerationReport, MeasureRequest, Prompt, Sampling,
+    TokenId,
 };
 use futures::StreamExt as _;
 
 use super::{DECODE_TOKENS, PREFILL_TOKENS, REPETITIONS, Rates, StepParts};
 
 /// Measures the bare backend and the whole path in one new process.
-pub(crate) async fn measure(executable: &Path, file: &Path, threads: u32) -> anyhow::Result<(Rates, Rates, StepParts)> {
+pub(crate) async fn measure(
+    executable: &Path,
+    file: &Path,
+    threads: u32,
+) -> anyhow::Result<(Rates, Rates, StepParts)> {
     let session = ProcessEngine::new(ProcessEngineConfig::new(executable.to_owned())).start().await?;
     let outcome = measure_session(&*session, file, threads).await;
     session.stop().await;
     outcome
 }
 
-async fn measure_session(session: &dyn Session, file: &Path, threads: u32) -> anyhow::Result<(Rates, Rates, StepParts)> {
+async fn measure_session(
+    session: &dyn Session,
+    file: &Path,
+    threads: u32,
+) -> anyhow::Result<(Rates, Rates, StepParts)> {
     let settings = EngineSettings {
         context: PREFILL_TOKENS + DECODE_TOKENS + 1,
         threads,
@@ -50,7 +59,10 @@ async fn bare(session: &dyn Session) -> anyhow::Result<Rates> {
         f64::from(tokens) * times_ns.len() as f64 / (times_ns.iter().sum::<u64>() as f64 / 1e9)
     };
     let decode_ns: Vec<u64> = report.decode_ns.iter().map(|steps| steps.iter().sum()).collect();
-    Ok(Rates { prefill_tps: rate(PREFILL_TOKENS, &report.prefill_ns), decode_tps: rate(DECODE_TOKENS, &decode_ns) })
+    Ok(Rates {
+        prefill_tps: rate(PREFILL_TOKENS, &report.prefill_ns),
+        decode_tps: rate(DECODE_TOKENS, &decode_ns),
+    })
 }
 
 /// Prompts of the measured length for prefill, and generations from an empty context for decode, each from its own start.
@@ -59,13 +71,15 @@ async fn whole_path(session: &dyn Session, vocabulary: u32) -> anyhow::Result<(R
     let (mut backend, mut sampling) = (Duration::ZERO, Duration::ZERO);
     // The first of each kind warms up.
     for repetition in 0..=REPETITIONS {
-        let one = generate(session, u64::from(repetition), tokens(PREFILL_TOKENS, vocabulary, repetition), 1).await?;
+        let one = generate(session, u64::from(repetition), tokens(PREFILL_TOKENS, vocabulary, repetition), 1)
+            .await?;
         session.clear_context().await?;
         let start = tokens(1, vocabulary, repetition);
         let many = generate(session, u64::from(repetition), start, DECODE_TOKENS + 1).await?;
         session.clear_context().await?;
         if repetition > 0 {
-            prefill += Duration::from_nanos(one.report.prefill_end_ns.saturating_sub(one.report.prefill_start_ns));
+            prefill +=
+                Duration::from_nanos(one.report.prefill_end_ns.saturating_sub(one.report.prefill_start_ns));
             decode += many.last - many.first;
             backend += Duration::from_nanos(many.report.decode_backend_ns);
             sampling += Duration::from_nanos(many.report.sampling_ns);
@@ -78,7 +92,10 @@ async fn whole_path(session: &dyn Session, vocabulary: u32) -> anyhow::Result<(R
     };
     let step_us = |time: Duration| time.as_secs_f64() * 1e6 / steps;
     let rest = decode.saturating_sub(backend).saturating_sub(sampling);
-    Ok((rates, StepParts { backend_us: step_us(backend), sampling_us: step_us(sampling), rest_us: step_us(rest) }))
+    Ok((
+        rates,
+        StepParts { backend_us: step_us(backend), sampling_us: step_us(sampling), rest_us: step_us(rest) },
+    ))
 }
 
 /// Tokens spread over the vocabulary, other ones for every start.
@@ -99,7 +116,12 @@ struct Generation {
     report: GenerationReport,
 }
 
-async fn generate(session: &dyn Session, id: u64, prompt: Vec<TokenId>, count: u32) -> anyhow::Result<Generation> {
+async fn generate(
+    session: &dyn Session,
+    id: u64,
+    prompt: Vec<TokenId>,
+    count: u32,
+) -> anyhow::Result<Generation> {
     let request = GenerateRequest {
         id,
         prompt: Prompt::Tokens(prompt),
@@ -120,7 +142,11 @@ async fn generate(session: &dyn Session, id: u64, prompt: Vec<TokenId>, count: u
     }
     let report = report.context("a generation ended without its report")?;
     if arrivals.len() != count as usize || report.cached_tokens > 0 {
-        bail!("{} of {count} tokens came, {} of the prompt from the cache", arrivals.len(), report.cached_tokens);
+        bail!(
+            "{} of {count} tokens came, {} of the prompt from the cache",
+            arrivals.len(),
+            report.cached_tokens
+        );
     }
     Ok(Generation { first: arrivals[0], last: arrivals[arrivals.len() - 1], report })
 }

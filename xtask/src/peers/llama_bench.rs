@@ -36,10 +36,12 @@ pub(crate) fn measure(executable: &Path, file: &Path, threads: u32) -> anyhow::R
 
 /// Σtokens/Σtime of both tests.
 fn rates(lines: &str) -> anyhow::Result<Rates> {
-    let lines: Vec<Line> = lines.lines().map(serde_json::from_str).collect::<Result<_, _>>().context("llama-bench's output")?;
+    let lines: Vec<Line> =
+        lines.lines().map(serde_json::from_str).collect::<Result<_, _>>().context("llama-bench's output")?;
     let rate = |prompt: u32, generated: u32| -> anyhow::Result<f64> {
         let line = lines.iter().find(|line| (line.n_prompt, line.n_gen) == (prompt, generated));
-        let line = line.with_context(|| format!("llama-bench reported no test of {prompt} + {generated} tokens"))?;
+        let line =
+            line.with_context(|| format!("llama-bench reported no test of {prompt} + {generated} tokens"))?;
         let (time_ns, runs) = (line.samples_ns.iter().sum::<u64>(), line.samples_ns.len() as f64);
         Ok(f64::from(prompt + generated) * runs / (time_ns as f64 / 1e9))
     };

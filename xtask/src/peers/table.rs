@@ -47,7 +47,9 @@ mod tests {
         };
         let step = StepParts { backend_us: 900.0, sampling_us: 3.0, rest_us: 20.0 };
         let text = lines(&ModelReport { comparisons: vec![comparison], step }, 2, 6).join("\n");
-        for part in ["synth:x@q4_0: 2 thread(s), 6 pairs", "tg64", "0.9950 (0.9900 to 1.0000)", "900 µs backend"] {
+        for part in
+            ["synth:x@q4_0: 2 thread(s), 6 pairs", "tg64", "0.9950 (0.9900 to 1.0000)", "900 µs backend"]
+        {
             assert!(text.contains(part), "{part} in\n{text}");
         }
     }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use dyno_bench::{BenchContext, BenchPlan, CancelFlag, PlanRequest};
 use dyno_engine::{FakeEngine, FakeScript};
 use dyno_types::{
-    EngineSettings, HardwareProfile, MachineState, ModelFacts, PageCache, RequestSample, RunRecord, Sampling, Silent,
+    EngineSettings, HardwareProfile, MachineState, ModelFacts, PageCache, RequestSample, RunRecord, Sampling,
+    Silent,
 };
 
 use super::Check;
@@ -29,7 +30,9 @@ pub(super) async fn check(cancel: &CancelFlag) -> Check {
     }
     let wrong: Vec<String> = figures(engine.script(), &outcome.record)
         .into_iter()
-        .filter(|(_, measured, truth)| !measured.is_some_and(|measured| (measured / truth - 1.0).abs() <= DIFFERENCE_MAX))
+        .filter(|(_, measured, truth)| {
+            !measured.is_some_and(|measured| (measured / truth - 1.0).abs() <= DIFFERENCE_MAX)
+        })
         .map(|(id, measured, truth)| format!("{id} came out as {measured:?} instead of {truth}"))
         .collect();
     if wrong.is_empty() {
@@ -61,7 +64,9 @@ fn plan() -> Result<BenchPlan, dyno_bench::PlanError> {
 /// (metric, measured, true) for figures that follow from the script and the number of tokens alone.
 fn figures(script: &FakeScript, record: &RunRecord) -> Vec<(&'static str, Option<f64>, f64)> {
     let samples: &[RequestSample] = record.stages.inference.as_ref().map_or(&[], |stage| &stage.samples);
-    let sum = |time_ns: &dyn Fn(&RequestSample) -> u64| samples.iter().map(|sample| time_ns(sample) as f64).sum::<f64>();
+    let sum = |time_ns: &dyn Fn(&RequestSample) -> u64| {
+        samples.iter().map(|sample| time_ns(sample) as f64).sum::<f64>()
+    };
     let decode_ns = |sample: &RequestSample| {
         let steps = sample.n_out.saturating_sub(1);
         script.decode.sum(sample.n_in, sample.n_in + steps) + u64::from(steps) * script.sampling_ns

@@ -2,8 +2,8 @@
 
 use dyno_engine::{Engine, EngineError, Session};
 use dyno_types::{
-    EngineInfo, EngineSettings, Event, EventSink, GenerateRequest, GenerationEvent, HardwareProfile, MeasureRequest, Prompt,
-    Sampling, Silent, TokenId,
+    EngineInfo, EngineSettings, Event, EventSink, GenerateRequest, GenerationEvent, HardwareProfile,
+    MeasureRequest, Prompt, Sampling, Silent, TokenId,
 };
 use futures::StreamExt;
 
@@ -22,17 +22,26 @@ const ALL_THREADS_LEAST: f64 = 0.9;
 const REBUILD: &str = "rebuild the engine with clang and without OpenMP: make clean build";
 
 /// Every check of the engine, and who it is.
-pub(super) async fn checks(app: &App, machine: &HardwareProfile, events: &dyn EventSink) -> (Option<EngineInfo>, Vec<Check>) {
+pub(super) async fn checks(
+    app: &App,
+    machine: &HardwareProfile,
+    events: &dyn EventSink,
+) -> (Option<EngineInfo>, Vec<Check>) {
     let info = match start(app).await {
         Ok(session) => {
             let info = session.info().clone();
             session.stop().await;
             info
         }
-        Err(error) => return (None, vec![Check::problem("engine", error.to_string(), "build it: make build")]),
+        Err(error) => {
+            return (None, vec![Check::problem("engine", error.to_string(), "build it: make build")]);
+        }
     };
     let mut checks = vec![build(&info)];
-    events.emit(Event::PhaseStarted { phase: "checking the engine".to_owned(), total: QUANTIZATIONS.len() as u64 + 1 });
+    events.emit(Event::PhaseStarted {
+        phase: "checking the engine".to_owned(),
+        total: QUANTIZATIONS.len() as u64 + 1,
+    });
     for (done, quantization) in QUANTIZATIONS.iter().enumerate() {
         events.emit(Event::PhaseAdvanced { done: done as u64, detail: (*quantization).to_owned() });
         checks.push(computes(app, quantization, machine.cores_usable.max(1)).await);
@@ -48,11 +57,18 @@ async fn start(app: &App) -> Result<Box<dyn Session>, AppError> {
 }
 
 fn build(info: &EngineInfo) -> Check {
-    let finding = format!("{} {}, {}, {} build, compiled by {}", info.name, info.version, info.backend, info.profile, info.compiler);
+    let finding = format!(
+        "{} {}, {}, {} build, compiled by {}",
+        info.name, info.version, info.backend, info.profile, info.compiler
+    );
     if info.profile == "release" {
         Check::ok("engine", finding)
     } else {
-        Check::problem("engine", finding, "a debug build is many times slower: cargo build --release -p dyno-engine-llama")
+        Check::problem(
+            "engine",
+            finding,
+            "a debug build is many times slower: cargo build --release -p dyno-engine-llama",
+        )
     }
 }
 
@@ -62,8 +78,12 @@ async fn computes(app: &App, quantization: &str, cores: u32) -> Check {
     let model = format!("synth:tiny-llama@{quantization}");
     let (one, all) = (greedy(app, &model, 1).await, greedy(app, &model, cores).await);
     match (one, all) {
-        (Ok(one), Ok(all)) if one == all => Check::ok(&subject, format!("same {} tokens with 1 and {cores} threads", one.len())),
-        (Ok(_), Ok(_)) => Check::problem(&subject, format!("1 and {cores} threads give different tokens"), REBUILD),
+        (Ok(one), Ok(all)) if one == all => {
+            Check::ok(&subject, format!("same {} tokens with 1 and {cores} threads", one.len()))
+        }
+        (Ok(_), Ok(_)) => {
+            Check::problem(&subject, format!("1 and {cores} threads give different tokens"), REBUILD)
+        }
         (Err(error), _) | (_, Err(error)) => Check::problem(&subject, error.to_string(), REBUILD),
     }
 }
@@ -95,9 +115,14 @@ async fn collect(session: &dyn Session, request: GenerateRequest) -> Result<Vec<
     Ok(tokens)
 }
 
-async fn loaded(app: &App, model: &str, threads: u32) -> Result<(Box<dyn Session>, EngineSettings), AppError> {
+async fn loaded(
+    app: &App,
+    model: &str,
+    threads: u32,
+) -> Result<(Box<dyn Session>, EngineSettings), AppError> {
     let model = app.resolve(model, &Silent)?;
-    let settings = EngineSettings { threads, threads_prefill: threads, context: 512, ..EngineSettings::default() };
+    let settings =
+        EngineSettings { threads, threads_prefill: threads, context: 512, ..EngineSettings::default() };
     let session = start(app).await?;
     session.load(&model.path, &settings, &mut |_| true).await?;
     session.open_context(&settings).await?;
@@ -118,7 +143,11 @@ async fn threads(app: &App, cores: u32) -> Check {
                 decode_all / decode_1
             );
             if prefill_all < prefill_1 * ALL_THREADS_LEAST || decode_all < decode_1 * ALL_THREADS_LEAST {
-                Check::problem(subject, finding, format!("more threads make it slower: close other programs and repeat, else {REBUILD}"))
+                Check::problem(
+                    subject,
+                    finding,
+                    format!("more threads make it slower: close other programs and repeat, else {REBUILD}"),
+                )
             } else {
                 Check::ok(subject, finding)
             }
@@ -147,7 +176,8 @@ async fn thread_rates(app: &App, cores: u32) -> Result<[(f64, f64); 2], AppError
             let times = session.measure(&request).await?;
             let rate = |tokens: u32, ns: u64| f64::from(tokens) / (ns.max(1) as f64 / 1e9);
             let prefill = times.prefill_ns.iter().map(|ns| rate(PREFILL, *ns)).fold(0.0, f64::max);
-            let decode = times.decode_ns.iter().map(|steps| rate(DECODE, steps.iter().sum())).fold(0.0, f64::max);
+            let decode =
+                times.decode_ns.iter().map(|steps| rate(DECODE, steps.iter().sum())).fold(0.0, f64::max);
             best[0][column] = best[0][column].max(prefill);
             best[1][column] = best[1][column].max(decode);
         }

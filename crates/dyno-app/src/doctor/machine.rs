@@ -29,7 +29,11 @@ fn processor(machine: &HardwareProfile) -> Check {
         if features.is_empty() { String::new() } else { format!(" ({features})") }
     );
     if machine.arch == "x86_64" && !machine.cpu_features.iter().any(|feature| feature == "avx2") {
-        return Check::warning("processor", finding, "without AVX2 every model runs several times slower; another machine will serve you better");
+        return Check::warning(
+            "processor",
+            finding,
+            "without AVX2 every model runs several times slower; another machine will serve you better",
+        );
     }
     Check::ok("processor", finding)
 }
@@ -61,7 +65,9 @@ fn power(machine: &HardwareProfile) -> Vec<Check> {
         None => {}
     }
     match machine.on_battery {
-        Some(true) => checks.push(Check::warning("power", "running on battery", "plug the machine in before measuring")),
+        Some(true) => {
+            checks.push(Check::warning("power", "running on battery", "plug the machine in before measuring"))
+        }
         Some(false) => checks.push(Check::ok("power", "mains")),
         None => {}
     }
@@ -72,7 +78,11 @@ fn folder(subject: &str, path: &Path) -> Check {
     let shown = path.display();
     let written = std::fs::create_dir_all(path).and_then(|()| tempfile::tempfile_in(path));
     if let Err(error) = written {
-        return Check::problem(subject, format!("{shown} cannot be written: {error}"), "choose another place (see dyno --help, Places)");
+        return Check::problem(
+            subject,
+            format!("{shown} cannot be written: {error}"),
+            "choose another place (see dyno --help, Places)",
+        );
     }
     match dyno_hardware::free_disk_bytes(path) {
         Some(free) if free < DISK_FREE_MIN_BYTES => Check::warning(

@@ -1,3 +1,5 @@
+//! Laws, half-depth and advice on tables whose answer is known.
+
 use dyno_types::{
     ContextStage, FinishReason, InferenceStage, ProcessMemory, WindowFailureKind, WindowSample,
 };

@@ -1,3 +1,5 @@
+//! Plans: what is refused, what is filled in, how many steps it counts.
+
 use super::*;
 
 fn request() -> PlanRequest {

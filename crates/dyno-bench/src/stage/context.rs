@@ -12,14 +12,6 @@ use crate::run::Run;
 use crate::sample::Asked;
 use crate::{BenchError, budget};
 
-/// What follows from a window that could not be measured.
-enum Verdict {
-    /// The process goes on.
-    Refused,
-    /// The process is gone.
-    Died,
-}
-
 impl Run<'_> {
     /// Tries every window of the plan in this process, which is replaced when one kills it.
     pub(crate) async fn fill_windows(
@@ -61,12 +53,11 @@ impl Run<'_> {
             self.push_window(process.number, window, failed(WindowFailureKind::BeyondMemory, reason));
             return Ok(());
         }
-        let (outcome, verdict) = match self.measure_window(process, window, run).await {
-            Ok(outcome) => (outcome, Verdict::Refused),
+        let (outcome, died) = match self.measure_window(process, window, run).await {
+            Ok(outcome) => (outcome, false),
             Err(BenchError::Cancelled) => return Err(BenchError::Cancelled),
             Err(error) => self.failure(process, &error).await,
         };
-        let died = matches!(verdict, Verdict::Died);
         self.push_window(process.number, window, outcome);
         if died {
             self.deadly.push(window);
@@ -95,6 +86,8 @@ impl Run<'_> {
         let mut settings = self.settings();
         settings.context = window;
         let doing = format!("opening a window of {window} tokens");
+        // The open context goes first, also when the new one is refused.
+        process.context_bytes = 0;
         let opened = self.ask(&doing, process.session.open_context(&settings)).await?;
         process.context_bytes = opened.memory.kv_bytes.saturating_add(opened.memory.compute_bytes);
         process.history.record(window, opened.memory);
@@ -143,17 +136,14 @@ impl Run<'_> {
         Ok(filling.into_tokens())
     }
 
-    async fn failure(&mut self, process: &Process, error: &BenchError) -> (WindowOutcome, Verdict) {
+    /// The failed window, and whether the process is gone.
+    async fn failure(&mut self, process: &Process, error: &BenchError) -> (WindowOutcome, bool) {
         let gone = match error.engine() {
             Some(EngineError::Died { .. } | EngineError::Deadline { .. }) => true,
             _ => !process.session.healthy().await,
         };
-        let (kind, verdict) = if gone {
-            (WindowFailureKind::EngineDied, Verdict::Died)
-        } else {
-            (WindowFailureKind::Refused, Verdict::Refused)
-        };
-        (failed(kind, error.engine().map_or_else(|| error.to_string(), ToString::to_string)), verdict)
+        let kind = if gone { WindowFailureKind::EngineDied } else { WindowFailureKind::Refused };
+        (failed(kind, error.engine().map_or_else(|| error.to_string(), ToString::to_string)), gone)
     }
 
     /// Puts a fresh process in the place of a dead one.

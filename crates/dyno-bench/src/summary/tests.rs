@@ -1,3 +1,5 @@
+//! Metrics computed from samples whose figures follow by hand.
+
 use dyno_types::{CleanupStage, FinishReason, InferenceStage, LoadStage, MemoryBreakdown, ProcessMemory};
 
 use super::*;

@@ -54,7 +54,7 @@ fn windows_of(stage: &Option<dyno_types::ContextStage>) -> usize {
 
 #[test]
 fn a_death_in_the_middle_of_inference_keeps_the_requests_before_it() {
-    // 97 prompt tokens: only the longest standard prompt dies, which comes second in the first measured process.
+    // 96 prompt tokens: only the longest standard prompt dies, which comes second in the first measured process.
     let engine = Watched::new(script(Some(1), FakePoint::PromptOver(95), died()));
     let outcome = run(&plan().with_warm_up(WarmUp { requests_max: 1, ..WarmUp::default() }), &engine);
     assert!(outcome.error.is_some());

@@ -18,16 +18,22 @@ pub enum GgufError {
     #[error("it cannot be read: {0}; check that the file exists and that you may read it")]
     Io(#[from] std::io::Error),
     /// Other first bytes.
-    #[error("it is not a GGUF file: it begins with {found:?} instead of \"GGUF\"; convert the model to GGUF first")]
+    #[error(
+        "it is not a GGUF file: it begins with \"{found}\" instead of \"GGUF\"; convert the model to GGUF first"
+    )]
     WrongMagic {
         /// The first bytes, printable form.
         found: String,
     },
     /// Written for a big-endian machine.
-    #[error("it is a big-endian GGUF file; only little-endian files are supported, convert it with gguf_convert_endian")]
+    #[error(
+        "it is a big-endian GGUF file; only little-endian files are supported, convert it with gguf_convert_endian"
+    )]
     BigEndian,
     /// Version 1.
-    #[error("it is a GGUF version 1 file, a format withdrawn in 2023; convert the model again with a current converter")]
+    #[error(
+        "it is a GGUF version 1 file, a format withdrawn in 2023; convert the model again with a current converter"
+    )]
     Version1,
     /// Some other version.
     #[error("it has GGUF version {version}; versions 2 and 3 are supported, a newer dyno may read it")]
@@ -36,7 +42,9 @@ pub enum GgufError {
         version: u32,
     },
     /// The file ends early.
-    #[error("the file ends too early: {what} at byte {offset} needs {needed} bytes, {left} are left; fetch the file again")]
+    #[error(
+        "the file ends too early: {what} at byte {offset} needs {needed} bytes, {left} are left; fetch the file again"
+    )]
     Truncated {
         /// What was being read.
         what: String,
@@ -66,7 +74,9 @@ pub enum GgufError {
         offset: u64,
     },
     /// Unknown value type.
-    #[error("key {key:?} has value type {id}, which GGUF does not define; the file is damaged or newer than this version")]
+    #[error(
+        "key {key:?} has value type {id}, which GGUF does not define; the file is damaged or newer than this version"
+    )]
     UnknownValueType {
         /// Metadata key.
         key: String,
@@ -120,7 +130,9 @@ pub enum GgufError {
         shape: Vec<u64>,
     },
     /// Unknown element type.
-    #[error("tensor {name:?} has element type {id}, which is unknown or was withdrawn; convert the model again, or update dyno")]
+    #[error(
+        "tensor {name:?} has element type {id}, which is unknown or was withdrawn; convert the model again, or update dyno"
+    )]
     UnknownTensorType {
         /// Tensor name.
         name: String,
@@ -128,7 +140,9 @@ pub enum GgufError {
         id: u32,
     },
     /// Rows that do not fill blocks.
-    #[error("tensor {name:?} has rows of {row} elements, not a multiple of the {block} that a {kind} block holds")]
+    #[error(
+        "tensor {name:?} has rows of {row} elements, not a multiple of the {block} that a {kind} block holds"
+    )]
     PartialBlock {
         /// Tensor name.
         name: String,
@@ -150,7 +164,9 @@ pub enum GgufError {
         alignment: u64,
     },
     /// Data past the end.
-    #[error("tensor {name:?} needs bytes {begin} to {end}, but the file has only {file_bytes}; fetch the file again")]
+    #[error(
+        "tensor {name:?} needs bytes {begin} to {end}, but the file has only {file_bytes}; fetch the file again"
+    )]
     OutsideFile {
         /// Tensor name.
         name: String,

@@ -7,7 +7,9 @@ use std::path::Path;
 
 use super::source::Source;
 use super::value::ARRAY_ID;
-use super::{ALIGNMENT_KEY, ArrayInfo, DEFAULT_ALIGNMENT, GgufError, MAGIC, Scalar, ScalarKind, TensorType, Value};
+use super::{
+    ALIGNMENT_KEY, ArrayInfo, DEFAULT_ALIGNMENT, GgufError, MAGIC, Scalar, ScalarKind, TensorType, Value,
+};
 
 /// Limits on what a header may claim. Real files stay far below; a claim above one is refused before it costs anything.
 pub mod limits {
@@ -149,7 +151,11 @@ impl GgufHeader {
     ///
     /// # Errors
     /// [`GgufError::Io`], or [`GgufError::Truncated`] and others when the file changed since its header was read.
-    pub fn load_array(&self, mut reader: impl Read + Seek, info: ArrayInfo) -> Result<Vec<Scalar>, GgufError> {
+    pub fn load_array(
+        &self,
+        mut reader: impl Read + Seek,
+        info: ArrayInfo,
+    ) -> Result<Vec<Scalar>, GgufError> {
         reader.seek(SeekFrom::Start(info.offset))?;
         let mut source = Source::new(reader, info.bytes);
         read_items(&mut source, info.kind, info.count, "an array")
@@ -183,7 +189,7 @@ fn read_version<R: Read>(source: &mut Source<R>) -> Result<u32, GgufError> {
         1 => Err(GgufError::Version1),
         version @ (2 | 3) => Ok(version),
         // A small number whose bytes are the wrong way round.
-        version if version.swap_bytes() <= 0xFFFF => Err(GgufError::BigEndian),
+        version if version > 0xFFFF && version.swap_bytes() <= 0xFFFF => Err(GgufError::BigEndian),
         version => Err(GgufError::UnknownVersion { version }),
     }
 }
@@ -203,7 +209,8 @@ fn read_name<R: Read>(source: &mut Source<R>, what: &str, limit: u64) -> Result<
 fn read_text<R: Read>(source: &mut Source<R>, what: &str) -> Result<String, GgufError> {
     let length = read_count(source, &format!("the length of a string of {what}"), limits::STRING_BYTES_MAX)?;
     let bytes = source.bytes(length, what)?;
-    Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+    Ok(String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 fn read_metadata<R: Read>(source: &mut Source<R>, count: u64) -> Result<Vec<(String, Value)>, GgufError> {
@@ -223,14 +230,16 @@ fn read_metadata<R: Read>(source: &mut Source<R>, count: u64) -> Result<Vec<(Str
 fn read_value<R: Read>(source: &mut Source<R>, key: &str) -> Result<Value, GgufError> {
     let id = source.u32(key)?;
     if id != ARRAY_ID {
-        let kind = ScalarKind::from_id(id).ok_or_else(|| GgufError::UnknownValueType { key: key.to_owned(), id })?;
+        let kind =
+            ScalarKind::from_id(id).ok_or_else(|| GgufError::UnknownValueType { key: key.to_owned(), id })?;
         return read_scalar(source, kind, key).map(Value::Scalar);
     }
     let id = source.u32(key)?;
     if id == ARRAY_ID {
         return Err(GgufError::NestedArray { key: key.to_owned() });
     }
-    let kind = ScalarKind::from_id(id).ok_or_else(|| GgufError::UnknownValueType { key: key.to_owned(), id })?;
+    let kind =
+        ScalarKind::from_id(id).ok_or_else(|| GgufError::UnknownValueType { key: key.to_owned(), id })?;
     let count = read_count(source, &format!("the number of items of {key}"), limits::ARRAY_ITEMS_MAX)?;
     let offset = source.offset();
     let Some(size) = kind.fixed_bytes() else {
@@ -245,7 +254,12 @@ fn read_value<R: Read>(source: &mut Source<R>, key: &str) -> Result<Value, GgufE
     Ok(Value::Items(info, read_items(source, kind, count, key)?))
 }
 
-fn read_items<R: Read>(source: &mut Source<R>, kind: ScalarKind, count: u64, key: &str) -> Result<Vec<Scalar>, GgufError> {
+fn read_items<R: Read>(
+    source: &mut Source<R>,
+    kind: ScalarKind,
+    count: u64,
+    key: &str,
+) -> Result<Vec<Scalar>, GgufError> {
     // Each string costs at least its length field, so this also bounds the allocation below.
     source.require(count.saturating_mul(kind.fixed_bytes().unwrap_or(8)), key)?;
     let mut items = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
@@ -282,12 +296,18 @@ fn read_scalar<R: Read>(source: &mut Source<R>, kind: ScalarKind, key: &str) -> 
 fn alignment_of(metadata: &[(String, Value)]) -> Result<u64, GgufError> {
     match metadata.iter().find(|(key, _)| key == ALIGNMENT_KEY) {
         None => Ok(DEFAULT_ALIGNMENT),
-        Some((_, Value::Scalar(Scalar::U32(alignment)))) if alignment.is_power_of_two() => Ok(u64::from(*alignment)),
+        Some((_, Value::Scalar(Scalar::U32(alignment)))) if alignment.is_power_of_two() => {
+            Ok(u64::from(*alignment))
+        }
         Some((_, value)) => Err(GgufError::BadAlignment { found: format!("{value:?}") }),
     }
 }
 
-fn read_tensors<R: Read>(source: &mut Source<R>, count: u64, alignment: u64) -> Result<Vec<TensorInfo>, GgufError> {
+fn read_tensors<R: Read>(
+    source: &mut Source<R>,
+    count: u64,
+    alignment: u64,
+) -> Result<Vec<TensorInfo>, GgufError> {
     let mut seen = HashSet::new();
     let mut tensors = Vec::new();
     for _ in 0..count {

@@ -77,7 +77,8 @@ impl<R: Read> Source<R> {
     /// The next `count` bytes. Allocates only after knowing that they exist.
     pub(super) fn bytes(&mut self, count: u64, what: &str) -> Result<Vec<u8>, GgufError> {
         self.require(count, what)?;
-        let count = usize::try_from(count).map_err(|_| std::io::Error::from(std::io::ErrorKind::OutOfMemory))?;
+        let count =
+            usize::try_from(count).map_err(|_| std::io::Error::from(std::io::ErrorKind::OutOfMemory))?;
         let mut bytes = vec![0; count];
         self.copy_into(&mut bytes, what)?;
         Ok(bytes)
@@ -121,7 +122,12 @@ impl<R: Read> Source<R> {
         loop {
             match self.reader.read(&mut self.buffer) {
                 Ok(0) => {
-                    return Err(GgufError::Truncated { what: what.to_owned(), offset: self.offset, needed, left: 0 });
+                    return Err(GgufError::Truncated {
+                        what: what.to_owned(),
+                        offset: self.offset,
+                        needed,
+                        left: 0,
+                    });
                 }
                 Ok(count) => {
                     self.end = count;

@@ -64,7 +64,8 @@ impl GgufPlan {
             encode_tensor(tensor, &mut header);
         }
         pad(&mut header, alignment);
-        let data_bytes = tensors.last().map_or(0, |last| (last.offset + last.bytes).next_multiple_of(alignment));
+        let data_bytes =
+            tensors.last().map_or(0, |last| (last.offset + last.bytes).next_multiple_of(alignment));
         let file_bytes = header.len() as u64 + data_bytes;
         Ok(Self { header, tensors, alignment, file_bytes })
     }
@@ -73,7 +74,9 @@ impl GgufPlan {
 fn alignment_of(metadata: &[MetadataEntry]) -> Result<u64, GgufError> {
     match metadata.iter().find(|(key, _)| key == ALIGNMENT_KEY) {
         None => Ok(DEFAULT_ALIGNMENT),
-        Some((_, Content::Scalar(Scalar::U32(alignment)))) if alignment.is_power_of_two() => Ok(u64::from(*alignment)),
+        Some((_, Content::Scalar(Scalar::U32(alignment)))) if alignment.is_power_of_two() => {
+            Ok(u64::from(*alignment))
+        }
         Some((_, content)) => Err(GgufError::BadAlignment { found: format!("{content:?}") }),
     }
 }

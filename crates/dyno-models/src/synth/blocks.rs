@@ -78,8 +78,15 @@ impl BlockMaker {
     pub(super) fn make(&self, bytes: &mut [u8]) {
         let blocks = bytes.chunks_exact_mut(self.kind.block_bytes() as usize);
         match self.kind {
-            TensorType::F32 => blocks.for_each(|weight| weight.copy_from_slice(&self.value(weight))),
-            TensorType::F16 | TensorType::BF16 => blocks.for_each(|weight| weight.copy_from_slice(&self.value(weight)[..2])),
+            TensorType::F32 => {
+                blocks.for_each(|weight| weight.copy_from_slice(&self.value(weight[0], weight[1])));
+            }
+            TensorType::F16 | TensorType::BF16 => {
+                bytes.as_chunks_mut().0.iter_mut().for_each(|weight: &mut [u8; 2]| {
+                    let [low, high, ..] = self.value(weight[0], weight[1]);
+                    *weight = [low, high];
+                })
+            }
             TensorType::Q4_0 | TensorType::Q5_0 => blocks.for_each(|block| self.signed_scale(block, 0)),
             TensorType::Q8_0 => blocks.for_each(|block| {
                 self.signed_scale(block, 0);
@@ -105,8 +112,8 @@ impl BlockMaker {
         }
     }
 
-    fn value(&self, random: &[u8]) -> [u8; 4] {
-        self.values[usize::from(u16::from_le_bytes([random[0], random[1]])) % VALUES]
+    fn value(&self, low: u8, high: u8) -> [u8; 4] {
+        self.values[usize::from(u16::from_le_bytes([low, high])) % VALUES]
     }
 
     /// Replaces two random bytes by a scale of random size and sign.

@@ -1,3 +1,5 @@
+//! Random quantized blocks decode to finite, well-scaled values.
+
 use half::{bf16, f16};
 
 use super::super::random::Random;
@@ -21,7 +23,9 @@ fn fifth_bits(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn dequantize_block(kind: TensorType, block: &[u8]) -> Vec<f64> {
-    let plain = |quants: Vec<u8>, scale: f64, shift: f64| quants.iter().map(|quant| scale * f64::from(*quant) + shift).collect();
+    let plain = |quants: Vec<u8>, scale: f64, shift: f64| {
+        quants.iter().map(|quant| scale * f64::from(*quant) + shift).collect()
+    };
     let five = |at: usize| {
         let quants = low_then_high(&block[at + 4..]);
         quants.iter().zip(fifth_bits(&block[at..at + 4])).map(|(low, high)| low | high).collect()
@@ -133,7 +137,10 @@ fn weights_of_every_type_have_mean_zero_and_the_wanted_deviation() {
             let n = weights.len() as f64;
             let mean = weights.iter().sum::<f64>() / n;
             let deviation = (weights.iter().map(|weight| (weight - mean).powi(2)).sum::<f64>() / n).sqrt();
-            assert!(weights.iter().all(|weight| weight.is_finite() && weight.abs() < 8.0 * wanted), "{kind:?}");
+            assert!(
+                weights.iter().all(|weight| weight.is_finite() && weight.abs() < 8.0 * wanted),
+                "{kind:?}"
+            );
             assert!(mean.abs() < 0.02 * wanted, "{kind:?}: mean {mean}, wanted deviation {wanted}");
             assert!((deviation / wanted - 1.0).abs() < 0.05, "{kind:?}: {deviation} instead of {wanted}");
         }

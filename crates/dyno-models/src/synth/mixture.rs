@@ -57,7 +57,11 @@ fn mixed(file_type: &FileType, shape: &Shape, role: Role, layer: u64, row: u64) 
 }
 
 fn output(base: TensorType, row: u64) -> TensorType {
-    if base == TensorType::Q8_0 || !row.is_multiple_of(base.block_elements()) { TensorType::Q8_0 } else { TensorType::Q6_K }
+    if base == TensorType::Q8_0 || !row.is_multiple_of(base.block_elements()) {
+        TensorType::Q8_0
+    } else {
+        TensorType::Q6_K
+    }
 }
 
 fn value(file_type: &FileType, shape: &Shape, layer: u64) -> TensorType {

@@ -25,7 +25,8 @@ pub(super) struct Placement {
 impl Placement {
     /// Creates the folder when needed, clears what killed processes left, checks the room, and opens the file.
     pub(super) fn begin(target: &Path, needed_bytes: u64) -> Result<Self, ModelError> {
-        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder =
+            target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let failed = |source| ModelError::Write { path: folder.to_owned(), source };
         std::fs::create_dir_all(folder).map_err(failed)?;
         let prefix = format!(".{}.", file_name(target));
@@ -110,6 +111,10 @@ fn remove_left_over(folder: &Path, prefix: &str) {
 
 fn is_left_over(path: &Path) -> bool {
     let Ok(file) = File::open(path) else { return false };
-    let age = file.metadata().and_then(|about| about.modified()).map(|modified| modified.elapsed().unwrap_or_default());
-    age.is_ok_and(|age| age > LEFT_OVER_AFTER) && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
+    let age = file
+        .metadata()
+        .and_then(|about| about.modified())
+        .map(|modified| modified.elapsed().unwrap_or_default());
+    age.is_ok_and(|age| age > LEFT_OVER_AFTER)
+        && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
 }

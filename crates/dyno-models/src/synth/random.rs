@@ -9,7 +9,8 @@ pub(super) struct Random {
 
 /// FNV-1a, 64 bits.
 fn hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 fn splitmix(state: &mut u64) -> u64 {
@@ -59,7 +60,10 @@ mod tests {
     fn follows_the_published_generators() {
         // First outputs of the reference implementations for state 1, 2, 3, 4 and seed 0.
         let mut random = Random { state: [1, 2, 3, 4] };
-        assert_eq!([random.next(), random.next(), random.next()], [41_943_041, 58_720_359, 3_588_806_011_781_223]);
+        assert_eq!(
+            [random.next(), random.next(), random.next()],
+            [41_943_041, 58_720_359, 3_588_806_011_781_223]
+        );
         let mut state = 0;
         assert_eq!(splitmix(&mut state), 0xe220_a839_7b1d_cdaf);
     }

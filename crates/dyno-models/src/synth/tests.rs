@@ -1,6 +1,9 @@
+//! Synthetic files: sizes, determinism, and what an interrupted writer leaves.
+
 use sha2::{Digest, Sha256};
 
 use super::*;
+use crate::gguf::TensorType;
 use crate::{SHAPES, check_runnable, read_facts};
 
 fn spec(text: &str) -> SynthSpec {
@@ -21,22 +24,22 @@ fn the_same_name_gives_the_same_bytes_everywhere_and_for_ever() {
     let folder = tempfile::tempdir().unwrap();
     // Other bytes under an old name would make old records incomparable: raise GENERATOR_VERSION with these.
     let pinned = [
-        ("tiny-llama@f32", "PIN"),
-        ("tiny-llama@f16", "PIN"),
-        ("tiny-llama@bf16", "PIN"),
-        ("tiny-llama@q8_0", "PIN"),
-        ("tiny-llama@q4_0", "PIN"),
-        ("tiny-llama@q4_1", "PIN"),
-        ("tiny-llama@q5_0", "PIN"),
-        ("tiny-llama@q5_1", "PIN"),
-        ("tiny-llama@q4_k_m", "PIN"),
-        ("tiny-llama@q5_k_m", "PIN"),
-        ("tiny-llama@q3_k_m", "PIN"),
-        ("tiny-llama@q2_k", "PIN"),
-        ("tiny-llama@q4_0#7", "PIN"),
-        ("tiny-qwen2@q4_k_m", "PIN"),
-        ("tiny-moe@q4_k_m", "PIN"),
-        ("tiny-bert@q8_0", "PIN"),
+        ("tiny-llama@f32", "e9e61d0ed3c04ee0"),
+        ("tiny-llama@f16", "e941b95db4b320c0"),
+        ("tiny-llama@bf16", "9cf475792291578b"),
+        ("tiny-llama@q8_0", "ef29245222ed67d5"),
+        ("tiny-llama@q4_0", "dfdf8a616e564810"),
+        ("tiny-llama@q4_1", "d3ac051317cfa8c7"),
+        ("tiny-llama@q5_0", "427944c679395e04"),
+        ("tiny-llama@q5_1", "af4ac8f9e62782ba"),
+        ("tiny-llama@q4_k_m", "d0e12acb23931f02"),
+        ("tiny-llama@q5_k_m", "b7a98a65237f2b68"),
+        ("tiny-llama@q3_k_m", "b7e261e7db9639ba"),
+        ("tiny-llama@q2_k", "78e11e2a6f8254e6"),
+        ("tiny-llama@q4_0#7", "b972ca5b4a9b35f1"),
+        ("tiny-qwen2@q4_k_m", "d8707f4135d52568"),
+        ("tiny-moe@q4_k_m", "8d255fdb15a8935a"),
+        ("tiny-bert@q8_0", "1b5ed99ead7ee25e"),
     ];
     let actual: Vec<_> = pinned.iter().map(|(name, _)| (*name, digest(&make(name, folder.path())))).collect();
     let expected: Vec<_> = pinned.iter().map(|(name, digest)| (*name, (*digest).to_owned())).collect();
@@ -47,10 +50,16 @@ fn the_same_name_gives_the_same_bytes_everywhere_and_for_ever() {
 fn every_shape_and_quantization_plans_a_readable_header() {
     for shape in SHAPES {
         for label in quant_names() {
-            let spec = spec(&format!("{}@{label}", shape.name));
-            let (plan, _) = spec.plan().unwrap();
+            let tensors = tensors::plan(shape, FileType::from_label(label).unwrap());
+            for tensor in &tensors {
+                let constant = !matches!(tensor.fill, Fill::Random(_));
+                assert!(!constant || tensor.spec.kind == TensorType::F32, "constants are written as f32");
+                assert!(constant || BlockMaker::new(tensor.spec.kind, 1.0).is_some(), "{:?}", tensor.spec);
+            }
+            let specs: Vec<_> = tensors.into_iter().map(|tensor| tensor.spec).collect();
+            let plan = GgufPlan::new(&[], &specs).unwrap();
             let header = crate::gguf::GgufHeader::read_from(plan.header.as_slice(), plan.file_bytes).unwrap();
-            assert_eq!(header.tensors, plan.tensors, "{}", spec.file_name());
+            assert_eq!(header.tensors, plan.tensors, "{}@{label}", shape.name);
         }
     }
 }
@@ -63,7 +72,10 @@ fn facts_of_a_synthetic_model_are_those_of_its_shape() {
     assert!(facts.synthetic && facts.has_chat_template);
     assert_eq!(facts.file_name, "tiny-moe-q4_k_m-seed0-v1.gguf");
     assert_eq!((facts.quantization.as_str(), facts.architecture.as_str()), ("q4_k_m", "llama"));
-    assert_eq!((facts.layers, facts.heads, facts.kv_heads, facts.key_length), (Some(2), Some(4), Some(1), Some(64)));
+    assert_eq!(
+        (facts.layers, facts.heads, facts.kv_heads, facts.key_length),
+        (Some(2), Some(4), Some(1), Some(64))
+    );
     assert_eq!((facts.experts, facts.experts_used), (Some(8), Some(2)));
     assert_eq!((facts.vocabulary, facts.context_train), (Some(1024), Some(2048)));
     assert_eq!(facts.kv_bytes_per_token(2.0, 2.0), Some(2.0 * 64.0 * 4.0));
@@ -72,7 +84,7 @@ fn facts_of_a_synthetic_model_are_those_of_its_shape() {
     assert!(check_runnable(&encoder).unwrap_err().to_string().contains("cannot generate"));
 }
 
-/// Bytes by type in MB of 10^6, for comparison with published files.
+/// Number of tensors by type.
 fn types(text: &str) -> Vec<(&'static str, usize)> {
     let spec = spec(text);
     let mut counts = std::collections::BTreeMap::new();
@@ -84,9 +96,12 @@ fn types(text: &str) -> Vec<(&'static str, usize)> {
 
 #[test]
 fn mixtures_are_those_of_published_files() {
-    // As llama.cpp's own quantizer prints for these models.
+    // As llama.cpp lists them when it loads the published quantizations of these models.
     assert_eq!(types("llama-3.2-1b@q4_k_m"), [("f32", 34), ("q4_k", 96), ("q6_k", 17)]);
-    assert_eq!(types("qwen2.5-0.5b@q4_k_m"), [("f32", 121), ("q4_k", 12), ("q5_0", 132), ("q6_k", 12), ("q8_0", 13)]);
+    assert_eq!(
+        types("qwen2.5-0.5b@q4_k_m"),
+        [("f32", 121), ("q4_k", 12), ("q5_0", 132), ("q6_k", 12), ("q8_0", 13)]
+    );
     assert_eq!(types("qwen2.5-7b@q4_k_m"), [("f32", 141), ("q4_k", 169), ("q6_k", 29)]);
     assert_eq!(types("mistral-7b@q4_k_m"), [("f32", 65), ("q4_k", 193), ("q6_k", 33)]);
     assert_eq!(types("mistral-7b@q4_0"), [("f32", 65), ("q4_0", 225), ("q6_k", 1)]);
@@ -98,7 +113,8 @@ fn a_complete_file_is_used_again_and_a_damaged_one_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let path = make("tiny-llama@q4_0", folder.path());
     let bytes = std::fs::read(&path).unwrap();
-    let again = synthesize(&spec("tiny-llama@q4_0"), folder.path(), &mut |_, _| panic!("it is there")).unwrap();
+    let again =
+        synthesize(&spec("tiny-llama@q4_0"), folder.path(), &mut |_, _| panic!("it is there")).unwrap();
     assert_eq!(again, path);
     for damage in [bytes[..bytes.len() - 1].to_vec(), [b"XXXX", &bytes[4..]].concat(), Vec::new()] {
         std::fs::write(&path, damage).unwrap();
@@ -108,7 +124,10 @@ fn a_complete_file_is_used_again_and_a_damaged_one_replaced() {
 }
 
 fn names(folder: &Path) -> Vec<String> {
-    std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
 }
 
 #[test]

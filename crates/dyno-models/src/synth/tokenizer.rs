@@ -165,7 +165,8 @@ fn word_piece(shape: &Shape) -> Vec<MetadataEntry> {
     vocabulary.extend(PAIRS.split_whitespace().map(ToOwned::to_owned));
     vocabulary.fill(begin);
     let special = |index: usize| index == 0 || (100..104).contains(&index);
-    let kinds: Vec<i32> = (0..vocabulary.tokens.len()).map(|index| if special(index) { CONTROL } else { NORMAL }).collect();
+    let kinds: Vec<i32> =
+        (0..vocabulary.tokens.len()).map(|index| if special(index) { CONTROL } else { NORMAL }).collect();
     vec![
         text("tokenizer.ggml.model", "bert"),
         text("tokenizer.ggml.pre", "jina-v2-en"),

@@ -1,15 +1,21 @@
+//! The byte-level tokenizer covers every byte and merges deterministically.
+
 use std::collections::HashMap;
 
 use super::*;
 use crate::shapes::SHAPES;
 
 fn strings_of(metadata: &[MetadataEntry], key: &str) -> Vec<String> {
-    let Some((_, Content::Array(_, items))) = metadata.iter().find(|(known, _)| known == key) else { panic!("{key}") };
+    let Some((_, Content::Array(_, items))) = metadata.iter().find(|(known, _)| known == key) else {
+        panic!("{key}")
+    };
     items.iter().map(|item| item.as_str().unwrap().to_owned()).collect()
 }
 
 fn number(metadata: &[MetadataEntry], key: &str) -> u64 {
-    let Some((_, Content::Scalar(value))) = metadata.iter().find(|(known, _)| known == key) else { panic!("{key}") };
+    let Some((_, Content::Scalar(value))) = metadata.iter().find(|(known, _)| known == key) else {
+        panic!("{key}")
+    };
     value.as_u64().unwrap()
 }
 
@@ -44,7 +50,8 @@ fn encode(word: &str, ranks: &HashMap<(String, String), usize>) -> Vec<String> {
     let mut pieces: Vec<String> = word.chars().map(|letter| letter.to_string()).collect();
     loop {
         let rank = |pair: &[String]| ranks.get(&(pair[0].clone(), pair[1].clone())).copied();
-        let best = pieces.windows(2).enumerate().filter_map(|(at, pair)| rank(pair).map(|rank| (rank, at))).min();
+        let best =
+            pieces.windows(2).enumerate().filter_map(|(at, pair)| rank(pair).map(|rank| (rank, at))).min();
         let Some((_, at)) = best else { return pieces };
         let second = pieces.remove(at + 1);
         pieces[at].push_str(&second);
@@ -58,7 +65,10 @@ fn merges_make_known_tokens_and_words_become_one() {
     let mut ranks = HashMap::new();
     for (rank, merge) in strings_of(&metadata, "tokenizer.ggml.merges").iter().enumerate() {
         let (first, second) = merge.split_once(' ').unwrap();
-        assert!(tokens.contains(first) && tokens.contains(second) && tokens.contains(&format!("{first}{second}")), "{merge}");
+        assert!(
+            tokens.contains(first) && tokens.contains(second) && tokens.contains(&format!("{first}{second}")),
+            "{merge}"
+        );
         assert!(ranks.insert((first.to_owned(), second.to_owned()), rank).is_none(), "{merge} twice");
     }
     for word in WORDS.split_whitespace() {
@@ -71,9 +81,15 @@ fn merges_make_known_tokens_and_words_become_one() {
 #[test]
 fn word_piece_covers_every_printable_letter_at_both_places() {
     let tokens = strings_of(&word_piece(Shape::find("all-minilm").unwrap()), "tokenizer.ggml.tokens");
-    assert_eq!((tokens[100].as_str(), tokens[101].as_str(), tokens[102].as_str()), ("[UNK]", "[CLS]", "[SEP]"));
+    assert_eq!(
+        (tokens[100].as_str(), tokens[101].as_str(), tokens[102].as_str()),
+        ("[UNK]", "[CLS]", "[SEP]")
+    );
     let known: HashSet<_> = tokens.into_iter().collect();
     for letter in (0x21..=0x7eu8).map(char::from) {
-        assert!(known.contains(&letter.to_string()) && known.contains(&format!("\u{2581}{letter}")), "{letter}");
+        assert!(
+            known.contains(&letter.to_string()) && known.contains(&format!("\u{2581}{letter}")),
+            "{letter}"
+        );
     }
 }

@@ -16,6 +16,8 @@ fn paths_that_are_no_files_are_refused() {
     };
     says(folder.path(), "directory");
     says(&folder.path().join("missing.gguf"), "does not exist");
+    let error = GgufHeader::read(&folder.path().join("missing.gguf")).unwrap_err().to_string();
+    assert!(error.contains("cannot be read"), "{error}");
     says(std::path::Path::new("/dev/null"), "not a regular file");
     let empty = folder.path().join("empty.gguf");
     File::create(&empty).unwrap();
@@ -30,7 +32,7 @@ fn an_unreadable_file_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("private.gguf");
     std::fs::write(&path, b"GGUF").unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
     if File::open(&path).is_ok() {
         eprintln!("SKIPPED: an_unreadable_file_is_refused: this user may read every file");
         return;
@@ -42,7 +44,11 @@ fn an_unreadable_file_is_refused() {
 #[test]
 fn the_header_of_a_sparse_100_gb_file_is_read() {
     // 50 tensors of 2 GiB in a file that occupies a few kilobytes.
-    let spec = |index: u64| TensorSpec { name: format!("t{index}"), shape: vec![1 << 20, 512], kind: TensorType::F32 };
+    let spec = |index: u64| TensorSpec {
+        name: format!("t{index}"),
+        shape: vec![1 << 20, 512],
+        kind: TensorType::F32,
+    };
     let plan = GgufPlan::new(&[], &(0..50).map(spec).collect::<Vec<_>>()).unwrap();
     assert!(plan.file_bytes > 100_000_000_000);
     let folder = tempfile::tempdir().unwrap();
@@ -50,7 +56,9 @@ fn the_header_of_a_sparse_100_gb_file_is_read() {
     let mut file = File::create(&path).unwrap();
     file.write_all(&plan.header).unwrap();
     if let Err(error) = file.set_len(plan.file_bytes) {
-        eprintln!("SKIPPED: the_header_of_a_sparse_100_gb_file_is_read: no sparse file of that size here: {error}");
+        eprintln!(
+            "SKIPPED: the_header_of_a_sparse_100_gb_file_is_read: no sparse file of that size here: {error}"
+        );
         return;
     }
     assert_eq!(GgufHeader::read(&path).unwrap().tensors, plan.tensors);

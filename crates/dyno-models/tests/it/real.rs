@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use dyno_models::gguf::GgufHeader;
-use dyno_models::{check_runnable, facts_of, read_facts};
+use dyno_models::{check_runnable, read_facts};
 
 /// The shared file of this name, or `None` (said aloud) where the shared data are absent.
 fn shared(name: &str) -> Option<PathBuf> {
@@ -21,9 +21,22 @@ fn shared(name: &str) -> Option<PathBuf> {
 fn a_small_trained_model_has_the_facts_of_its_card() {
     let Some(path) = shared("stories260K-f16.gguf") else { return };
     let facts = read_facts(&path, "stories").unwrap();
-    println!("{facts:#?}");
     assert!(check_runnable(&facts).is_ok());
-    assert!(!facts.synthetic);
+    let bytes = std::fs::metadata(&path).unwrap().len();
+    assert_eq!((facts.file_bytes, facts.weights_bytes, facts.parameters), (bytes, 587_008, 292_800));
+    assert_eq!((facts.architecture.as_str(), facts.name.as_deref()), ("llama", Some("stories260K")));
+    assert_eq!(facts.quantization, "f16");
+    let shares: Vec<_> =
+        facts.tensor_types.iter().map(|share| (share.kind.as_str(), share.tensors, share.bytes)).collect();
+    assert_eq!(shares, [("f16", 37, 584_192), ("f32", 11, 2816)]);
+    assert_eq!((facts.layers, facts.heads, facts.kv_heads), (Some(5), Some(8), Some(4)));
+    assert_eq!((facts.embedding_length, facts.feed_forward_length), (Some(64), Some(172)));
+    assert_eq!((facts.key_length, facts.value_length), (Some(8), Some(8)));
+    assert_eq!((facts.vocabulary, facts.context_train), (Some(512), Some(512)));
+    assert_eq!((facts.rope.n_rot, facts.rope.freq_base, facts.rope.scaling), (Some(8), Some(10_000.0), None));
+    assert_eq!((facts.tokenizer.as_deref(), facts.experts), (Some("llama"), None));
+    assert!(!facts.synthetic && !facts.has_chat_template);
+    assert_eq!(facts.fingerprint.len(), 64);
 }
 
 #[test]
@@ -61,5 +74,4 @@ fn a_truncated_real_model_is_refused() {
     std::fs::write(&cut, &bytes[..bytes.len() - 1000]).unwrap();
     let error = read_facts(&cut, "x").unwrap_err().to_string();
     assert!(error.contains("cut.gguf") && error.contains("fetch the file again"), "{error}");
-    let _ = facts_of;
 }

@@ -14,14 +14,17 @@ fn references_become_files() {
     assert!(calls > 0 && made.starts_with(cache.path()));
     let again = resolve("synth:tiny-llama@q4_0#5", cache.path(), &mut |_, _| panic!("it is there")).unwrap();
     assert_eq!(again, made);
-    let by_path = resolve(made.to_str().unwrap(), cache.path(), &mut |_, _| panic!("a path is not made")).unwrap();
+    let by_path =
+        resolve(made.to_str().unwrap(), cache.path(), &mut |_, _| panic!("a path is not made")).unwrap();
     assert_eq!(by_path, made);
     assert_eq!(read_facts(&made, "ref").unwrap().reference, "ref");
 }
 
 #[test]
 fn the_default_is_a_true_shape_of_moderate_size() {
-    let Reference::Synthetic(spec) = Reference::parse(DEFAULT_REFERENCE).unwrap() else { panic!("it needs no file") };
+    let Reference::Synthetic(spec) = Reference::parse(DEFAULT_REFERENCE).unwrap() else {
+        panic!("it needs no file")
+    };
     assert_eq!(spec.file_name(), "smollm2-135m-q8_0-seed0-v1.gguf");
 }
 

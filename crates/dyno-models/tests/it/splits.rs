@@ -11,7 +11,8 @@ fn number(key: &str, value: u16) -> MetadataEntry {
 
 /// Writes part `index` (from 0) of `count` with one tensor; the first also carries the architecture.
 fn write_part(folder: &Path, index: u16, count: u16, tensor: &str) -> PathBuf {
-    let mut metadata = vec![number("split.no", index), number("split.count", count), number("split.tensors.count", count)];
+    let mut metadata =
+        vec![number("split.no", index), number("split.count", count), number("split.tensors.count", count)];
     if index == 0 {
         metadata.push(("general.architecture".into(), Content::Scalar(Scalar::String("llama".into()))));
     }
@@ -48,7 +49,10 @@ fn a_missing_part_is_named() {
     let parts = three_parts(folder.path());
     std::fs::remove_file(&parts[1]).unwrap();
     let error = read_facts(&parts[0], "x").unwrap_err();
-    assert!(matches!(&error, ModelError::PartMissing { number: 2, count: 3, path } if *path == parts[1]), "{error}");
+    assert!(
+        matches!(&error, ModelError::PartMissing { number: 2, count: 3, path } if *path == parts[1]),
+        "{error}"
+    );
     assert!(error.to_string().contains("model-00002-of-00003.gguf"));
 }
 
@@ -64,7 +68,11 @@ fn parts_that_do_not_belong_together_are_refused() {
     let name = |number: u32| format!("model-{number:05}-of-00003.gguf");
     refused(&|folder| drop(write_part(folder, 1, 3, "t0")), "tensor \"t0\" is in another part too");
     refused(
-        &|folder| std::fs::rename(folder.join(name(3)), folder.join(name(2))).and(std::fs::copy(folder.join(name(1)), folder.join(name(3))).map(drop)).unwrap(),
+        &|folder| {
+            std::fs::rename(folder.join(name(3)), folder.join(name(2)))
+                .and(std::fs::copy(folder.join(name(1)), folder.join(name(3))).map(drop))
+                .unwrap()
+        },
         "its number inside is not 2",
     );
     let other_count = |folder: &Path| {

@@ -1,3 +1,5 @@
+//! The bare measurement against a backend whose every step is counted and timed.
+
 use std::cell::Cell;
 use std::sync::Arc;
 

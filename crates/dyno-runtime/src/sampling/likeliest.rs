@@ -37,6 +37,14 @@ pub(super) fn highest(logits: &[f32]) -> Result<f32, LogitsError> {
     }
 }
 
+/// The lowest token with this logit, the highest of all.
+pub(super) fn first_at(logits: &[f32], highest: f32) -> Option<TokenId> {
+    let run_index = logits.chunks(LANES).position(|run| run_highest(run, f32::NEG_INFINITY) >= highest)?;
+    let first = run_index * LANES;
+    let offset = logits[first..].iter().position(|logit| *logit == highest)?;
+    Some((first + offset) as TokenId)
+}
+
 /// The larger of `floor` and the highest logit of a short run; kept in eight lanes so that it compiles to vectors.
 fn run_highest(run: &[f32], floor: f32) -> f32 {
     let mut lanes = [floor; 8];

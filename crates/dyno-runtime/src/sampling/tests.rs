@@ -1,3 +1,5 @@
+//! Each sampler by itself and in order, against distributions computed by hand.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -100,6 +102,12 @@ fn the_same_seed_gives_the_same_tokens_and_another_seed_does_not() {
     };
     assert_eq!(run(5), run(5));
     assert_ne!(run(5), run(6));
+}
+
+#[test]
+fn next_to_no_temperature_is_greedy() {
+    let mut sampler = Sampler::new(settings(0, 1.0, 0.0, f32::from_bits(1))).unwrap();
+    assert!((0..100).all(|_| sampler.sample(&[0.0, 1.0, 1.001, -3.0], &[]) == Ok(2)));
 }
 
 /// Draws follow the softmax at the temperature: χ² over 8 classes, 7 degrees of freedom; 24.3 is the 99.9 % quantile.

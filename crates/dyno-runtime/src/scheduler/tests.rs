@@ -1,3 +1,5 @@
+//! The scheduler step by step: batches, finishing, cancelling, failing.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -1,3 +1,5 @@
+//! Chat templates: real ones, missing ones, hostile ones.
+
 use std::time::Duration;
 
 use super::*;

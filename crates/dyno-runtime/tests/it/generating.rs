@@ -1,3 +1,5 @@
+//! Generating through a real process: text, tokens, order, several at once.
+
 use std::time::Duration;
 
 use dyno_types::{ChatMessage, FinishReason, GenerateRequest, GenerationEvent, Prompt, Sampling};

@@ -1,3 +1,5 @@
+//! What the runtime refuses, and that it lives on afterwards.
+
 use dyno_engine::EngineError;
 use dyno_types::{ChatMessage, EngineSettings, GenerateRequest, MeasureRequest, Prompt};
 

@@ -1,3 +1,5 @@
+//! Loading, measuring, memory and shutting down through a real process.
+
 use std::path::Path;
 use std::time::Duration;
 

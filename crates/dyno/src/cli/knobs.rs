@@ -37,7 +37,11 @@ fn argument(knob: &'static Knob) -> Arg {
         KnobKind::Number { .. } => "N",
         KnobKind::Choice(_) => "WORD",
     };
-    Arg::new(knob.id).long(knob.flag).value_name(value_name).help(knob.help).help_heading("Engine knobs (lists and ranges sweep)")
+    Arg::new(knob.id)
+        .long(knob.flag)
+        .value_name(value_name)
+        .help(knob.help)
+        .help_heading("Engine knobs (lists and ranges sweep)")
 }
 
 impl Args for KnobArgs {
@@ -55,8 +59,9 @@ impl FromArgMatches for KnobArgs {
         let mut values = BTreeMap::new();
         for knob in KNOBS {
             if let Some(text) = matches.get_one::<String>(knob.id) {
-                let expanded =
-                    knob.values(text).map_err(|error| clap::Error::raw(ErrorKind::ValueValidation, format!("{error}\n")))?;
+                let expanded = knob
+                    .values(text)
+                    .map_err(|error| clap::Error::raw(ErrorKind::ValueValidation, format!("{error}\n")))?;
                 values.insert(knob.id, expanded);
             }
         }

@@ -38,5 +38,7 @@ fn contexts(text: &str) -> Result<ContextChoice, AppError> {
     }
     let windows = expand_ranges(text).map_err(|error| AppError::Input(format!("--contexts: {error}")))?;
     let windows = windows.into_iter().map(u32::try_from).collect::<Result<Vec<u32>, _>>();
-    windows.map(ContextChoice::List).map_err(|_| AppError::Input(format!("--contexts {text:?}: a window is larger than 4294967295 tokens")))
+    windows.map(ContextChoice::List).map_err(|_| {
+        AppError::Input(format!("--contexts {text:?}: a window is larger than 4294967295 tokens"))
+    })
 }

@@ -51,7 +51,9 @@ pub(super) async fn run(context: &Context, args: GenerateArgs) -> anyhow::Result
 }
 
 fn read_prompt(file: &Path) -> Result<String, AppError> {
-    let fail = |error: &dyn std::fmt::Display| AppError::Input(format!("the prompt file {} cannot be read: {error}", file.display()));
+    let fail = |error: &dyn std::fmt::Display| {
+        AppError::Input(format!("the prompt file {} cannot be read: {error}", file.display()))
+    };
     let mut bytes = Vec::new();
     let read = if file == Path::new("-") {
         std::io::stdin().lock().take(PROMPT_BYTES_MAX + 1).read_to_end(&mut bytes)

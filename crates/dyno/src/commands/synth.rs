@@ -19,5 +19,9 @@ pub(super) async fn run(context: &Context, args: SynthArgs) -> anyhow::Result<()
         };
     };
     let made = context.app.synth(&model, args.seed, args.output.as_deref(), &context.progress)?;
-    if args.format == "json" { printer::print_json(&made) } else { printer::print(&format!("{}\n", made.path.display())) }
+    if args.format == "json" {
+        printer::print_json(&made)
+    } else {
+        printer::print(&format!("{}\n", made.path.display()))
+    }
 }

@@ -38,8 +38,10 @@ impl World {
 
     /// The real trained model, or `None` (said loudly).
     pub(crate) fn stories(test: &str) -> Option<PathBuf> {
-        let shared = std::env::var_os("DYNO_SHARED_DATA")
-            .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
+        let shared = std::env::var_os("DYNO_SHARED_DATA").map_or_else(
+            || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
+            PathBuf::from,
+        );
         let file = shared.join("gguf/stories260K-f16.gguf");
         if !file.exists() {
             eprintln!("SKIPPED: {test}: {} is not there", file.display());
@@ -96,7 +98,11 @@ impl Finished {
     pub(crate) fn refused(self, code: i32, texts: &[&str]) {
         assert_eq!(self.code, Some(code), "stderr: {}\nstdout: {}", self.err, self.out);
         for text in texts {
-            assert!(self.err.to_lowercase().contains(&text.to_lowercase()), "{text:?} is not in: {}", self.err);
+            assert!(
+                self.err.to_lowercase().contains(&text.to_lowercase()),
+                "{text:?} is not in: {}",
+                self.err
+            );
         }
         assert!(!self.err.contains("panicked"), "{}", self.err);
     }

@@ -6,7 +6,8 @@ use crate::dyno::World;
 
 /// A short plan on the trained model; its window is 512.
 fn bench(world: &World, model: &str, more: &[&str]) -> Value {
-    let short = ["bench", model, "--format", "json", "--max-tokens", "16", "--contexts", "128,512,1024", "-q"];
+    let short =
+        ["bench", model, "--format", "json", "--max-tokens", "16", "--contexts", "128,512,1024", "-q"];
     serde_json::from_str(&world.run(&[&short[..], more].concat()).ok()).unwrap()
 }
 
@@ -15,7 +16,16 @@ fn one_record_with_every_metric_and_stage() {
     let (Some(world), Some(file)) = (World::with_engine("record"), World::stories("record")) else { return };
     let record = bench(&world, file.to_str().unwrap(), &[]);
     assert_eq!(record["schema"], "dyno.run/1");
-    for metric in ["load_ms", "load_cold_ms", "ttft_ms", "tpot_ms", "itl_ms", "prefill_tps", "decode_tps", "rss_peak_bytes"] {
+    for metric in [
+        "load_ms",
+        "load_cold_ms",
+        "ttft_ms",
+        "tpot_ms",
+        "itl_ms",
+        "prefill_tps",
+        "decode_tps",
+        "rss_peak_bytes",
+    ] {
         let summary = &record["metrics"][metric];
         assert!(summary["mean"].as_f64().is_some_and(|mean| mean > 0.0), "{metric}: {summary}");
     }
@@ -34,12 +44,26 @@ fn one_record_with_every_metric_and_stage() {
             assert_eq!(outcome["kind"], "beyond_training", "{outcome}");
         } else {
             let request = &outcome["request"];
-            assert_eq!(request["n_in"].as_u64().unwrap() + request["n_out_asked"].as_u64().unwrap(), size, "truly filled");
+            assert_eq!(
+                request["n_in"].as_u64().unwrap() + request["n_out_asked"].as_u64().unwrap(),
+                size,
+                "truly filled"
+            );
         }
     }
     assert!(windows.iter().any(|window| window["context"] == 1024));
-    let voiding: Vec<&Value> = record["validity"]["flags"].as_array().unwrap().iter().filter(|flag| *flag != "debug_build").collect();
-    assert!(!voiding.iter().any(|flag| ["incomplete", "no_samples", "engine_restarted"].contains(&flag.as_str().unwrap())), "{voiding:?}");
+    let voiding: Vec<&Value> = record["validity"]["flags"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|flag| *flag != "debug_build")
+        .collect();
+    assert!(
+        !voiding
+            .iter()
+            .any(|flag| ["incomplete", "no_samples", "engine_restarted"].contains(&flag.as_str().unwrap())),
+        "{voiding:?}"
+    );
 }
 
 #[test]
@@ -64,7 +88,18 @@ fn a_sweep_gives_one_record_per_combination() {
     let records = bench(
         &world,
         "synth:tiny-llama@q4_0",
-        &["--processes", "1", "--runs", "1", "--threads", "1-2", "--threads-prefill", "1", "--kv-type-k", "f16,q8_0"],
+        &[
+            "--processes",
+            "1",
+            "--runs",
+            "1",
+            "--threads",
+            "1-2",
+            "--threads-prefill",
+            "1",
+            "--kv-type-k",
+            "f16,q8_0",
+        ],
     );
     let settings: Vec<(u64, &str)> = records
         .as_array()

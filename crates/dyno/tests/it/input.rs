@@ -20,7 +20,11 @@ fn flags_that_make_no_sense_are_refused_with_their_name() {
         (&["generate", "synth:tiny-llama@q8_0", "--prompt", "x", "--max-tokens", "0"], 2, &["max-tokens"]),
         (&["generate", "synth:tiny-llama@q8_0"], 2, &["--prompt"]),
         (&["generate", "synth:tiny-llama@q8_0", "--filename", "nowhere.txt"], 2, &["nowhere.txt"]),
-        (&["generate", "synth:tiny-llama@q8_0", "--prompt", "x", "--threads", "1,2"], 2, &["--threads", "one value"]),
+        (
+            &["generate", "synth:tiny-llama@q8_0", "--prompt", "x", "--threads", "1,2"],
+            2,
+            &["--threads", "one value"],
+        ),
         (&["synth", "lama-3.2-1b@q4_k_m"], 2, &["llama-3.2-1b"]),
         (&["synth", "llama-3.2-1b@q4_k_n"], 2, &["q4_k_m"]),
         (&["synth", "llama-3.2-1b"], 2, &["@"]),
@@ -44,7 +48,8 @@ fn model_files_that_are_none_are_refused_with_the_reason() {
     };
     let version_1 = [b"GGUF".as_slice(), &1u32.to_le_bytes(), &[0; 64]].concat();
     let big_endian = [b"GGUF".as_slice(), &3u32.to_be_bytes(), &[0; 64]].concat();
-    let lying = [b"GGUF".as_slice(), &3u32.to_le_bytes(), &u64::MAX.to_le_bytes(), &u64::MAX.to_le_bytes()].concat();
+    let lying =
+        [b"GGUF".as_slice(), &3u32.to_le_bytes(), &u64::MAX.to_le_bytes(), &u64::MAX.to_le_bytes()].concat();
     let cases = [
         (file("empty.gguf", b""), 3, "empty"),
         (file("text.gguf", b"this is no model at all, just text"), 3, "gguf"),
@@ -64,7 +69,8 @@ fn model_files_that_are_none_are_refused_with_the_reason() {
 
 #[test]
 fn a_vocabulary_without_weights_is_no_model_to_run() {
-    let shared = World::stories("a_vocabulary_without_weights").map(|file| file.with_file_name("ggml-vocab-gpt-2.gguf"));
+    let shared = World::stories("a_vocabulary_without_weights")
+        .map(|file| file.with_file_name("ggml-vocab-gpt-2.gguf"));
     let Some(file) = shared.filter(|file| Path::exists(file)) else { return };
     World::new().run(&["generate", file.to_str().unwrap(), "--prompt", "x"]).refused(3, &["vocabulary"]);
 }
@@ -73,7 +79,14 @@ fn a_vocabulary_without_weights_is_no_model_to_run() {
 fn without_an_engine_the_remedy_is_named() {
     let world = World::new();
     let nowhere = world.path("nowhere");
-    let run = world.run(&["generate", "synth:tiny-llama@q8_0", "--prompt", "x", "--engine-dir", nowhere.to_str().unwrap()]);
+    let run = world.run(&[
+        "generate",
+        "synth:tiny-llama@q8_0",
+        "--prompt",
+        "x",
+        "--engine-dir",
+        nowhere.to_str().unwrap(),
+    ]);
     run.refused(1, &["dyno-engine-llama", "make build"]);
 }
 

@@ -3,6 +3,12 @@
 //! Tests in `engine_*` need the built engine; they look for it in DYNO_ENGINE_DIR and beside the test binary's target
 //! directory, and say loudly when they skip.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a failing step of a test should stop it where it stands"
+)]
+
 mod dyno;
 mod engine_bench;
 mod engine_faults;

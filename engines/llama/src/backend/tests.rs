@@ -19,7 +19,9 @@ fn contexts_that_cannot_work_are_refused_before_llama_cpp_sees_them() {
     assert_eq!(check_context(&keys_only), Ok(2048));
     assert!(refused(&EngineSettings { sequences: 257, ..good.clone() }).contains("257"));
     assert!(refused(&EngineSettings { sequences: 0, ..good.clone() }).contains("1 to 256"));
-    assert!(refused(&EngineSettings { context: 16_777_216, sequences: 256, ..good.clone() }).contains("16777216"));
+    assert!(
+        refused(&EngineSettings { context: 16_777_216, sequences: 256, ..good.clone() }).contains("16777216")
+    );
     assert!(refused(&EngineSettings { ubatch: 0, ..good }).contains("ubatch 0"));
 }
 
@@ -37,11 +39,19 @@ fn batches_outside_the_model_are_refused() {
 #[test]
 fn failures_are_typed_by_what_llama_cpp_said() {
     let lines = |text: &str| vec![text.to_owned()];
-    assert!(matches!(load_failure(&lines("f: error loading model: missing tensor 'x'")), BackendError::Model(text) if text == "missing tensor 'x'"));
+    assert!(
+        matches!(load_failure(&lines("f: error loading model: missing tensor 'x'")), BackendError::Model(text) if text == "missing tensor 'x'")
+    );
     assert!(matches!(load_failure(&lines("f: unable to allocate CPU buffer")), BackendError::OutOfMemory(_)));
     let settings = EngineSettings::default();
-    assert!(matches!(context_failure(&settings, &lines("f: failed to allocate buffer for kv cache")), BackendError::OutOfMemory(_)));
-    assert!(matches!(context_failure(&settings, &lines("f: K cache type q8_0 does not divide")), BackendError::BadRequest(_)));
+    assert!(matches!(
+        context_failure(&settings, &lines("f: failed to allocate buffer for kv cache")),
+        BackendError::OutOfMemory(_)
+    ));
+    assert!(matches!(
+        context_failure(&settings, &lines("f: K cache type q8_0 does not divide")),
+        BackendError::BadRequest(_)
+    ));
     assert!(matches!(decode_failure(1, 3, &[]), BackendError::BadRequest(text) if text.contains("full")));
     assert!(matches!(decode_failure(-2, 3, &[]), BackendError::OutOfMemory(_)));
     assert!(matches!(decode_failure(-3, 3, &[]), BackendError::Internal(text) if text.contains("-3")));
@@ -49,7 +59,8 @@ fn failures_are_typed_by_what_llama_cpp_said() {
 
 #[test]
 fn open_thread_counts_become_all_processors() {
-    let settings = with_threads(&EngineSettings { threads: 0, threads_prefill: 3, ..EngineSettings::default() });
+    let settings =
+        with_threads(&EngineSettings { threads: 0, threads_prefill: 3, ..EngineSettings::default() });
     assert!(settings.threads >= 1);
     assert_eq!(settings.threads_prefill, 3);
 }

@@ -10,7 +10,8 @@ use crate::driver::{greedy, items, likeliest, open, settings, text};
 use crate::models::{shared, stories};
 
 pub(crate) const PROMPT: &str = "Once upon a time";
-pub(crate) const STORY: &str = "?";
+pub(crate) const STORY: &str = ", there was a little girl named Lily. She loved to play outside in the park. One day, she saw a big, \
+                                red ball. She wanted to play with it,";
 
 #[test]
 fn a_trained_model_tells_its_story_with_any_thread_count_and_kv_type() {
@@ -63,7 +64,12 @@ fn sequences_computed_together_say_what_each_says_alone() {
 }
 
 /// Continues a sequence greedily whose next token is given, until there are `count` tokens.
-fn continue_from(backend: &mut LlamaBackend, token: u32, (position, sequence): (u32, u32), count: usize) -> Vec<u32> {
+fn continue_from(
+    backend: &mut LlamaBackend,
+    token: u32,
+    (position, sequence): (u32, u32),
+    count: usize,
+) -> Vec<u32> {
     let mut tokens = vec![token];
     for position in (position..).take(count - 1) {
         backend.decode(&items(&tokens[tokens.len() - 1..], position, sequence)).unwrap();
@@ -175,7 +181,10 @@ fn memory_is_accounted_by_purpose_and_gone_after_unloading() {
     assert_eq!(backend.memory(), dyno_types::MemoryBreakdown::default());
     backend.load(&path, &settings(1), &mut |_| true).unwrap();
     let loaded = backend.memory();
-    assert!(loaded.weights_bytes > 500_000 && loaded.kv_bytes == 0 && loaded.compute_bytes == 0, "{loaded:?}");
+    assert!(
+        loaded.weights_bytes > 500_000 && loaded.kv_bytes == 0 && loaded.compute_bytes == 0,
+        "{loaded:?}"
+    );
     backend.open_context(&settings(1)).unwrap();
     let opened = backend.memory();
     // Keys and values, 5 layers, 512 positions, 4 KV heads of 8, 2 bytes each.
@@ -253,6 +262,10 @@ fn broken_files_give_reasons() {
         let failure = backend.load(&path, &settings(1), &mut |_| true).unwrap_err();
         let BackendError::Model(reason) = failure else { panic!("{failure:?} for {}", path.display()) };
         eprintln!("{}: {reason}", path.display());
-        assert!(reason.len() > 8 && reason.contains(word) && !reason.contains("gave no reason"), "{reason} for {}", path.display());
+        assert!(
+            reason.len() > 8 && reason.contains(word) && !reason.contains("gave no reason"),
+            "{reason} for {}",
+            path.display()
+        );
     }
 }

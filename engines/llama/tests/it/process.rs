@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use dyno_engine::{Engine as _, EngineError, ProcessEngine, ProcessEngineConfig, Session};
-use dyno_types::{EngineSettings, FinishReason, GenerateRequest, GenerationEvent, Prompt, Sampling, TokenId, TokenLogprob};
+use dyno_types::{
+    EngineSettings, FinishReason, GenerateRequest, GenerationEvent, Prompt, Sampling, TokenId, TokenLogprob,
+};
 use futures::StreamExt as _;
 
 use crate::backend::{PROMPT, STORY};
@@ -19,7 +21,11 @@ async fn start(config: ProcessEngineConfig) -> Result<Box<dyn Session>, EngineEr
 }
 
 /// A process with a model and a context.
-async fn open(config: ProcessEngineConfig, path: &Path, settings: &EngineSettings) -> Result<Box<dyn Session>, EngineError> {
+async fn open(
+    config: ProcessEngineConfig,
+    path: &Path,
+    settings: &EngineSettings,
+) -> Result<Box<dyn Session>, EngineError> {
     let session = start(config).await?;
     session.load(path, settings, &mut |_| true).await?;
     session.open_context(settings).await?;
@@ -32,7 +38,12 @@ struct Generated {
     top: Vec<Vec<TokenLogprob>>,
 }
 
-async fn generate(session: &dyn Session, prompt: Prompt, max_tokens: u32, logprobs: u32) -> Result<Generated, EngineError> {
+async fn generate(
+    session: &dyn Session,
+    prompt: Prompt,
+    max_tokens: u32,
+    logprobs: u32,
+) -> Result<Generated, EngineError> {
     let request = GenerateRequest {
         id: 1,
         prompt,
@@ -94,11 +105,18 @@ async fn quantized_models_of_all_shapes_say_the_same_with_one_thread_and_with_al
             let path = synthetic(&name);
             let mut said = Vec::new();
             for threads in [1, all_threads()] {
-                let session = open(config(), &path, &settings(threads)).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+                let session = open(config(), &path, &settings(threads))
+                    .await
+                    .unwrap_or_else(|error| panic!("{name}: {error}"));
                 // Long enough for matrix kernels of prompts, which differ from those of single tokens.
                 let prompt = Prompt::Tokens((0..64).map(|index| 20 + index * 3).collect());
-                let generated = generate(&*session, prompt, 12, 4).await.unwrap_or_else(|error| panic!("{name}: {error}"));
-                assert!(generated.top.iter().flatten().all(|top| top.logprob.is_finite() && top.logprob <= 0.0), "{name}");
+                let generated = generate(&*session, prompt, 12, 4)
+                    .await
+                    .unwrap_or_else(|error| panic!("{name}: {error}"));
+                assert!(
+                    generated.top.iter().flatten().all(|top| top.logprob.is_finite() && top.logprob <= 0.0),
+                    "{name}"
+                );
                 assert_eq!(generated.tokens.len(), 12, "{name}");
                 said.push(generated.tokens);
             }
@@ -144,34 +162,30 @@ async fn broken_files_are_typed_errors_and_the_process_stays() {
     session.load(&good, &settings(1), &mut |_| true).await.unwrap();
 }
 
-#[tokio::test]
-async fn too_little_address_space_is_out_of_memory_wherever_it_strikes() {
-    let path = synthetic("smollm2-135m@f16");
+/// How far a process with limited address space gets with a 256 MiB model and a 180 MiB cache.
+async fn reached(path: &Path, memory_limit_bytes: u64) -> Result<(), EngineError> {
     let settings = EngineSettings { context: 8192, mmap: false, ..settings(2) };
-    let mut outcomes = Vec::new();
-    for mebibytes in (150..=1100).step_by(50) {
-        let config = ProcessEngineConfig { memory_limit_bytes: Some(mebibytes << 20), ..config() };
-        let session = match start(config).await {
-            Ok(session) => session,
-            Err(error) => {
-                outcomes.push((mebibytes, format!("start {error:?}")));
-                continue;
+    let config = ProcessEngineConfig { memory_limit_bytes: Some(memory_limit_bytes), ..config() };
+    let session = open(config, path, &settings).await?;
+    generate(&*session, Prompt::Tokens(vec![1; 600]), 2, 0).await.map(|_| ())
+}
+
+#[tokio::test]
+async fn too_little_address_space_is_out_of_memory_and_says_during_what() {
+    let path = synthetic("smollm2-135m@f16");
+    let mut during = Vec::new();
+    for mebibytes in (150..=1200).step_by(150) {
+        match reached(&path, mebibytes << 20).await {
+            Ok(()) => during.push("nothing".to_owned()),
+            Err(EngineError::OutOfMemory { during: what, reason }) => {
+                assert!(!reason.is_empty(), "{what}");
+                during.push(what);
             }
-        };
-        if let Err(error) = session.load(&path, &settings, &mut |_| true).await {
-            outcomes.push((mebibytes, format!("load {error:?}")));
-            continue;
-        }
-        if let Err(error) = session.open_context(&settings).await {
-            outcomes.push((mebibytes, format!("context {error:?}")));
-            continue;
-        }
-        match generate(&*session, Prompt::Tokens(vec![1; 600]), 2, 0).await {
-            Ok(_) => outcomes.push((mebibytes, "ok".to_owned())),
-            Err(error) => outcomes.push((mebibytes, format!("generate {error:?}"))),
+            Err(other) => panic!("with {mebibytes} MiB: {other:?}"),
         }
     }
-    for outcome in &outcomes {
-        eprintln!("{outcome:?}");
-    }
+    during.dedup();
+    let steps: Vec<&str> = ["loading", "opening a context", "nothing"].into();
+    assert_eq!(during.len(), steps.len(), "{during:?}");
+    assert!(during.iter().zip(&steps).all(|(during, step)| during.contains(step)), "{during:?}");
 }
