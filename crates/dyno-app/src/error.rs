@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use dyno_engine::EngineError;
+use dyno_models::ModelError;
 
 /// A failed use case.
 #[derive(Debug, thiserror::Error)]
@@ -12,7 +13,7 @@ pub enum AppError {
     Input(String),
     /// The model cannot be found, read or made.
     #[error(transparent)]
-    Model(#[from] dyno_models::ModelError),
+    Model(#[from] ModelError),
     /// The engine failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -54,6 +55,9 @@ impl AppError {
         match self {
             Self::Input(_) | Self::Plan(_) => 2,
             Self::Model(error) if error.is_bad_input() => 2,
+            Self::Model(
+                ModelError::Write { .. } | ModelError::DiskFull { .. } | ModelError::Cancelled { .. },
+            ) => 1,
             Self::Model(_) => 3,
             Self::Engine(error) => engine_exit_code(error),
             Self::Bench(error) => error.engine().map_or(1, engine_exit_code),

@@ -37,7 +37,7 @@ impl App {
     /// [`AppError::Input`] when there is no such run, [`AppError::History`].
     pub fn remove_run(&self, id: &str) -> Result<String, AppError> {
         let history = self.open_history()?;
-        let record = self.run(&history, id)?;
+        let record = kept(&history, id)?;
         history.remove(&record.id)?;
         Ok(record.id)
     }
@@ -47,26 +47,29 @@ impl App {
     /// # Errors
     /// [`AppError::Input`] when one does not exist or nothing was measured yet.
     pub fn runs(&self, names: &[String]) -> Result<Vec<RunRecord>, AppError> {
-        let history = self.open_history()?;
         if names.is_empty() {
-            let latest = history.latest(1)?;
+            let latest = self.open_history()?.latest(1)?;
             if latest.is_empty() {
                 return Err(AppError::NothingMeasured);
             }
             return Ok(latest);
         }
-        names.iter().map(|name| self.run(&history, name)).collect()
+        // Record files alone need no history, which may be absent or broken.
+        let is_file = |name: &str| Path::new(name).extension().is_some_and(|extension| extension == "json");
+        let history = if names.iter().all(|name| is_file(name)) { None } else { Some(self.open_history()?) };
+        let run = |name: &String| match &history {
+            Some(history) if !is_file(name) => kept(history, name),
+            _ => read_record(Path::new(name)),
+        };
+        names.iter().map(run).collect()
     }
+}
 
-    fn run(&self, history: &History, name: &str) -> Result<RunRecord, AppError> {
-        let file = Path::new(name);
-        if file.extension().is_some_and(|extension| extension == "json") {
-            return read_record(file);
-        }
-        history
-            .get(name)?
-            .ok_or_else(|| AppError::Input(format!("there is no run {name:?}; `dyno history` lists them")))
-    }
+/// A run of the history, by id or unique beginning of it.
+fn kept(history: &History, name: &str) -> Result<RunRecord, AppError> {
+    history
+        .get(name)?
+        .ok_or_else(|| AppError::Input(format!("there is no run {name:?}; `dyno history` lists them")))
 }
 
 fn read_record(file: &Path) -> Result<RunRecord, AppError> {

@@ -132,7 +132,7 @@ pub enum ModelError {
         free_bytes: u64,
     },
     /// A model file could not be written.
-    #[error("{} cannot be written: {source}; check the folder's permissions or choose another (DYNO_CACHE_DIR)", path.display())]
+    #[error("{} cannot be written: {source}; free some space, check the folder's permissions, or choose another (DYNO_CACHE_DIR)", path.display())]
     Write {
         /// The file or folder.
         path: PathBuf,

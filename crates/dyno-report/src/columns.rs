@@ -122,7 +122,7 @@ pub(crate) fn cell(unit: Unit, value: Option<f64>) -> String {
 
 /// Header of the table of windows.
 pub(crate) const WINDOW_HEADER: [&str; 8] =
-    ["window", "filled", "prefill", "decode", "TTFT", "peak memory", "KV cache", "n"];
+    ["window", "filled", "prefill", "decode", "TTFT", "memory", "KV cache", "n"];
 
 /// The table of windows; every column keeps one unit from top to bottom.
 pub(crate) fn window_rows(windows: &[Window]) -> Vec<Vec<String>> {
@@ -133,11 +133,11 @@ pub(crate) fn window_rows(windows: &[Window]) -> Vec<Vec<String>> {
     let prefill = column(Unit::TokensPerSecond, |window| window.prefill_tps);
     let decode = column(Unit::TokensPerSecond, |window| window.decode_tps);
     let ttft = column(Unit::Milliseconds, |window| window.ttft_ms);
-    let peak = column(Unit::Bytes, |window| window.rss_peak_bytes);
+    let memory = column(Unit::Bytes, |window| window.rss_bytes);
     let kv = column(Unit::Bytes, |window| window.kv_bytes);
     let row = |window: &Window| {
         let (context, filled) = (count(u64::from(window.context)), count(window.filled.round() as u64));
-        let figures = [prefill(window), decode(window), ttft(window), peak(window), kv(window)];
+        let figures = [prefill(window), decode(window), ttft(window), memory(window), kv(window)];
         let cells = [context, filled].into_iter().chain(figures).chain([window.tries.to_string()]);
         cells.collect()
     };

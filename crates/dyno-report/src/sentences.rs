@@ -95,17 +95,14 @@ fn half_depth_sentence(analysis: &ContextAnalysis) -> Option<String> {
 
 fn memory_sentence(law: &LinearLaw) -> String {
     if law.slope <= 0.0 {
-        return format!(
-            "Peak memory does not grow measurably with the context{}.",
-            fit_remark(law.r2, law.n)
-        );
+        return format!("Memory does not grow measurably with the context{}.", fit_remark(law.r2, law.n));
     }
     let per_1k = law.slope * 1000.0;
     let interval = law.slope_ci95.map(|ends| ends.map(|end| end * 1000.0));
     let scale = Scale::with_interval(Unit::Bytes, per_1k, interval);
     let ends = interval.map_or_else(String::new, |ends| format!(" {}", scale.interval(ends)));
     format!(
-        "Peak memory grows by {}{ends} per 1,000 tokens of window, from a base of {}{}.",
+        "Memory grows by {}{ends} per 1,000 tokens of window, from a base of {}{}.",
         scale.text(per_1k),
         figure(Unit::Bytes, law.base),
         fit_remark(law.r2, law.n)

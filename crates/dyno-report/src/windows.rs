@@ -20,8 +20,9 @@ pub(crate) struct Window {
     pub(crate) decode_tps: Option<f64>,
     /// Mean time to first token, ms.
     pub(crate) ttft_ms: Option<f64>,
-    /// Mean highest resident set of the engine process, bytes.
-    pub(crate) rss_peak_bytes: Option<f64>,
+    /// Mean resident set of the engine process right after the window's request, while everything it needed is still
+    /// held, bytes. (The process's high-water mark would carry over from larger windows tried before.)
+    pub(crate) rss_bytes: Option<f64>,
     /// Mean KV cache, bytes.
     pub(crate) kv_bytes: Option<f64>,
     /// Mean weights, bytes.
@@ -96,7 +97,7 @@ fn window(context: u32, tries: &[(&RequestSample, &EngineMemory)]) -> Window {
         prefill_tps: rate(prefill),
         decode_tps: decode_rate(requests()),
         ttft_ms: mean(requests().filter_map(RequestSample::ttft_ms)),
-        rss_peak_bytes: mean_bytes(|memory| memory.process.rss_peak_bytes),
+        rss_bytes: mean_bytes(|memory| memory.process.rss_bytes),
         kv_bytes: mean_bytes(|memory| memory.breakdown.kv_bytes),
         weights_bytes: mean_bytes(|memory| memory.breakdown.weights_bytes),
         compute_bytes: mean_bytes(|memory| memory.breakdown.compute_bytes),

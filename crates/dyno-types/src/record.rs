@@ -388,7 +388,7 @@ impl PowerLaw {
 /// What the context stage says.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ContextAnalysis {
-    /// Peak memory in bytes against window.
+    /// Resident memory in bytes, right after a window was filled, against window.
     pub memory: Option<LinearLaw>,
     /// TTFT in ms against filled tokens.
     pub ttft: Option<PowerLaw>,

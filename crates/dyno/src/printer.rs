@@ -30,7 +30,7 @@ pub(crate) fn remark(text: &str) {
 
 /// Prints an error and gives the exit code it stands for.
 pub(crate) fn report_failure(error: &anyhow::Error) -> ExitCode {
-    let _ = writeln!(anstream::stderr(), "error: {error:#}");
+    let _ = writeln!(anstream::stderr(), "error: {error}");
     ExitCode::from(error.downcast_ref::<AppError>().map_or(1, AppError::exit_code))
 }
 

@@ -68,10 +68,10 @@ const CURVES: [Curve; 4] = [
     },
     Curve {
         id: "memory",
-        title: "Peak memory",
+        title: "Memory",
         unit: Unit::Bytes,
         x: |window| f64::from(window.context),
-        y: |window| window.rss_peak_bytes,
+        y: |window| window.rss_bytes,
         law: |analysis| {
             let law = analysis.memory?;
             Some(Box::new(move |tokens| law.base + law.slope * tokens))

@@ -72,6 +72,22 @@ impl World {
         command
     }
 
+    /// Runs to the end where no file can grow beyond so many blocks of 512 bytes, as if the disk were full.
+    pub(crate) fn on_a_full_disk(&self, blocks: &str, arguments: &[&str]) -> Finished {
+        let dyno = self.command(arguments);
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script, "sh"]).arg(dyno.get_program()).args(arguments);
+        command.current_dir(self.folder.path());
+        for (name, value) in dyno.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        finished(command.output().unwrap())
+    }
+
     /// Runs to the end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Finished {
         finished(self.command(arguments).output().unwrap())

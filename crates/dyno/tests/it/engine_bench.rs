@@ -83,6 +83,21 @@ fn the_record_is_kept_listed_and_shown_again() {
 }
 
 #[test]
+fn a_record_that_cannot_be_kept_is_printed_all_the_same() {
+    let Some(world) = World::with_engine("full disk") else { return };
+    let model = world.run(&["synth", "tiny-llama@q4_0", "-q"]).ok();
+    // An empty history and its shared memory fit into this size, a record of 30 runs does not.
+    let (blocks, runs) = ("96", "30");
+    let arguments =
+        ["bench", model.trim(), "--processes", "1", "--runs", runs, "--contexts", "128", "--format", "json"];
+    let ended = world.on_a_full_disk(blocks, &arguments);
+    let record: Value =
+        serde_json::from_str(&ended.out).unwrap_or_else(|error| panic!("{error}: {}", ended.err));
+    assert!(record["metrics"]["decode_tps"]["mean"].as_f64().unwrap() > 0.0);
+    ended.refused(1, &["history.sqlite"]);
+}
+
+#[test]
 fn a_sweep_gives_one_record_per_combination() {
     let Some(world) = World::with_engine("sweep") else { return };
     let records = bench(

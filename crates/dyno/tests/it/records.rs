@@ -1,6 +1,43 @@
-//! The history file under hostile circumstances.
+//! What dyno keeps, under hostile circumstances: foreign files, a full disk.
+
+use std::path::{Path, PathBuf};
 
 use crate::dyno::World;
+
+/// A record that the report crate keeps for its own tests.
+fn record_file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../dyno-report/tests/fixtures/run-v1.json")
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_page_that_does_not_fit_leaves_the_old_one() {
+    let world = World::new();
+    let (page, record) = (world.path("pages/page.html"), record_file());
+    let [page_text, record_text] = [&page, &record].map(|path| path.to_str().unwrap());
+    let report = ["report", record_text, "--format", "html", "--output", page_text];
+    world.run(&report).ok();
+    let before = std::fs::read(&page).unwrap();
+    world.on_a_full_disk("16", &report).refused(1, &["page.html", "cannot be written"]);
+    assert_eq!(std::fs::read(&page).unwrap(), before);
+    assert_eq!(names(page.parent().unwrap()), ["page.html"], "nothing half-written stays");
+}
+
+#[test]
+fn a_model_that_does_not_fit_leaves_nothing() {
+    let world = World::new();
+    world.on_a_full_disk("16", &["synth", "tiny-llama@f16"]).refused(1, &["tiny-llama"]);
+    let left: Vec<String> =
+        names(&world.path("cache")).into_iter().filter(|name| !name.ends_with(".lock")).collect();
+    assert_eq!(left, [""; 0], "nothing half-written stays");
+    world.run(&["synth", "tiny-llama@f16"]).ok();
+}
 
 #[test]
 fn a_history_that_is_none_is_named_and_left_alone() {
