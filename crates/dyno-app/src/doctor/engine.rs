@@ -3,7 +3,7 @@
 use dyno_engine::{Engine, EngineError, Session};
 use dyno_types::{
     EngineInfo, EngineSettings, Event, EventSink, GenerateRequest, GenerationEvent, HardwareProfile,
-    MeasureRequest, Prompt, Sampling, Silent, TokenId,
+    MeasureRequest, Prompt, Sampling, Silent, TokenId, ValidityFlag,
 };
 use futures::StreamExt;
 
@@ -19,7 +19,9 @@ const THREAD_CHECK_MODEL: &str = "builtin:default";
 /// All threads must reach at least this part of one thread's rate; less is a pathological build or machine.
 const ALL_THREADS_LEAST: f64 = 0.9;
 
-const REBUILD: &str = "rebuild the engine with clang and without OpenMP: make clean build";
+const REBUILD: &str = "rebuild the engine with clang and without OpenMP: cargo clean, then make build";
+
+const THREADS: &str = "engine threads";
 
 /// Every check of the engine, and who it is.
 pub(super) async fn checks(
@@ -129,59 +131,100 @@ async fn loaded(
     Ok((session, settings))
 }
 
+/// What one thread and all threads reach, tokens/s, and whether others used the processors meanwhile.
+#[derive(Debug, Clone, Copy)]
+struct ThreadRates {
+    prefill: [f64; 2],
+    decode: [f64; 2],
+    disturbed: bool,
+}
+
 /// One thread against all: a sound build never loses by having more.
 async fn threads(app: &App, cores: u32) -> Check {
-    let subject = "engine threads";
     if cores == 1 {
-        return Check::ok(subject, "one usable processor, nothing to compare");
+        return Check::ok(THREADS, "one usable processor, nothing to compare");
     }
     match thread_rates(app, cores).await {
-        Ok([(prefill_1, prefill_all), (decode_1, decode_all)]) => {
-            let finding = format!(
-                "{cores} threads against 1: prefill {:.2}x ({prefill_1:.0} -> {prefill_all:.0} tokens/s), decode {:.2}x ({decode_1:.0} -> {decode_all:.0} tokens/s)",
-                prefill_all / prefill_1,
-                decode_all / decode_1
-            );
-            if prefill_all < prefill_1 * ALL_THREADS_LEAST || decode_all < decode_1 * ALL_THREADS_LEAST {
-                Check::problem(
-                    subject,
-                    finding,
-                    format!("more threads make it slower: close other programs and repeat, else {REBUILD}"),
-                )
-            } else {
-                Check::ok(subject, finding)
-            }
-        }
-        Err(error) => Check::problem(subject, error.to_string(), REBUILD),
+        Ok(rates) => judge_threads(rates, cores),
+        Err(error) => Check::problem(THREADS, error.to_string(), REBUILD),
     }
 }
 
-/// (one thread, all threads) for prefill and decode, tokens/s; best of interleaved repetitions, since disturbance only slows.
-async fn thread_rates(app: &App, cores: u32) -> Result<[(f64, f64); 2], AppError> {
-    const PREFILL: u32 = 128;
-    const DECODE: u32 = 16;
+fn judge_threads(rates: ThreadRates, cores: u32) -> Check {
+    let [prefill, decode] = [rates.prefill, rates.decode].map(|[one, all]| all / one);
+    let finding = format!(
+        "{cores} threads against 1: prefill {prefill:.2}x ({:.0} -> {:.0} tokens/s), decode {decode:.2}x ({:.0} -> {:.0} tokens/s)",
+        rates.prefill[0], rates.prefill[1], rates.decode[0], rates.decode[1]
+    );
+    if prefill.min(decode) >= ALL_THREADS_LEAST {
+        Check::ok(THREADS, finding)
+    } else if rates.disturbed {
+        let remedy = "other programs used the processors meanwhile: close them and run dyno doctor again";
+        Check::warning(THREADS, finding, remedy)
+    } else {
+        Check::problem(THREADS, finding, format!("more threads make it slower: {REBUILD}"))
+    }
+}
+
+/// Rates with one thread and with all; best of interleaved repetitions, since disturbance only slows.
+async fn thread_rates(app: &App, cores: u32) -> Result<ThreadRates, AppError> {
+    const ROUNDS: u64 = 3;
     let (session, _) = loaded(app, THREAD_CHECK_MODEL, cores).await?;
-    let mut best = [[0.0_f64; 2]; 2];
-    for _ in 0..3 {
+    let pids = [session.info().pid, std::process::id()];
+    let own_cpu_s = || pids.iter().filter_map(|pid| dyno_hardware::process_cpu_s(*pid)).sum::<f64>();
+    let (state, cpu_s) = (dyno_hardware::state(), own_cpu_s());
+    let mut rates = ThreadRates { prefill: [0.0; 2], decode: [0.0; 2], disturbed: false };
+    for seed in 0..ROUNDS {
         for (column, threads) in [1, cores].into_iter().enumerate() {
-            let request = MeasureRequest {
-                depth: 0,
-                prefill_tokens: PREFILL,
-                decode_tokens: DECODE,
-                repetitions: 1,
-                threads,
-                threads_prefill: threads,
-                seed: 1,
-            };
-            let times = session.measure(&request).await?;
-            let rate = |tokens: u32, ns: u64| f64::from(tokens) / (ns.max(1) as f64 / 1e9);
-            let prefill = times.prefill_ns.iter().map(|ns| rate(PREFILL, *ns)).fold(0.0, f64::max);
-            let decode =
-                times.decode_ns.iter().map(|steps| rate(DECODE, steps.iter().sum())).fold(0.0, f64::max);
-            best[0][column] = best[0][column].max(prefill);
-            best[1][column] = best[1][column].max(decode);
+            let [prefill, decode] = rates_with(&*session, threads, seed).await?;
+            rates.prefill[column] = rates.prefill[column].max(prefill);
+            rates.decode[column] = rates.decode[column].max(decode);
         }
     }
+    let flags = dyno_hardware::judge(&state, &dyno_hardware::state(), own_cpu_s() - cpu_s);
+    rates.disturbed = flags.contains(&ValidityFlag::ForeignLoad);
     session.stop().await;
-    Ok(best.map(|[one, all]| (one, all)))
+    Ok(rates)
+}
+
+/// Prefill and decode rate of one bare measurement, tokens/s.
+async fn rates_with(session: &dyn Session, threads: u32, seed: u64) -> Result<[f64; 2], EngineError> {
+    let request = MeasureRequest {
+        depth: 0,
+        prefill_tokens: 128,
+        decode_tokens: 16,
+        repetitions: 1,
+        threads,
+        threads_prefill: threads,
+        seed,
+    };
+    let times = session.measure(&request).await?;
+    let rate = |tokens: u32, ns: u64| f64::from(tokens) / (ns.max(1) as f64 / 1e9);
+    Ok([
+        rate(request.prefill_tokens, times.prefill_ns.iter().sum()),
+        rate(request.decode_tokens, times.decode_ns.iter().flatten().sum()),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::CheckStatus;
+
+    #[test]
+    fn more_threads_that_slow_down_are_a_problem_unless_others_were_at_work() {
+        let status = |prefill_all, decode_all, disturbed| {
+            let rates = ThreadRates { prefill: [100.0, prefill_all], decode: [40.0, decode_all], disturbed };
+            judge_threads(rates, 8)
+        };
+        assert_eq!(status(390.0, 80.0, false).status, CheckStatus::Ok);
+        assert_eq!(status(390.0, 39.0, true).status, CheckStatus::Ok, "bandwidth may be used up by one");
+        let slow = status(390.0, 6.0, false);
+        assert_eq!(slow.status, CheckStatus::Problem);
+        assert!(slow.finding.contains("decode 0.15x (40 -> 6"), "{}", slow.finding);
+        assert!(slow.remedy.unwrap().contains("clang"));
+        let unclear = status(60.0, 6.0, true);
+        assert_eq!(unclear.status, CheckStatus::Warning);
+        assert!(unclear.remedy.unwrap().contains("other programs"));
+    }
 }
