@@ -1,7 +1,10 @@
 //! Descriptive interval of one dependent series by block bootstrap.
 
 use crate::error::check_finite;
-use crate::random::SplitMix64;
+use rand_core::SeedableRng;
+use rand_xoshiro::SplitMix64;
+
+use crate::random::below;
 use crate::{Interval, StatsError, percentile};
 
 /// Moving-block bootstrap (Künsch 1989): resamples whole stretches, so that the dependence of neighbouring samples
@@ -39,13 +42,13 @@ impl BlockBootstrap {
         check_finite(series, 2)?;
         self.check(series.len())?;
         let estimate = statistic(series);
-        let mut random = SplitMix64::new(self.seed);
+        let mut random = SplitMix64::seed_from_u64(self.seed);
         let mut resampled = Vec::with_capacity(series.len() + self.block);
         let mut figures = Vec::with_capacity(self.resamples);
         for _ in 0..self.resamples {
             resampled.clear();
             while resampled.len() < series.len() {
-                let start = random.below(series.len() - self.block + 1);
+                let start = below(&mut random, series.len() - self.block + 1);
                 resampled.extend_from_slice(&series[start..start + self.block]);
             }
             resampled.truncate(series.len());

@@ -51,6 +51,13 @@ fn engines_of(parent: u32) -> Vec<Pid> {
     .collect()
 }
 
+/// Highest resident set of a process, KiB.
+fn rss_peak_kib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
 fn alive(pid: Pid) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
     status.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
@@ -83,6 +90,8 @@ fn ctrl_c_keeps_a_partial_invalid_record_and_leaves_no_orphan() {
     let (child, _lines) = start_measuring(&world);
     let engines = engines_of(child.id());
     assert!(!engines.is_empty());
+    let front_kib = rss_peak_kib(child.id());
+    assert!(front_kib < 60 << 10, "the front holds {front_kib} KiB; it promises to stay under 60 MiB");
     signal(&child, Signal::INT);
     let ended = finished(child.wait_with_output().unwrap());
     assert_eq!(ended.code, Some(1));
