@@ -13,9 +13,7 @@ fn main() {
     let architecture = env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
     let allowed = env::var("DYNO_ALLOW_GCC").is_ok_and(|value| value == "1");
     if let Some(reason) = compiler::refusal(&name, &architecture, allowed) {
-        println!("cargo:warning={reason}");
-        eprintln!("{reason}");
-        std::process::exit(1);
+        println!("cargo::error={reason}");
     }
     println!("cargo:rustc-env=DYNO_NATIVE_COMPILER={name}");
     println!("cargo:rustc-env=DYNO_TARGET={}", env::var("TARGET").unwrap_or_default());
