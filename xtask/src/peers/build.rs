@@ -12,6 +12,8 @@ use serde_json::Value;
 
 /// Package of the bindings that carry llama.cpp.
 const BINDINGS: &str = "llama-cpp-sys-4";
+/// Package of the command.
+const FRONT: &str = "dyno";
 /// Package and executable of the engine.
 const ENGINE: &str = "dyno-engine-llama";
 
@@ -37,7 +39,9 @@ struct Artifacts {
 pub(crate) fn engine_and_peer() -> anyhow::Result<Built> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["build", "--release", "--package", ENGINE, "--message-format=json-render-diagnostics"])
+        // Together, as `make build` does: the engine alone would share fewer features, and llama.cpp be compiled again.
+        .args(["build", "--release", "--package", FRONT, "--package", ENGINE])
+        .arg("--message-format=json-render-diagnostics")
         .current_dir(crate::root())
         .stderr(Stdio::inherit())
         .output()

@@ -55,19 +55,24 @@ async fn bare(session: &dyn Session) -> anyhow::Result<Rates> {
         seed: 1,
     };
     let report = session.measure(&request).await?;
-    let rate = |tokens: u32, times_ns: &[u64]| {
-        f64::from(tokens) * times_ns.len() as f64 / (times_ns.iter().sum::<u64>() as f64 / 1e9)
-    };
-    let decode_ns: Vec<u64> = report.decode_ns.iter().map(|steps| steps.iter().sum()).collect();
+    let time = |ns: u64| Duration::from_nanos(ns);
+    let prefills = report.prefill_ns.iter().copied().map(time);
+    let decodes = report.decode_ns.iter().map(|steps| time(steps.iter().sum()));
+    rates(prefills.min(), decodes.min())
+}
+
+/// Rates of the fastest repetitions.
+fn rates(prefill: Option<Duration>, decode: Option<Duration>) -> anyhow::Result<Rates> {
+    let (prefill, decode) = prefill.zip(decode).context("the engine reported no repetition")?;
     Ok(Rates {
-        prefill_tps: rate(PREFILL_TOKENS, &report.prefill_ns),
-        decode_tps: rate(DECODE_TOKENS, &decode_ns),
+        prefill_tps: f64::from(PREFILL_TOKENS) / prefill.as_secs_f64(),
+        decode_tps: f64::from(DECODE_TOKENS) / decode.as_secs_f64(),
     })
 }
 
 /// Prompts of the measured length for prefill, and generations from an empty context for decode, each from its own start.
 async fn whole_path(session: &dyn Session, vocabulary: u32) -> anyhow::Result<(Rates, StepParts)> {
-    let (mut prefill, mut decode) = (Duration::ZERO, Duration::ZERO);
+    let (mut prefills, mut decodes) = (Vec::new(), Vec::new());
     let (mut backend, mut sampling) = (Duration::ZERO, Duration::ZERO);
     // The first of each kind warms up.
     for repetition in 0..=REPETITIONS {
@@ -78,22 +83,19 @@ async fn whole_path(session: &dyn Session, vocabulary: u32) -> anyhow::Result<(R
         let many = generate(session, u64::from(repetition), start, DECODE_TOKENS + 1).await?;
         session.clear_context().await?;
         if repetition > 0 {
-            prefill +=
-                Duration::from_nanos(one.report.prefill_end_ns.saturating_sub(one.report.prefill_start_ns));
-            decode += many.last - many.first;
+            let pass_ns = one.report.prefill_end_ns.saturating_sub(one.report.prefill_start_ns);
+            prefills.push(Duration::from_nanos(pass_ns));
+            decodes.push(many.last - many.first);
             backend += Duration::from_nanos(many.report.decode_backend_ns);
             sampling += Duration::from_nanos(many.report.sampling_ns);
         }
     }
     let steps = f64::from(DECODE_TOKENS * REPETITIONS);
-    let rates = Rates {
-        prefill_tps: f64::from(PREFILL_TOKENS * REPETITIONS) / prefill.as_secs_f64(),
-        decode_tps: steps / decode.as_secs_f64(),
-    };
+    let decode: Duration = decodes.iter().sum();
     let step_us = |time: Duration| time.as_secs_f64() * 1e6 / steps;
     let rest = decode.saturating_sub(backend).saturating_sub(sampling);
     Ok((
-        rates,
+        rates(prefills.into_iter().min(), decodes.into_iter().min())?,
         StepParts { backend_us: step_us(backend), sampling_us: step_us(sampling), rest_us: step_us(rest) },
     ))
 }

@@ -10,7 +10,9 @@ pub(crate) fn print(report: &ModelReport, options: &Options) {
 fn lines(report: &ModelReport, threads: u32, rounds: usize) -> Vec<String> {
     let name = report.comparisons.first().map_or("", |one| one.model.as_str());
     let mut lines = vec![
-        format!("{name}: {threads} thread(s), {rounds} pairs of processes, {REPETITIONS} repetitions each"),
+        format!(
+            "{name}: {threads} thread(s), {rounds} pairs of processes, fastest of {REPETITIONS} repetitions each"
+        ),
         "  layer       test   llama-bench t/s     dyno t/s   dyno / llama-bench (95 % interval)".to_owned(),
     ];
     for one in &report.comparisons {

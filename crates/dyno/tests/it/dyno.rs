@@ -74,10 +74,15 @@ impl World {
 
     /// Runs to the end where no file can grow beyond so many blocks of 512 bytes, as if the disk were full.
     pub(crate) fn on_a_full_disk(&self, blocks: &str, arguments: &[&str]) -> Finished {
-        let dyno = self.command(arguments);
         let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
-        let mut command = Command::new("sh");
-        command.args(["-c", &script, "sh"]).arg(dyno.get_program()).args(arguments);
+        finished(self.through(&["sh", "-c", &script, "sh"], arguments).output().unwrap())
+    }
+
+    /// A command ready to run that another program starts: `starter… dyno arguments…`.
+    pub(crate) fn through(&self, starter: &[&str], arguments: &[&str]) -> Command {
+        let dyno = self.command(arguments);
+        let mut command = Command::new(starter[0]);
+        command.args(&starter[1..]).arg(dyno.get_program()).args(arguments);
         command.current_dir(self.folder.path());
         for (name, value) in dyno.get_envs() {
             match value {
@@ -85,7 +90,7 @@ impl World {
                 None => command.env_remove(name),
             };
         }
-        finished(command.output().unwrap())
+        command
     }
 
     /// Runs to the end.

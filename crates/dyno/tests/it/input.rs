@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::dyno::World;
+use crate::dyno::{World, finished};
 
 #[test]
 fn flags_that_make_no_sense_are_refused_with_their_name() {
@@ -65,6 +65,31 @@ fn model_files_that_are_none_are_refused_with_the_reason() {
         let bench = world.run(&["bench", &path]);
         assert_eq!(bench.code, Some(code), "{}", bench.err);
     }
+}
+
+#[test]
+#[cfg(unix)]
+fn an_unreadable_file_is_refused_with_the_reason() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::new();
+    let file = world.path("private.gguf");
+    std::fs::write(&file, b"GGUF").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o000)).unwrap();
+    let arguments = ["generate", "private.gguf", "--prompt", "x"];
+    let run = if std::fs::File::open(&file).is_err() {
+        world.run(&arguments)
+    } else {
+        // The superuser reads everything, unless started without that right.
+        let starter = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"];
+        match world.through(&starter, &arguments).output() {
+            Ok(output) => finished(output),
+            Err(error) => {
+                eprintln!("SKIPPED: an_unreadable_file: this user reads every file, and setpriv: {error}");
+                return;
+            }
+        }
+    };
+    run.refused(3, &["private.gguf", "cannot be read"]);
 }
 
 #[test]
