@@ -7,7 +7,7 @@ pub(crate) fn watch(cancel: CancelFlag) {
     tokio::spawn(async move {
         wait().await;
         cancel.cancel();
-        crate::printer::remark("stopping; what was measured so far is kept (again to stop at once)");
+        crate::printer::remark("stopping (press Ctrl-C again to stop at once)");
         wait().await;
         // Engines notice that their parent is gone and end themselves.
         std::process::exit(130);
