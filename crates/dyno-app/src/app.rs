@@ -44,7 +44,7 @@ pub struct App {
     pub(crate) cancel: CancelFlag,
 }
 
-/// A model that is there and can be run.
+/// A model that is there.
 #[derive(Debug, Clone)]
 pub(crate) struct Model {
     /// First (or only) file.
@@ -85,8 +85,15 @@ impl App {
         Ok(ProcessEngine::new(config))
     }
 
-    /// Finds (or makes) the model and reads its header.
+    /// Finds (or makes) a model that can be run, and reads its header.
     pub(crate) fn resolve(&self, reference: &str, events: &dyn EventSink) -> Result<Model, AppError> {
+        let model = self.find(reference, events)?;
+        dyno_models::check_runnable(&model.facts)?;
+        Ok(model)
+    }
+
+    /// Finds (or makes) the model and reads its header.
+    pub(crate) fn find(&self, reference: &str, events: &dyn EventSink) -> Result<Model, AppError> {
         let mut started = false;
         let mut progress = |done: u64, total: u64| {
             if !started {
@@ -104,7 +111,6 @@ impl App {
         let begun = Instant::now();
         let facts = dyno_models::read_facts(&path, reference)?;
         let read_ms = begun.elapsed().as_secs_f64() * 1e3;
-        dyno_models::check_runnable(&facts)?;
         Ok(Model { path, facts, read_ms })
     }
 

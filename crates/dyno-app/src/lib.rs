@@ -8,6 +8,7 @@ mod bench;
 mod doctor;
 mod error;
 mod generate;
+mod inspect;
 mod page;
 mod past;
 mod synth;

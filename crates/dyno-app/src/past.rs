@@ -87,16 +87,35 @@ fn read_record(file: &Path) -> Result<RunRecord, AppError> {
     Ok(record)
 }
 
+/// A reference without the folders of a path: short enough for a list, and still what the user knows the model by.
+fn short(reference: &str) -> &str {
+    reference.rsplit(['/', '\\']).find(|part| !part.is_empty()).unwrap_or(reference)
+}
+
 fn row(headline: dyno_store::Headline) -> HistoryRow {
     HistoryRow {
         id: headline.id,
         started_unix_ms: headline.started_unix_ms,
-        model: headline.model,
+        model: short(&headline.reference).to_owned(),
         quantization: headline.quantization,
         decode_tps: headline.decode_tps,
         prefill_tps: headline.prefill_tps,
         ttft_ms: headline.ttft_ms,
         rss_peak_bytes: headline.rss_peak_bytes,
         valid: headline.valid,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn references_lose_their_folders_and_nothing_else() {
+        assert_eq!(short("../models/a b.gguf"), "a b.gguf");
+        assert_eq!(short("C:\\models\\x.gguf"), "x.gguf");
+        assert_eq!(short("synth:llama-3.2-1b@q4_k_m"), "synth:llama-3.2-1b@q4_k_m");
+        assert_eq!(short("models/"), "models");
+        assert_eq!(short("/"), "/");
     }
 }

@@ -26,6 +26,9 @@ const ENCODERS: &[&str] = &[
     "t5encoder",
 ];
 
+/// Keys, after the architecture's name, of models with layers that keep a state of fixed size: Mamba, RWKV, LFM2.
+const RECURRENT_KEYS: &[&str] = &["ssm.state_size", "wkv.head_size", "shortconv.l_cache"];
+
 /// Reads the header of a model file (of every part of a split one) and states its facts. `reference` is how the user
 /// named the model.
 ///
@@ -92,10 +95,14 @@ pub fn facts_of(files: &ModelFiles, reference: &str) -> ModelFacts {
             .or(keys.model_u64("vocab_size")),
         context_train: keys.model_u64("context_length"),
         rope: rope(&keys),
+        sliding_window: keys.model_u64("attention.sliding_window").filter(|tokens| *tokens > 0),
+        kv_latent_rank: keys.model_u64("attention.kv_lora_rank").filter(|rank| *rank > 0),
+        recurrent: RECURRENT_KEYS.iter().any(|key| keys.model(key).is_some()),
         experts: keys.model_u64("expert_count").filter(|count| *count > 0),
         experts_used: keys.model_u64("expert_used_count").filter(|count| *count > 0),
         tokenizer: keys.text("tokenizer.ggml.model"),
         has_chat_template: header.get("tokenizer.chat_template").is_some(),
+        licence: keys.text("general.license"),
         synthetic: header.scalar(SYNTHETIC_KEY).and_then(Scalar::as_bool).unwrap_or(false),
     }
 }

@@ -105,6 +105,10 @@ pub(crate) fn model_facts(model: &ModelFacts) -> Vec<Fact> {
         .take(4)
         .map(|share| format!("{} {}", plain(&share.kind), bytes(share.bytes)))
         .collect();
+    let kv_per_token = match model.kv_exception() {
+        None => model.kv_bytes_per_token(2.0, 2.0).map(|value| bytes(value as u64)),
+        Some(_) => None,
+    };
     let rows = [
         ("Name", model.name.as_deref().and_then(text)),
         ("File", text(&model.file_name)),
@@ -123,8 +127,13 @@ pub(crate) fn model_facts(model: &ModelFacts) -> Vec<Fact> {
         ("Vocabulary", model.vocabulary.map(count)),
         ("Training context", model.context_train.map(|tokens| format!("{} tokens", count(tokens)))),
         ("RoPE", rope(model)),
-        ("KV cache per token (f16)", model.kv_bytes_per_token(2.0, 2.0).map(|value| bytes(value as u64))),
+        ("Sliding window", model.sliding_window.map(|tokens| format!("{} tokens", count(tokens)))),
+        ("Latent rank of keys and values", model.kv_latent_rank.map(count)),
+        ("Layers with a fixed state", model.recurrent.then(|| yes_no(true))),
+        ("KV cache per token (f16)", kv_per_token),
+        ("Tokenizer", model.tokenizer.as_deref().and_then(text)),
         ("Chat template", Some(yes_no(model.has_chat_template))),
+        ("Licence", model.licence.as_deref().and_then(text)),
         ("Fingerprint", text(&model.fingerprint)),
     ];
     rows.into_iter().filter_map(|(label, value)| Some((label, value?))).collect()

@@ -16,7 +16,7 @@ pub struct HistoryRow {
     pub id: String,
     /// Wall clock at the start, Unix ms.
     pub started_unix_ms: i64,
-    /// Model name or reference.
+    /// How the user named the model, without folders.
     pub model: String,
     /// Quantization label.
     pub quantization: String,

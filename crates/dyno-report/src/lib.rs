@@ -12,6 +12,7 @@ mod figure;
 mod format;
 mod history;
 mod html;
+mod inspection;
 mod json;
 mod markdown;
 mod sentences;
@@ -21,6 +22,7 @@ mod windows;
 
 pub use format::{Format, FormatError};
 pub use history::{HistoryRow, history_table};
+pub use inspection::{Inspection, KvMemory, WindowMemory, inspection_text};
 pub use terminal::Color;
 
 use dyno_types::RunRecord;

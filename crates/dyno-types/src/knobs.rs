@@ -40,6 +40,15 @@ impl KvType {
         }
     }
 
+    /// Elements per block; the width of an attention head must be a multiple of it.
+    #[must_use]
+    pub fn block_elements(self) -> u32 {
+        match self {
+            Self::F32 | Self::F16 | Self::Bf16 => 1,
+            Self::Q8_0 | Self::Q4_0 => 32,
+        }
+    }
+
     /// The name, as flags and records write it.
     #[must_use]
     pub fn name(self) -> &'static str {

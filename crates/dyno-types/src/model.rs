@@ -73,6 +73,15 @@ pub struct ModelFacts {
     pub context_train: Option<u64>,
     /// Rotary embedding.
     pub rope: RopeFacts,
+    /// Width of the attention window of layers that look back only so far (`attention.sliding_window`), tokens.
+    #[serde(default)]
+    pub sliding_window: Option<u64>,
+    /// Rank of the latent that keys and values are rebuilt from (`attention.kv_lora_rank`; multi-head latent attention).
+    #[serde(default)]
+    pub kv_latent_rank: Option<u64>,
+    /// Whether layers keep a state of fixed size instead of, or beside, keys and values.
+    #[serde(default)]
+    pub recurrent: bool,
     /// Experts per layer, for a mixture of experts.
     pub experts: Option<u64>,
     /// Experts used per token.
@@ -81,11 +90,25 @@ pub struct ModelFacts {
     pub tokenizer: Option<String>,
     /// Whether the file carries a chat template.
     pub has_chat_template: bool,
+    /// `general.license`, as the file states it.
+    #[serde(default)]
+    pub licence: Option<String>,
     /// Whether the weights are random (made by `dyno synth`): speed and memory are real, quality does not apply.
     pub synthetic: bool,
 }
 
 impl ModelFacts {
+    /// What stands against computing the KV cache as layers × heads × lengths; `None` when every layer keeps every token.
+    #[must_use]
+    pub fn kv_exception(&self) -> Option<&'static str> {
+        let exceptions = [
+            (self.recurrent, "layers with a state of fixed size"),
+            (self.kv_latent_rank.is_some(), "multi-head latent attention"),
+            (self.sliding_window.is_some(), "a sliding attention window"),
+        ];
+        exceptions.into_iter().find_map(|(applies, name)| applies.then_some(name))
+    }
+
     /// Bytes of KV cache one token needs, for given bytes per element of K and V (2.0 for f16):
     /// layers × kv_heads × (key_length × k + value_length × v). `None` when the header lacks a term.
     #[must_use]

@@ -5,6 +5,7 @@ mod doctor;
 mod generate;
 mod history;
 mod knobs;
+mod models;
 mod report;
 mod sampling;
 mod synth;
@@ -13,8 +14,15 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 pub(crate) use {
-    bench::BenchArgs, doctor::DoctorArgs, generate::GenerateArgs, history::HistoryArgs, knobs::KnobArgs,
-    report::ReportArgs, sampling::SamplingArgs, synth::SynthArgs,
+    bench::BenchArgs,
+    doctor::DoctorArgs,
+    generate::GenerateArgs,
+    history::HistoryArgs,
+    knobs::KnobArgs,
+    models::{ModelsArgs, ModelsVerb},
+    report::ReportArgs,
+    sampling::SamplingArgs,
+    synth::SynthArgs,
 };
 
 /// Put your local AI models on the dyno: measure them on your own machine, with numbers that cannot lie.
@@ -69,6 +77,8 @@ pub(crate) enum Verb {
     Generate(GenerateArgs),
     /// Make a model file with random weights in the true shape of a known model.
     Synth(SynthArgs),
+    /// Look at model files.
+    Models(ModelsArgs),
     /// List the runs measured so far.
     History(HistoryArgs),
     /// Show runs again: terminal table, page, Markdown, CSV or JSON.

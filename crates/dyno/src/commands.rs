@@ -4,6 +4,7 @@ mod bench;
 mod doctor;
 mod generate;
 mod history;
+mod models;
 mod report;
 mod shell;
 mod synth;
@@ -11,7 +12,8 @@ mod synth;
 use std::time::Duration;
 
 use dyno_app::{App, CancelFlag, Limits};
-use dyno_report::Format;
+use dyno_report::{Color, Format};
+use dyno_types::RunRecord;
 
 use crate::cli::{Cli, Verb};
 use crate::printer::Progress;
@@ -43,6 +45,7 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Bench(args) => bench::run(&context, args).await,
         Verb::Generate(args) => generate::run(&context, args).await,
         Verb::Synth(args) => synth::run(&context, args).await,
+        Verb::Models(args) => models::run(&context, args),
         Verb::History(args) => history::run(&context, &args),
         Verb::Report(args) => report::run(&context, &args),
         Verb::Doctor(args) => doctor::run(&context, &args).await,
@@ -55,10 +58,20 @@ pub(crate) fn format(word: &str) -> anyhow::Result<Format> {
     Format::parse(word).map_err(|error| dyno_app::AppError::Input(error.to_string()).into())
 }
 
-/// Records in a format: one record stands alone, several are compared.
-pub(crate) fn render(records: &[dyno_types::RunRecord], format: Format) -> String {
-    match records {
-        [record] => dyno_report::render_one(record, format),
+/// Records in a format, for standard output: one record stands alone, several are compared. Tables have colours, which
+/// the printer takes away where they are not wanted.
+pub(crate) fn render(records: &[RunRecord], format: Format) -> String {
+    match (records, format) {
+        (_, Format::Table) => dyno_report::table_many(records, Color::Always),
+        ([record], _) => dyno_report::render_one(record, format),
         _ => dyno_report::render_many(records, format),
+    }
+}
+
+/// Records in a format, for a file: like [`render`], without colours.
+pub(crate) fn render_plain(records: &[RunRecord], format: Format) -> String {
+    match format {
+        Format::Table => dyno_report::table_many(records, Color::Never),
+        _ => render(records, format),
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 use dyno_runtime::{Backend, BackendError, BackendInfo, BatchItem, DescribedModel};
-use dyno_types::{EngineSettings, KvType, MemoryBreakdown, Switch, TokenId};
+use dyno_types::{EngineSettings, MemoryBreakdown, Switch, TokenId};
 
 use crate::identity;
 use crate::log;
@@ -228,7 +228,7 @@ fn check_context(settings: &EngineSettings) -> Result<u32, BackendError> {
     if !(1..=MAX_SEQUENCES).contains(&sequences) {
         return refuse(format!("{sequences} sequences: this engine holds 1 to {MAX_SEQUENCES}"));
     }
-    if is_quantized(settings.kv_type_v) && settings.flash_attention == Switch::Off {
+    if settings.kv_type_v.block_elements() > 1 && settings.flash_attention == Switch::Off {
         let name = settings.kv_type_v.name();
         return refuse(format!(
             "a {name} KV cache of values needs flash attention: use --flash-attention auto, or --kv-type-v f16"
@@ -245,19 +245,14 @@ fn check_context(settings: &EngineSettings) -> Result<u32, BackendError> {
 /// Refuses a quantized cache of keys whose heads end inside a block. llama.cpp checks this with flash attention alone;
 /// without it, it would compute nonsense.
 fn check_cache_blocks(settings: &EngineSettings, key_width: u32) -> Result<(), BackendError> {
-    const BLOCK: u32 = 32;
-    let name = settings.kv_type_k.name();
-    if is_quantized(settings.kv_type_k) && !key_width.is_multiple_of(BLOCK) {
+    let (name, block) = (settings.kv_type_k.name(), settings.kv_type_k.block_elements());
+    if !key_width.is_multiple_of(block) {
         return Err(BackendError::BadRequest(format!(
-            "a {name} KV cache of keys needs heads of a multiple of {BLOCK}, and this model's are {key_width} wide: use \
+            "a {name} KV cache of keys needs heads of a multiple of {block}, and this model's are {key_width} wide: use \
              --kv-type-k f16"
         )));
     }
     Ok(())
-}
-
-fn is_quantized(kv_type: KvType) -> bool {
-    matches!(kv_type, KvType::Q8_0 | KvType::Q4_0)
 }
 
 /// Refuses batches that llama.cpp asserts against.

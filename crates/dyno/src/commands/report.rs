@@ -1,6 +1,6 @@
 //! `dyno report`: show stored runs again.
 
-use super::{Context, format, render};
+use super::{Context, format, render, render_plain};
 use crate::cli::ReportArgs;
 use crate::printer;
 
@@ -8,13 +8,12 @@ use crate::printer;
 pub(super) fn run(context: &Context, args: &ReportArgs) -> anyhow::Result<()> {
     let format = format(&args.format)?;
     let records = context.app.runs(&args.runs)?;
-    let text = render(&records, format);
     match &args.output {
         Some(file) => {
-            dyno_app::write_page(file, &text)?;
+            dyno_app::write_page(file, &render_plain(&records, format))?;
             printer::remark(&format!("written: {}", file.display()));
             Ok(())
         }
-        None => printer::print(&text),
+        None => printer::print(&render(&records, format)),
     }
 }

@@ -101,6 +101,28 @@ fn a_vocabulary_without_weights_is_no_model_to_run() {
 }
 
 #[test]
+fn any_model_file_can_be_inspected_without_an_engine() {
+    let world = World::new();
+    let text = world.run(&["models", "inspect", "synth:tiny-llama@q4_k_m"]).ok();
+    for part in ["tiny-llama", "q4_k", "Training context", "KV type", "q8_0"] {
+        assert!(text.contains(part), "{part:?} is not in\n{text}");
+    }
+    let Some(stories) = World::stories("inspect") else { return };
+    let inspect = ["models", "inspect", stories.to_str().unwrap(), "--format", "json"];
+    let inspection: serde_json::Value = serde_json::from_str(&world.run(&inspect).ok()).unwrap();
+    assert_eq!(inspection["facts"]["layers"], 5);
+    let types: Vec<&str> =
+        inspection["memory"].as_array().unwrap().iter().map(|row| row["kv_type"].as_str().unwrap()).collect();
+    assert_eq!(types, ["f32", "f16", "bf16"], "its heads are 8 wide, blocks 32");
+    assert_eq!(inspection["memory"][1]["kv_bytes_per_token"], 640.0);
+    let vocabulary = stories.with_file_name("ggml-vocab-gpt-2.gguf");
+    if vocabulary.exists() {
+        let text = world.run(&["models", "inspect", vocabulary.to_str().unwrap()]).ok();
+        assert!(text.contains("this model has no weights"), "{text}");
+    }
+}
+
+#[test]
 fn without_an_engine_the_remedy_is_named() {
     let world = World::new();
     let nowhere = world.path("nowhere");

@@ -1,5 +1,7 @@
 //! The checks before and the names after a call of llama.cpp; the calls themselves are tested with models in `tests/it`.
 
+use dyno_types::KvType;
+
 use super::*;
 
 fn refused(settings: &EngineSettings) -> String {
