@@ -66,11 +66,7 @@ fn build(info: &EngineInfo) -> Check {
     if info.profile == "release" {
         Check::ok("engine", finding)
     } else {
-        Check::problem(
-            "engine",
-            finding,
-            "a debug build is many times slower: cargo build --release -p dyno-engine-llama",
-        )
+        Check::problem("engine", finding, "a debug build is many times slower: make build")
     }
 }
 
