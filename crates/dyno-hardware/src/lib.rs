@@ -66,6 +66,8 @@ pub fn profile_from(sources: &Sources, arch: &str) -> HardwareProfile {
         swap_bytes: memory.swap_total_bytes,
         governor: power::governor(sources),
         on_battery: power::on_battery(sources),
+        numa_nodes: 0,
+        gpus: Vec::new(),
     }
 }
 

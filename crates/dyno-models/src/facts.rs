@@ -80,6 +80,8 @@ pub fn facts_of(files: &ModelFiles, reference: &str) -> ModelFacts {
         name: keys.text("general.name"),
         parameters: tensor_types.iter().map(|share| share.elements).sum(),
         quantization: quantization(&keys, &tensor_types),
+        weights: Vec::new(),
+        layer_memory: Vec::new(),
         weights_bytes: tensor_types.iter().map(|share| share.bytes).sum(),
         tensor_types,
         embedding_length,

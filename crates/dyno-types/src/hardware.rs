@@ -33,6 +33,80 @@ pub struct HardwareProfile {
     pub on_battery: Option<bool>,
     /// Whether this is a virtual machine, when the processor says so.
     pub virtual_machine: Option<bool>,
+    /// NUMA nodes with memory (0: unknown).
+    #[serde(default)]
+    pub numa_nodes: u32,
+    /// Accelerators.
+    #[serde(default)]
+    pub gpus: Vec<GpuFacts>,
+}
+
+/// Rate at which memory was read or copied by so many threads.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct BandwidthSample {
+    /// Threads, each on its own part.
+    pub threads: u32,
+    /// Bytes read per second (for a copy: bytes read and written).
+    pub bytes_per_s: f64,
+}
+
+/// How fast the engine works through weights of one type, measured on a small synthetic model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EngineRate {
+    /// ggml type name, e.g. `q4_k`.
+    pub kind: String,
+    /// Threads.
+    pub threads: u32,
+    /// Multiplications and additions per second in prefill (2 × elements × tokens / time).
+    pub prefill_flops: f64,
+    /// Bytes of weights per second in decode.
+    pub decode_bytes_per_s: f64,
+}
+
+/// What this machine can do, measured in a few seconds and kept until the machine or the engine changes.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct MachineAbilities {
+    /// Fingerprint of the machine they were measured on.
+    pub machine: String,
+    /// When, Unix ms.
+    pub measured_unix_ms: i64,
+    /// Memory read, one entry per thread count.
+    pub memory_read: Vec<BandwidthSample>,
+    /// Memory copy, one entry per thread count.
+    pub memory_copy: Vec<BandwidthSample>,
+    /// Sequential read of the disk that holds the model cache, bytes/s; absent when it could not be measured past the page cache.
+    pub disk_read_bytes_per_s: Option<f64>,
+}
+
+/// Kind of accelerator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GpuKind {
+    /// NVIDIA.
+    Nvidia,
+    /// AMD.
+    Amd,
+    /// Intel.
+    Intel,
+    /// Apple (memory shared with the processor).
+    Apple,
+}
+
+/// One accelerator.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GpuFacts {
+    /// Kind.
+    pub kind: GpuKind,
+    /// Model name.
+    pub name: String,
+    /// Its memory, bytes.
+    pub memory_bytes: u64,
+    /// Free memory right now, bytes, when the system states it.
+    pub memory_free_bytes: Option<u64>,
+    /// Driver version, when stated.
+    pub driver: Option<String>,
+    /// Temperature, °C, when stated.
+    pub temperature_c: Option<f64>,
 }
 
 /// State of the machine at one moment, taken before and after a run.

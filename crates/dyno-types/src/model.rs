@@ -15,6 +15,79 @@ pub struct TensorTypeShare {
     pub bytes: u64,
 }
 
+/// What a weight tensor is for: it decides when its bytes are read and how its memory is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WeightRole {
+    /// Matrix whose rows are looked up by token. With tied weights it is the output matrix, too.
+    Embedding,
+    /// Output matrix of its own (untied weights).
+    Output,
+    /// Matrix that every token passes through.
+    Matrix,
+    /// Matrices of all experts of a layer, of which a token passes through a few.
+    Expert,
+    /// Norms, biases and other tensors that are no matrix to multiply with.
+    Vector,
+}
+
+/// Weights of one role and one type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WeightShare {
+    /// Role.
+    pub role: WeightRole,
+    /// ggml type name in lower case, e.g. `q4_k`.
+    pub kind: String,
+    /// Number of tensors.
+    pub tensors: u64,
+    /// Elements in these tensors.
+    pub elements: u64,
+    /// Bytes of these tensors.
+    pub bytes: u64,
+}
+
+/// What one layer keeps of the tokens it has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum LayerMemory {
+    /// Keys and values of every token: ordinary, grouped-query or multi-query attention.
+    Full {
+        /// Elements of the keys of one token: kv_heads × key_length.
+        key_width: u64,
+        /// Elements of the values of one token: kv_heads × value_length.
+        value_width: u64,
+    },
+    /// Keys and values of the last `window` tokens only (sliding window).
+    Window {
+        /// Tokens looked back at.
+        window: u64,
+        /// Elements of the keys of one token.
+        key_width: u64,
+        /// Elements of the values of one token.
+        value_width: u64,
+    },
+    /// One latent vector per token from which keys and values are rebuilt (multi-head latent attention); stored in the type of
+    /// the keys.
+    Latent {
+        /// Elements per token: kv_lora_rank + rope.dimension_count.
+        width: u64,
+    },
+    /// A state of fixed size per sequence (recurrent layers), always 32-bit floats.
+    State {
+        /// Bytes per sequence.
+        bytes: u64,
+    },
+}
+
+/// Layers that keep the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerGroup {
+    /// Number of layers.
+    pub layers: u64,
+    /// What each of them keeps. A layer may appear in two groups when it keeps both a state and keys.
+    pub memory: LayerMemory,
+}
+
 /// Rotary position embedding, as the header states it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct RopeFacts {
@@ -53,6 +126,12 @@ pub struct ModelFacts {
     pub tensor_types: Vec<TensorTypeShare>,
     /// Bytes of all tensors.
     pub weights_bytes: u64,
+    /// Weights by role and type.
+    #[serde(default)]
+    pub weights: Vec<WeightShare>,
+    /// What the layers keep per token, in groups; empty when the header does not determine it (and for encoders).
+    #[serde(default)]
+    pub layer_memory: Vec<LayerGroup>,
     /// Width of the residual stream.
     pub embedding_length: Option<u64>,
     /// Number of layers (`block_count`).

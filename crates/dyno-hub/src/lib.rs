@@ -1,0 +1,1 @@
+//! Models from elsewhere: hub client, resuming downloads, and the cache they live in.
