@@ -1,11 +1,13 @@
-//! Repository automation: `cargo xtask ci`, `cargo xtask peers`, `cargo xtask tidy`.
+//! Repository automation: `cargo xtask ci`, `cargo xtask fuzz`, `cargo xtask peers`, `cargo xtask tidy`.
 
 // A command's output is its purpose; the lint guards libraries.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod ci;
 mod documented;
+mod fuzz;
 mod peers;
+mod predictions;
 mod step;
 mod tidy;
 
@@ -15,14 +17,18 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
   ci [STEP…]   every check and test, or only the named steps
+  fuzz …       libFuzzer on the readers of model files (fuzz [TARGET] [--seconds N])
   peers …      dyno against llama-bench, side by side (peers --help)
+  predictions … predicted against measured memory and speed (predictions --help)
   tidy         the rules of the repository: layers, owners, budgets, words";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let result = match arguments.split_first() {
         Some((command, rest)) if command == "ci" => ci::run(root(), rest),
+        Some((command, rest)) if command == "fuzz" => fuzz::run(root(), rest),
         Some((command, rest)) if command == "peers" => peers::run(rest),
+        Some((command, rest)) if command == "predictions" => predictions::run(rest),
         Some((command, [])) if command == "tidy" => tidy::run(root()),
         _ => {
             eprintln!("{USAGE}");

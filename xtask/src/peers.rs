@@ -112,6 +112,11 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The engine executable, built in release.
+pub(crate) fn engine() -> anyhow::Result<PathBuf> {
+    Ok(build::engine_and_peer()?.engine)
+}
+
 impl Options {
     /// Nothing when help was asked for.
     fn parse(arguments: &[String]) -> anyhow::Result<Option<Self>> {
@@ -144,7 +149,7 @@ impl Options {
 }
 
 /// The file of a model reference, made in the user's cache when it is a synthetic one that is not there yet.
-fn model_file(reference: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn model_file(reference: &str) -> anyhow::Result<PathBuf> {
     let cache = dyno_models::default_cache_dir(|name| std::env::var_os(name))
         .context("no cache folder: set XDG_CACHE_HOME or HOME")?;
     let mut told = false;

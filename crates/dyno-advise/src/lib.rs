@@ -1,8 +1,43 @@
 //! Decisions about models and machines, as pure functions: what a model would need and how fast it would be
-//! ([`memory`], [`speed`]), and what to choose.
+//! ([`memory`], [`raw_speed`], [`OnMachine`]), and what to choose ([`recommend`], [`stack`], [`route`], [`TierPolicy`]).
 
+mod candidate;
+mod command;
+mod content;
+mod correction;
+mod evaluate;
+mod explain;
+mod fit;
+mod headline;
 mod memory;
+mod on_machine;
+mod predict;
+mod quality;
+mod rates;
+mod recommend;
+mod route;
+mod routing;
+mod score;
 mod speed;
+mod stack;
+mod tiers;
+mod work;
 
+pub use candidate::{Candidate, MeasuredRate, MeasuredRun, Variant};
+pub use content::{LengthClass, TOKENS_PER_PAGE, pages, reading_plan, text_tokens};
+pub use correction::{Bias, Correction, Outcome};
+pub use evaluate::engine_settings;
+pub use explain::bytes as readable_bytes;
+pub use fit::{best_kv_type, best_quantization, budget, kv_type_suits, largest_context, margin};
 pub use memory::{MemoryEstimate, memory};
-pub use speed::{Interval, SpeedEstimate};
+pub use on_machine::OnMachine;
+pub use predict::Predictor;
+pub use quality::{kept_by_kv_type, kept_by_quantization, quality, quality_share};
+pub use rates::{RATE_MODELS, RATE_PROMPT_TOKENS, rate_depths, solve_rates};
+pub use recommend::{DEFAULT_CONTEXT, Request, fitting_ways, recommend};
+pub use route::{Route, RouteError, RouteModel, RouteRequest, route};
+pub use routing::{Complexity, RoutingError, RoutingPolicy};
+pub use score::{HALF_CREDIT_TPS, LEAST_TPS, quality_weight, score, speed_share};
+pub use speed::{Interval, PREDICTED_PROMPT_TOKENS, RawSpeed, SpeedEstimate, raw_speed};
+pub use stack::stack;
+pub use tiers::{DetectedTier, TIERS_BYTES_MAX, Tier, TierError, TierLimit, TierPolicy};

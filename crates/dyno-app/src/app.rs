@@ -1,16 +1,19 @@
 //! What every use case shares: places, limits, the engine, resolving a model, and defaults that depend on both.
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use dyno_bench::CancelFlag;
 use dyno_engine::{Deadlines, ProcessEngine, ProcessEngineConfig, find_engine};
+use dyno_hub::{HubSettings, Lease};
+use dyno_models::Reference;
 use dyno_types::{EngineSettings, Event, EventSink, ModelFacts, ToolInfo};
 
 use crate::AppError;
 
 /// Name of the engine executable.
-const ENGINE: &str = "dyno-engine-llama";
+pub(crate) const ENGINE: &str = "dyno-engine-llama";
 
 /// Where things lie.
 #[derive(Debug, Clone)]
@@ -25,6 +28,8 @@ pub struct Places {
     pub engine_dir: Option<PathBuf>,
     /// Folder of the running executable.
     pub beside: Option<PathBuf>,
+    /// The hub that models are fetched from, and the bounds of the model cache.
+    pub hub: HubSettings,
 }
 
 /// Bounds on engine processes.
@@ -42,6 +47,8 @@ pub struct App {
     pub(crate) places: Places,
     pub(crate) limits: Limits,
     pub(crate) cancel: CancelFlag,
+    /// Models in use: they stay in the cache as long as this process lives.
+    leases: Arc<Mutex<Vec<Lease>>>,
 }
 
 /// A model that is there.
@@ -55,11 +62,36 @@ pub(crate) struct Model {
     pub(crate) read_ms: f64,
 }
 
+/// The phase of making a model.
+struct Making<'a> {
+    events: &'a dyn EventSink,
+    name: String,
+    started: bool,
+}
+
+impl Making<'_> {
+    fn advance(&mut self, done: u64, total: u64) {
+        if !self.started {
+            self.started = true;
+            self.events.emit(Event::PhaseStarted { phase: std::mem::take(&mut self.name), total });
+        }
+        self.events.emit(Event::PhaseAdvanced { done, detail: String::new() });
+    }
+}
+
+impl Drop for Making<'_> {
+    fn drop(&mut self) {
+        if self.started {
+            self.events.emit(Event::PhaseEnded);
+        }
+    }
+}
+
 impl App {
     /// Use cases over these places and limits; `cancel` ends whatever runs.
     #[must_use]
     pub fn new(places: Places, limits: Limits, cancel: CancelFlag) -> Self {
-        Self { places, limits, cancel }
+        Self { places, limits, cancel, leases: Arc::default() }
     }
 
     /// This build of dyno, as records state it.
@@ -92,26 +124,48 @@ impl App {
         Ok(model)
     }
 
-    /// Finds (or makes) the model and reads its header.
+    /// Finds (or fetches, or makes) the model and reads its header.
     pub(crate) fn find(&self, reference: &str, events: &dyn EventSink) -> Result<Model, AppError> {
-        let mut started = false;
-        let mut progress = |done: u64, total: u64| {
-            if !started {
-                started = true;
-                events.emit(Event::PhaseStarted { phase: format!("making {reference}"), total });
+        let path = match Reference::parse(reference)? {
+            Reference::Hub(hub) => {
+                let found = self.with_job(events, |library, job| library.find(&hub, job))?;
+                self.keep(found)
             }
-            events.emit(Event::PhaseAdvanced { done, detail: String::new() });
-            !self.cancel.is_cancelled()
+            Reference::Synthetic(spec) => {
+                let mut progress = self.making(reference, events);
+                let made = self.with_job(events, |library, job| {
+                    library.synthesize(reference, &spec, &mut progress, job)
+                })?;
+                self.keep(made)
+            }
+            // Neither is made: there is no progress to show.
+            Reference::File(_) | Reference::Url(_) => {
+                dyno_models::resolve(reference, &self.places.cache_dir, &mut |_, _| true)?
+            }
         };
-        let path = dyno_models::resolve(reference, &self.places.cache_dir, &mut progress);
-        if started {
-            events.emit(Event::PhaseEnded);
-        }
-        let path = path?;
         let begun = Instant::now();
         let facts = dyno_models::read_facts(&path, reference)?;
         let read_ms = begun.elapsed().as_secs_f64() * 1e3;
         Ok(Model { path, facts, read_ms })
+    }
+
+    /// Progress of making a model; the phase ends with it.
+    pub(crate) fn making<'a>(
+        &'a self,
+        reference: &str,
+        events: &'a dyn EventSink,
+    ) -> impl FnMut(u64, u64) -> bool + use<'a> {
+        let mut phase = Making { events, name: format!("making {reference}"), started: false };
+        move |done, total| {
+            phase.advance(done, total);
+            !self.cancel.is_cancelled()
+        }
+    }
+
+    /// Keeps the model in the cache while this process lives; gives the file to load.
+    fn keep(&self, found: dyno_hub::Found) -> PathBuf {
+        self.leases.lock().unwrap_or_else(PoisonError::into_inner).push(found.lease);
+        found.files.into_iter().next().unwrap_or_default()
     }
 
     /// Shrinks the default window to the training context; refuses a window asked for beyond it.

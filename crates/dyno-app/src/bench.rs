@@ -8,7 +8,7 @@ use dyno_bench::{BenchContext, BenchOutcome, BenchPlan, PlanRequest};
 use dyno_types::{EngineSettings, Event, EventSink, HardwareProfile, RunRecord, Sampling};
 
 use crate::app::Model;
-use crate::{App, AppError, write_page};
+use crate::{App, AppError, predictions, write_page};
 
 /// Which windows the context stage fills.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,8 +72,12 @@ impl App {
         let mut result = BenchResult::default();
         for plan in plans {
             let context = self.context(&model, &machine);
-            let outcome: BenchOutcome =
+            // Set up before the run, so that nothing of the run is in its own prediction.
+            let predictor = self.predictor(&machine);
+            let mut outcome: BenchOutcome =
                 dyno_bench::run_bench(&plan, &engine, &context, events, &self.cancel).await;
+            outcome.record.machine_fingerprint = dyno_hardware::fingerprint(&machine);
+            outcome.record.predictions = predictions::compared(&predictor, &outcome.record);
             if let Some(history) = &history
                 && let Err(error) = history.append(&outcome.record)
             {

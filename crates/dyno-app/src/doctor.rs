@@ -2,11 +2,14 @@
 //!
 //! Every check measures or reads something now; a check that could not run says so and is a problem.
 
+mod abilities;
 mod arithmetic;
 mod engine;
 mod machine;
+mod predictions;
 
-use dyno_types::{EngineInfo, EventSink, HardwareProfile};
+use dyno_advise::TierPolicy;
+use dyno_types::{DiskFacts, EngineInfo, EventSink, HardwareProfile, MachineAbilities, MachineState};
 use serde::Serialize;
 
 use crate::App;
@@ -55,6 +58,12 @@ impl Check {
 pub struct DoctorReport {
     /// The machine.
     pub machine: HardwareProfile,
+    /// Its state when the checks began.
+    pub state: MachineState,
+    /// The disk of the model cache.
+    pub cache_disk: DiskFacts,
+    /// What the machine can do, when it could be measured.
+    pub abilities: Option<MachineAbilities>,
     /// The engine, when it answered.
     pub engine: Option<EngineInfo>,
     /// Checks, in the order made.
@@ -62,13 +71,25 @@ pub struct DoctorReport {
 }
 
 impl App {
-    /// Runs every check. Never fails: what cannot be checked is a check that found a problem.
-    pub async fn doctor(&self, events: &dyn EventSink) -> DoctorReport {
-        let machine = dyno_hardware::profile();
-        let mut checks = machine::checks(&self.places, &machine);
+    /// Runs every check; `measure` measures the machine's abilities again even when they are known. Never fails: what cannot
+    /// be checked is a check that found a problem.
+    pub async fn doctor(&self, events: &dyn EventSink, measure: bool) -> DoctorReport {
+        let found = machine::Machine::read(&self.places);
+        let mut checks = found.checks(&self.places);
+        let measured = self.abilities_of(&found.profile, events, measure);
+        checks.extend(abilities::checks(&measured, crate::abilities::unix_ms()));
+        let tier = TierPolicy::built_in().detect(&found.profile);
+        checks.push(Check::ok("tier", crate::recommend::tier_note(&tier)));
         checks.push(arithmetic::check(&self.cancel).await);
-        let (engine, found) = engine::checks(self, &machine, events).await;
-        checks.extend(found);
-        DoctorReport { machine, engine, checks }
+        let (engine, of_engine) = engine::checks(self, &found.profile, events).await;
+        checks.extend(of_engine);
+        let rates = if measure {
+            self.rates(events, true).await.map(Some)
+        } else {
+            Ok(self.kept_rates(&found.profile).ok().flatten())
+        };
+        checks.extend(predictions::checks(self, &found.profile, rates));
+        let machine::Machine { profile, state, cache_disk } = found;
+        DoctorReport { machine: profile, state, cache_disk, abilities: measured.ok(), engine, checks }
     }
 }

@@ -14,6 +14,15 @@ pub enum AppError {
     /// The model cannot be found, read or made.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// The model cannot be fetched, or the cache cannot be used.
+    #[error(transparent)]
+    Hub(dyno_hub::HubError),
+    /// Models in the cache are not what they were.
+    #[error("{models} damaged model(s) were set aside; `dyno models pull` fetches them again")]
+    Damaged {
+        /// How many.
+        models: usize,
+    },
     /// The engine failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -26,6 +35,14 @@ pub enum AppError {
     /// A benchmark ended early.
     #[error(transparent)]
     Bench(#[from] dyno_bench::BenchError),
+    /// This machine cannot be measured.
+    #[error(transparent)]
+    Machine(dyno_hardware::MeasureError),
+    /// Timings from which no rates follow.
+    #[error(
+        "the engine's timings make no sense; close what else keeps this machine busy and try again, or see `dyno doctor`"
+    )]
+    Rates,
     /// A file cannot be written.
     #[error("{} cannot be written: {source}; free some space or choose another place", path.display())]
     Write {
@@ -48,6 +65,24 @@ pub enum AppError {
     Cancelled,
 }
 
+impl From<dyno_hardware::MeasureError> for AppError {
+    fn from(error: dyno_hardware::MeasureError) -> Self {
+        match error {
+            dyno_hardware::MeasureError::Cancelled => Self::Cancelled,
+            error => Self::Machine(error),
+        }
+    }
+}
+
+impl From<dyno_hub::HubError> for AppError {
+    fn from(error: dyno_hub::HubError) -> Self {
+        match error {
+            dyno_hub::HubError::Model(error) => Self::Model(error),
+            error => Self::Hub(error),
+        }
+    }
+}
+
 impl AppError {
     /// 1 runtime, 2 bad input, 3 model.
     #[must_use]
@@ -58,10 +93,15 @@ impl AppError {
             Self::Model(
                 ModelError::Write { .. } | ModelError::DiskFull { .. } | ModelError::Cancelled { .. },
             ) => 1,
-            Self::Model(_) => 3,
+            Self::Hub(error) if error.is_bad_input() => 2,
+            Self::Hub(error) if error.is_model_failure() => 3,
+            Self::Model(_) | Self::Damaged { .. } => 3,
             Self::Engine(error) => engine_exit_code(error),
             Self::Bench(error) => error.engine().map_or(1, engine_exit_code),
-            Self::History(_)
+            Self::Hub(_)
+            | Self::History(_)
+            | Self::Machine(_)
+            | Self::Rates
             | Self::Write { .. }
             | Self::Unhealthy { .. }
             | Self::NothingMeasured

@@ -8,6 +8,7 @@
 
 mod analysis;
 mod budget;
+mod calibrate;
 mod cancel;
 mod circumstances;
 mod error;
@@ -23,6 +24,7 @@ mod threads;
 mod validity;
 
 pub use analysis::analyze;
+pub use calibrate::{CalibrationModel, fastest, time_models};
 pub use cancel::CancelFlag;
 pub use circumstances::{BenchContext, Judge};
 pub use error::{BenchError, PlanError};

@@ -1,15 +1,24 @@
-//! This machine as facts, read and never guessed: what cannot be read is absent, empty or zero, as its field says.
+//! This machine as facts, read and never guessed: what cannot be read is absent, empty or zero, as its field says; and what
+//! it can do, measured.
 //!
 //! Facts come from text that the system keeps under `/proc` and `/sys` ([`Sources`]); each module parses one kind of it. On
 //! macOS a few commands answer instead. [`profile`] says what the machine is, [`state`] how it is right now, and [`judge`]
-//! whether two states around a measurement leave the measurement trustworthy.
+//! whether two states around a measurement leave the measurement trustworthy. [`measure_abilities`] takes a few seconds to
+//! measure memory and disk.
 
+mod abilities;
+mod bandwidth;
+mod caches;
 mod cgroup;
 mod disk;
+mod disk_speed;
+mod fingerprint;
+mod gpus;
 mod judge;
 #[cfg(any(target_os = "macos", test))]
 mod macos;
 mod memory;
+mod numa;
 mod page_cache;
 mod power;
 mod process;
@@ -19,15 +28,35 @@ mod thermal;
 
 use dyno_types::{HardwareProfile, MachineState};
 
-pub use disk::free_disk_bytes;
+pub use abilities::{MeasureError, disk_name, measure_abilities, measure_disk};
+pub use disk::{disk_facts, free_disk_bytes};
+pub use fingerprint::fingerprint;
 pub use judge::judge;
 pub use page_cache::drop_from_page_cache;
 pub use process::{process_cpu_s, process_memory};
 pub use sources::Sources;
 
-/// This machine, as far as it can be read without measuring.
+/// This machine, as far as it can be read without measuring. Drivers of accelerators can take a second to answer; see
+/// [`profile_without_drivers`].
 #[must_use]
 pub fn profile() -> HardwareProfile {
+    let mut machine = profile_without_drivers();
+    #[cfg(any(target_os = "linux", windows))]
+    machine.gpus.splice(0..0, gpus::nvidia::read());
+    #[cfg(target_os = "macos")]
+    machine.gpus.extend(macos::gpus(machine.ram_bytes));
+    machine
+}
+
+/// NVIDIA cards in this machine, whether a driver answers for them or not.
+#[must_use]
+pub fn nvidia_cards() -> usize {
+    gpus::sysfs::nvidia_cards(&Sources::system())
+}
+
+/// This machine without those accelerators that only a driver's library or another program knows: read in milliseconds.
+#[must_use]
+pub fn profile_without_drivers() -> HardwareProfile {
     let read = profile_from(&Sources::system(), std::env::consts::ARCH);
     #[cfg(target_os = "macos")]
     let read = macos::complete(read);
@@ -47,6 +76,7 @@ pub fn profile_from(sources: &Sources, arch: &str) -> HardwareProfile {
     let processor = processor::read(sources);
     let limits = cgroup::limits(sources);
     let memory = memory::read(sources);
+    let caches = caches::read(sources);
     HardwareProfile {
         os: sources
             .line("proc/sys/kernel/osrelease")
@@ -58,7 +88,8 @@ pub fn profile_from(sources: &Sources, arch: &str) -> HardwareProfile {
         virtual_machine: processor.virtual_machine,
         cpu: processor.model,
         cpu_features: processor.features,
-        cache_bytes: processor.cache_bytes,
+        cache_bytes: caches::last_level_bytes(&caches),
+        caches,
         ram_bytes: memory.total_bytes,
         ram_limit_bytes: limits
             .memory_bytes
@@ -66,8 +97,8 @@ pub fn profile_from(sources: &Sources, arch: &str) -> HardwareProfile {
         swap_bytes: memory.swap_total_bytes,
         governor: power::governor(sources),
         on_battery: power::on_battery(sources),
-        numa_nodes: 0,
-        gpus: Vec::new(),
+        numa_nodes: numa::nodes(sources),
+        gpus: gpus::sysfs::read(sources),
     }
 }
 

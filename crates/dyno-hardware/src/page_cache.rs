@@ -1,5 +1,6 @@
-//! Puts a file out of the page cache, and checks that it is out.
+//! Puts a file, or a part of it, out of the page cache, and checks that it is out.
 
+use std::ops::Range;
 use std::path::Path;
 
 use dyno_types::PageCache;
@@ -12,18 +13,32 @@ use dyno_types::PageCache;
 /// that the system offers no way to know.
 #[must_use]
 pub fn drop_from_page_cache(path: &Path) -> PageCache {
-    match drop_and_count_resident(path) {
+    drop_range_from_page_cache(path, 0..u64::MAX)
+}
+
+/// The same for a range of bytes of the file.
+#[must_use]
+pub(crate) fn drop_range_from_page_cache(path: &Path, range: Range<u64>) -> PageCache {
+    match drop_and_count_resident(path, range) {
         Ok(0) => PageCache::Dropped,
         Ok(_) | Err(_) => PageCache::NotDropped,
     }
 }
 
 #[cfg(target_os = "linux")]
-fn drop_and_count_resident(path: &Path) -> rustix::io::Result<usize> {
+fn drop_and_count_resident(path: &Path, range: Range<u64>) -> rustix::io::Result<usize> {
+    use std::num::NonZeroU64;
+
     use rustix::fs::{Advice, Mode, OFlags, fadvise, fsync, open};
 
     let open = || open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
     let file = open()?;
+    let size = u64::try_from(rustix::fs::fstat(&file)?.st_size).unwrap_or(0);
+    let range = range.start.min(size)..range.end.min(size);
+    let give_back = || {
+        let length = NonZeroU64::new(range.end.saturating_sub(range.start));
+        fadvise(&file, range.start, length, Advice::DontNeed)
+    };
     // Pages not yet written cannot be dropped.
     fsync(&file)?;
     // Asking must not read ahead, or each question would change the answer to the next.
@@ -34,13 +49,13 @@ fn drop_and_count_resident(path: &Path) -> rustix::io::Result<usize> {
         if attempt > 0 {
             std::thread::sleep(BETWEEN_ATTEMPTS);
         }
-        fadvise(&file, 0, None, Advice::DontNeed)?;
-        resident = count_resident(&probe)?;
+        give_back()?;
+        resident = count_resident(&probe, range.clone())?;
         if resident == 0 {
             break;
         }
     }
-    fadvise(&file, 0, None, Advice::DontNeed)?;
+    give_back()?;
     Ok(resident)
 }
 
@@ -50,9 +65,9 @@ const ATTEMPTS: u32 = 5;
 #[cfg(target_os = "linux")]
 const BETWEEN_ATTEMPTS: std::time::Duration = std::time::Duration::from_millis(50);
 
-/// How many of some pages spread evenly over the file are in memory.
+/// How many of some pages spread evenly over a range of the file are in memory.
 #[cfg(target_os = "linux")]
-fn count_resident(file: impl std::os::fd::AsFd) -> rustix::io::Result<usize> {
+fn count_resident(file: impl std::os::fd::AsFd, range: Range<u64>) -> rustix::io::Result<usize> {
     use std::io::IoSliceMut;
 
     use rustix::io::{Errno, ReadWriteFlags, preadv2};
@@ -60,10 +75,9 @@ fn count_resident(file: impl std::os::fd::AsFd) -> rustix::io::Result<usize> {
     /// Pages asked for; enough that a partly cached file is noticed.
     const PROBES: u64 = 64;
 
-    let size = u64::try_from(rustix::fs::fstat(&file)?.st_size).unwrap_or(0);
-    let step = size.div_ceil(PROBES).max(1);
+    let step = range.end.saturating_sub(range.start).div_ceil(PROBES).max(1);
     let mut resident = 0;
-    for offset in (0..size).step_by(usize::try_from(step).unwrap_or(usize::MAX)) {
+    for offset in range.step_by(usize::try_from(step).unwrap_or(usize::MAX)) {
         let mut byte = [0_u8];
         match preadv2(&file, &mut [IoSliceMut::new(&mut byte)], offset, ReadWriteFlags::NOWAIT) {
             Ok(_) => resident += 1,
@@ -75,7 +89,7 @@ fn count_resident(file: impl std::os::fd::AsFd) -> rustix::io::Result<usize> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn drop_and_count_resident(_path: &Path) -> std::io::Result<usize> {
+fn drop_and_count_resident(_path: &Path, _range: Range<u64>) -> std::io::Result<usize> {
     Err(std::io::ErrorKind::Unsupported.into())
 }
 
@@ -85,13 +99,31 @@ mod tests {
 
     use super::*;
 
+    const SIZE: u64 = 16 << 20;
+
+    #[test]
+    fn a_range_is_dropped_alone() {
+        let folder = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let path = folder.path().join("model.tmp");
+        std::fs::write(&path, vec![7_u8; SIZE as usize]).unwrap();
+        let half = SIZE / 2;
+        if drop_range_from_page_cache(&path, half..u64::MAX) != PageCache::Dropped {
+            eprintln!("SKIPPED: a_range_is_dropped_alone: this file system cannot drop pages");
+            return;
+        }
+        let probe = File::open(&path).unwrap();
+        rustix::fs::fadvise(&probe, 0, None, rustix::fs::Advice::Random).unwrap();
+        assert_eq!(count_resident(&probe, 0..half), Ok(64), "the other half stays");
+        assert_eq!(count_resident(&probe, half..SIZE), Ok(0));
+    }
+
     #[test]
     fn a_file_is_in_the_cache_after_reading_and_out_of_it_after_dropping() {
         // Beside the crate, because the folder for temporary files often lies in memory.
         let folder = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
         let path = folder.path().join("model.tmp");
-        std::fs::write(&path, vec![7_u8; 16 << 20]).unwrap();
-        let cached = count_resident(File::open(&path).unwrap());
+        std::fs::write(&path, vec![7_u8; SIZE as usize]).unwrap();
+        let cached = count_resident(File::open(&path).unwrap(), 0..SIZE);
         let Ok(cached) = cached else {
             eprintln!("SKIPPED: page cache: this file system cannot say what is in memory: {cached:?}");
             return;
@@ -100,9 +132,13 @@ mod tests {
         assert_eq!(drop_from_page_cache(&path), PageCache::Dropped);
         let probe = File::open(&path).unwrap();
         rustix::fs::fadvise(&probe, 0, None, rustix::fs::Advice::Random).unwrap();
-        assert_eq!(count_resident(&probe), Ok(0), "dropping leaves nothing of its own questions behind");
+        assert_eq!(
+            count_resident(&probe, 0..SIZE),
+            Ok(0),
+            "dropping leaves nothing of its own questions behind"
+        );
         std::fs::read(&path).unwrap();
-        assert_eq!(count_resident(File::open(&path).unwrap()), Ok(64), "and reading brings it back");
+        assert_eq!(count_resident(File::open(&path).unwrap(), 0..SIZE), Ok(64), "and reading brings it back");
     }
 
     #[test]

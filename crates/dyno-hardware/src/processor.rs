@@ -1,8 +1,9 @@
-//! The processor: model, cores, instruction sets, caches, time used.
+//! The processor: model, cores, instruction sets, time used.
 
 use std::collections::BTreeSet;
 
 use crate::Sources;
+use crate::sources::presentable;
 
 /// Instruction sets that matter to inference: the name in records, and what the kernel calls it (x86 flags, Arm features).
 const FEATURES: [(&str, &str); 28] = [
@@ -46,7 +47,6 @@ pub(crate) struct Processor {
     /// Processors the scheduler may put this process on.
     pub(crate) allowed: Option<u32>,
     pub(crate) features: Vec<String>,
-    pub(crate) cache_bytes: u64,
     pub(crate) virtual_machine: Option<bool>,
 }
 
@@ -59,16 +59,14 @@ pub(crate) fn read(sources: &Sources) -> Processor {
     let described = count(cpuinfo.lines().filter(|line| key(line) == Some("processor")).count());
     Processor {
         model: field(&cpuinfo, "model name")
-            .or_else(|| {
-                sources.line("proc/device-tree/model").map(|model| model.trim_end_matches('\0').to_owned())
-            })
-            .or_else(|| field(&cpuinfo, "Model"))
+            .and_then(|model| presentable(&model))
+            .or_else(|| sources.name("proc/device-tree/model"))
+            .or_else(|| presentable(&field(&cpuinfo, "Model")?))
             .unwrap_or_default(),
         physical: physical_cores(&cpuinfo).max(physical_cores_by_topology(sources)),
         logical: if described > 0 { described } else { present.unwrap_or_default() },
         allowed: field(&status, "Cpus_allowed_list").map(|list| count_list(&list)),
         features: features(&flags),
-        cache_bytes: last_level_cache_bytes(sources),
         virtual_machine: is_virtual(&cpuinfo, &flags),
     }
 }
@@ -118,6 +116,12 @@ fn features(flags: &BTreeSet<String>) -> Vec<String> {
     found
 }
 
+/// Whether this is a virtual machine, when the processor says so.
+pub(crate) fn virtual_machine(sources: &Sources) -> Option<bool> {
+    let cpuinfo = sources.text("proc/cpuinfo").unwrap_or_default();
+    is_virtual(&cpuinfo, &flags(&cpuinfo))
+}
+
 /// x86 processors say so by a flag. Others do not, so absence means nothing there.
 fn is_virtual(cpuinfo: &str, flags: &BTreeSet<String>) -> Option<bool> {
     let x86 = field(cpuinfo, "flags").is_some() && flags.contains("fpu");
@@ -147,39 +151,8 @@ fn physical_cores_by_topology(sources: &Sources) -> u32 {
     count(pairs.len())
 }
 
-/// Sum over the distinct caches of the highest level, bytes; 0 when unknown.
-fn last_level_cache_bytes(sources: &Sources) -> u64 {
-    let mut caches = BTreeSet::new();
-    for folder in sources.processor_folders() {
-        for index in sources.entries(&folder.join("cache").to_string_lossy(), "index") {
-            let read = || {
-                let level = sources.number(index.join("level"))?;
-                let size = size_bytes(&sources.line(index.join("size"))?)?;
-                Some((level, sources.line(index.join("shared_cpu_list")).unwrap_or_default(), size))
-            };
-            // Instruction caches hold no weights.
-            if sources.line(index.join("type")).as_deref() != Some("Instruction") {
-                caches.extend(read());
-            }
-        }
-    }
-    let highest = caches.last().map_or(0, |(level, ..)| *level);
-    caches.iter().filter(|(level, ..)| *level == highest).map(|(.., size)| size).sum()
-}
-
-/// `32K`, `16M` or a plain number of bytes.
-fn size_bytes(text: &str) -> Option<u64> {
-    let (digits, unit) = match text.chars().last()? {
-        'K' => (&text[..text.len() - 1], 1 << 10),
-        'M' => (&text[..text.len() - 1], 1 << 20),
-        'G' => (&text[..text.len() - 1], 1 << 30),
-        _ => (text, 1),
-    };
-    digits.parse::<u64>().ok()?.checked_mul(unit)
-}
-
 /// Processors in a list such as `0-3,8,10-11`; what cannot be read counts nothing.
-fn count_list(list: &str) -> u32 {
+pub(crate) fn count_list(list: &str) -> u32 {
     let counts = list.split(',').filter_map(|part| {
         let (first, last) = part.trim().split_once('-').unwrap_or((part.trim(), part.trim()));
         let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
@@ -188,7 +161,7 @@ fn count_list(list: &str) -> u32 {
     counts.fold(0, u32::saturating_add)
 }
 
-fn count(number: usize) -> u32 {
+pub(crate) fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
@@ -213,16 +186,6 @@ mod tests {
         assert_eq!(usable(8, Some(64), Some(100.0)), 8);
         assert_eq!(usable(8, Some(0), Some(0.1)), 1);
         assert_eq!(usable(0, None, None), 1);
-    }
-
-    #[test]
-    fn sizes_have_units() {
-        assert_eq!(size_bytes("32K"), Some(32 << 10));
-        assert_eq!(size_bytes("16M"), Some(16 << 20));
-        assert_eq!(size_bytes("512"), Some(512));
-        assert_eq!(size_bytes("K"), None);
-        assert_eq!(size_bytes("99999999999999999999G"), None);
-        assert_eq!(size_bytes("18446744073709551615K"), None);
     }
 
     #[test]

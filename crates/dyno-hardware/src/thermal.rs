@@ -1,6 +1,6 @@
 //! Heat and frequency: hottest sensor, mean core frequency, throttling events.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use crate::Sources;
 
@@ -15,9 +15,13 @@ pub(crate) fn hottest_c(sources: &Sources) -> Option<f64> {
         let inputs = sources.entries(&chip.to_string_lossy(), "temp");
         inputs.into_iter().filter(|path| path.to_string_lossy().ends_with("_input"))
     });
-    let celsius =
-        |path: PathBuf| sources.line(path)?.parse::<f64>().ok().map(|thousandths| thousandths / 1e3);
-    zones.chain(chips).filter_map(celsius).filter(|value| PLAUSIBLE_C.contains(value)).reduce(f64::max)
+    zones.chain(chips).filter_map(|path| celsius(sources, &path)).reduce(f64::max)
+}
+
+/// A sensor's file in thousandths of a degree, when what it says can be true.
+pub(crate) fn celsius(sources: &Sources, file: &Path) -> Option<f64> {
+    let thousandths = sources.line(file)?.parse::<f64>().ok()?;
+    Some(thousandths / 1e3).filter(|value| PLAUSIBLE_C.contains(value))
 }
 
 /// Mean frequency of the cores, MHz: what the kernel's governor set, else what `/proc/cpuinfo` shows.

@@ -53,6 +53,9 @@ pub enum ModelError {
         /// What differs.
         reason: String,
     },
+    /// No file at all.
+    #[error("the model has no files; name at least one .gguf file")]
+    NoParts,
     /// No tensors.
     #[error("{file_name} holds a vocabulary only and no weights; it cannot run, name a model with weights")]
     VocabularyOnly {
@@ -105,6 +108,14 @@ pub enum ModelError {
         /// All names.
         known: String,
     },
+    /// No such model in the catalogue.
+    #[error("there is no model {name:?} in the catalogue; the nearest names are {nearest}")]
+    UnknownModel {
+        /// What was given, shortened.
+        name: String,
+        /// The most similar names, the likeliest first.
+        nearest: String,
+    },
     /// A kind of reference that a later version will understand.
     #[error(
         "{reference:?} names {kind}, which is not supported in this version yet; fetch the model yourself and name the .gguf file"
@@ -114,6 +125,24 @@ pub enum ModelError {
         reference: String,
         /// What it names.
         kind: &'static str,
+    },
+    /// No name a hub can have.
+    #[error(
+        "{reference:?} is not hf:ORG/REPO[@REVISION][:FILE-OR-QUANT]: {reason}; for example hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:q4_k_m"
+    )]
+    BadHubReference {
+        /// What was given.
+        reference: String,
+        /// What is wrong, as half a sentence.
+        reason: String,
+    },
+    /// A model that is not a file here.
+    #[error(
+        "{reference:?} is not on this machine; `dyno models pull` fetches models of a hub, name the file it prints"
+    )]
+    Elsewhere {
+        /// What was given.
+        reference: String,
     },
     /// Too little room.
     #[error(
@@ -157,7 +186,10 @@ impl ModelError {
                 | Self::UnknownShape { .. }
                 | Self::UnknownQuantization { .. }
                 | Self::UnknownBuiltin { .. }
+                | Self::UnknownModel { .. }
                 | Self::UnsupportedReference { .. }
+                | Self::BadHubReference { .. }
+                | Self::Elsewhere { .. }
         )
     }
 }

@@ -1,14 +1,21 @@
 //! Header → facts: everything a record states about a model, without reading weights.
 
+mod families;
+mod keys;
+mod layers;
+mod weights;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use dyno_types::{ModelFacts, RopeFacts, TensorTypeShare};
 use sha2::{Digest, Sha256};
 
-use crate::gguf::{GgufHeader, Scalar, TensorType, Value};
+use crate::gguf::{Scalar, TensorType};
 use crate::split::ModelFiles;
 use crate::{FileType, ModelError};
+
+use keys::Keys;
 
 /// Key that marks random weights.
 pub const SYNTHETIC_KEY: &str = "dyno.synthetic";
@@ -80,8 +87,8 @@ pub fn facts_of(files: &ModelFiles, reference: &str) -> ModelFacts {
         name: keys.text("general.name"),
         parameters: tensor_types.iter().map(|share| share.elements).sum(),
         quantization: quantization(&keys, &tensor_types),
-        weights: Vec::new(),
-        layer_memory: Vec::new(),
+        weights: weights::shares(files.parts.iter().flat_map(|(_, header)| &header.tensors)),
+        layer_memory: layers::layer_memory(&keys),
         weights_bytes: tensor_types.iter().map(|share| share.bytes).sum(),
         tensor_types,
         embedding_length,
@@ -90,6 +97,8 @@ pub fn facts_of(files: &ModelFiles, reference: &str) -> ModelFacts {
         kv_heads: keys.model_u64("attention.head_count_kv").or(heads),
         key_length: keys.model_u64("attention.key_length").or(head_length),
         value_length: keys.model_u64("attention.value_length").or(head_length),
+        key_length_windowed: keys.model_u64("attention.key_length_swa"),
+        value_length_windowed: keys.model_u64("attention.value_length_swa"),
         feed_forward_length: keys.model_u64("feed_forward_length"),
         vocabulary: header
             .array("tokenizer.ggml.tokens")
@@ -106,51 +115,6 @@ pub fn facts_of(files: &ModelFiles, reference: &str) -> ModelFacts {
         has_chat_template: header.get("tokenizer.chat_template").is_some(),
         licence: keys.text("general.license"),
         synthetic: header.scalar(SYNTHETIC_KEY).and_then(Scalar::as_bool).unwrap_or(false),
-    }
-}
-
-/// Metadata of one model, by the architecture's own prefix.
-struct Keys<'a> {
-    header: &'a GgufHeader,
-    architecture: String,
-}
-
-impl<'a> Keys<'a> {
-    fn new(header: &'a GgufHeader) -> Self {
-        let architecture =
-            header.scalar("general.architecture").and_then(Scalar::as_str).unwrap_or_default().to_owned();
-        Self { header, architecture }
-    }
-
-    fn text(&self, key: &str) -> Option<String> {
-        self.header.scalar(key).and_then(Scalar::as_str).map(ToOwned::to_owned)
-    }
-
-    fn model(&self, suffix: &str) -> Option<&Value> {
-        self.header.get(&format!("{}.{suffix}", self.architecture))
-    }
-
-    /// A whole number; the largest, where the file states one per layer.
-    fn model_u64(&self, suffix: &str) -> Option<u64> {
-        match self.model(suffix)? {
-            Value::Scalar(scalar) => scalar.as_u64(),
-            Value::Items(_, items) => items.iter().filter_map(Scalar::as_u64).max(),
-            Value::Array(_) => None,
-        }
-    }
-
-    fn model_f64(&self, suffix: &str) -> Option<f64> {
-        match self.model(suffix)? {
-            Value::Scalar(scalar) => scalar.as_f64(),
-            _ => None,
-        }
-    }
-
-    fn model_text(&self, suffix: &str) -> Option<String> {
-        match self.model(suffix)? {
-            Value::Scalar(scalar) => scalar.as_str().map(ToOwned::to_owned),
-            _ => None,
-        }
     }
 }
 
@@ -203,3 +167,6 @@ fn fingerprint(files: &ModelFiles) -> String {
     };
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,15 @@
 //! GGUF files: a reader that trusts no length, and a writer that streams.
+//!
+//! The reader is the boundary between files of unknown origin and everything behind it, native code above all: what
+//! passes has counts, lengths and places within [`limits`] and within the file. See this crate's `fuzz/` for how that is kept true.
 
 mod error;
 mod header;
+pub mod limits;
+mod read_at;
 mod source;
 mod tensor_type;
+mod tensors;
 mod value;
 mod writer;
 
@@ -11,8 +17,10 @@ mod writer;
 mod tests;
 
 pub use error::GgufError;
-pub use header::{DataArea, GgufHeader, TensorInfo, limits};
+pub use header::GgufHeader;
+pub use read_at::ReadAt;
 pub use tensor_type::TensorType;
+pub use tensors::{DataArea, TensorInfo};
 pub use value::{ArrayInfo, Scalar, ScalarKind, Value};
 pub use writer::{Content, GgufPlan, GgufWriter, MetadataEntry, TensorSpec};
 

@@ -3,19 +3,23 @@
 pub mod gguf;
 
 mod cache;
+mod catalogue;
 mod error;
 mod facts;
 mod file_type;
+mod hub_reference;
 mod reference;
 mod shapes;
 mod split;
 mod synth;
 
 pub use cache::default_cache_dir;
+pub use catalogue::{CatalogueHit, catalogue, find_model, models_for, recognise};
 pub use error::ModelError;
 pub use facts::{SYNTHETIC_KEY, check_runnable, facts_of, read_facts};
 pub use file_type::{FILE_TYPES, FileType};
+pub use hub_reference::{DEFAULT_REVISION, HubReference, check_path};
 pub use reference::{DEFAULT_REFERENCE, Reference, resolve};
-pub use shapes::{Experts, Family, Llama3Rope, SHAPES, Shape, shape_names};
+pub use shapes::{Experts, Family, Latent, Llama3Rope, SHAPES, Shape, State, Window, shape_names};
 pub use split::ModelFiles;
 pub use synth::{CHUNK_BYTES, GENERATOR_VERSION, Progress, SynthSpec, quant_names, synthesize};

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::ModelError;
+use crate::hub_reference::HubReference;
 use crate::shapes::{nearest, shape_names};
 use crate::split::ModelFiles;
 use crate::synth::{Progress, SynthSpec, synthesize};
@@ -15,7 +16,6 @@ const BUILTINS: &[(&str, &str)] = &[("default", "smollm2-135m@q8_0")];
 
 /// References of other kinds, recognised so that the refusal can say what they are.
 const UNSUPPORTED: &[(&str, &str)] = &[
-    ("hf:", "a model on the Hugging Face hub"),
     ("ollama:", "a model of an Ollama installation"),
     ("http://", "a remote server"),
     ("https://", "a remote server"),
@@ -28,13 +28,19 @@ pub enum Reference {
     File(PathBuf),
     /// A synthetic model; built-in ones are synthetic, too.
     Synthetic(SynthSpec),
+    /// A model on a hub.
+    Hub(HubReference),
+    /// A model file on a web server, by its address: `http(s)://HOST/PATH.gguf`.
+    Url(String),
 }
 
 impl Reference {
-    /// Reads a reference: a path · `synth:SHAPE@QUANT[#SEED]` · `builtin:NAME`. Touches no file.
+    /// Reads a reference: a path · `synth:SHAPE@QUANT[#SEED]` · `builtin:NAME` ·
+    /// `hf:ORG/REPO[@REVISION][:FILE-OR-QUANT]` · `https://HOST/PATH.gguf`. Touches no file and no network.
     ///
     /// # Errors
-    /// [`ModelError`] for unknown shapes, quantizations and built-ins, and for kinds not supported yet.
+    /// [`ModelError`] for unknown shapes, quantizations and built-ins, for names no hub can have, and for kinds not supported
+    /// yet.
     pub fn parse(text: &str) -> Result<Self, ModelError> {
         if text.starts_with("synth:") {
             return SynthSpec::parse(text, 0).map(Self::Synthetic);
@@ -46,11 +52,24 @@ impl Reference {
             };
             return SynthSpec::parse(spec, 0).map(Self::Synthetic);
         }
+        if text.starts_with("hf:") {
+            return HubReference::parse(text).map(Self::Hub);
+        }
+        if is_file_address(text) {
+            return Ok(Self::Url(text.to_owned()));
+        }
         if let Some((_, kind)) = UNSUPPORTED.iter().find(|(prefix, _)| text.starts_with(prefix)) {
             return Err(ModelError::UnsupportedReference { reference: text.to_owned(), kind });
         }
         Ok(Self::File(PathBuf::from(text)))
     }
+}
+
+/// Whether this is the address of a model file: `http(s)://…/NAME.gguf`, perhaps with a query.
+fn is_file_address(text: &str) -> bool {
+    let web = text.starts_with("https://") || text.starts_with("http://");
+    let path = text.split(['?', '#']).next().unwrap_or(text);
+    web && path.to_lowercase().ends_with(".gguf")
 }
 
 /// The file a reference names, made in `cache_dir` when it is synthetic and not there yet (`progress` is called only
@@ -61,6 +80,9 @@ impl Reference {
 pub fn resolve(reference: &str, cache_dir: &Path, progress: Progress<'_>) -> Result<PathBuf, ModelError> {
     match Reference::parse(reference)? {
         Reference::Synthetic(spec) => synthesize(&spec, cache_dir, progress),
+        Reference::Hub(_) | Reference::Url(_) => {
+            Err(ModelError::Elsewhere { reference: reference.to_owned() })
+        }
         Reference::File(path) if ModelFiles::exist(&path)? => Ok(ModelFiles::open(&path)?.first().to_owned()),
         Reference::File(path) => Err(ModelError::NotFound { hint: hint(reference), path }),
     }

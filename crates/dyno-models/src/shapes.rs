@@ -1,14 +1,40 @@
-//! Catalogue of model shapes: true dimensions of published models, and small ones for tests. To add one, add a row.
+//! Catalogue of model shapes: true dimensions of published models, and small ones for tests. To add one, add a row to
+//! `data/shapes.toml`.
+
+mod rows;
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
 
 use crate::ModelError;
 
 /// Family of architectures, by what its tensors and keys are called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Family {
     /// `llama`: also Mistral, SmolLM and (with experts) Mixtral.
     Llama,
     /// `qwen2`: like llama, with biases on query, key and value.
     Qwen2,
+    /// `qwen2vl`: the text part, like qwen2 with positions in three dimensions.
+    Qwen2Vl,
+    /// `qwen3`: like llama, with norms on query and key.
+    Qwen3,
+    /// `gemma3`: sliding windows in five of six layers, norms before and after each part.
+    Gemma3,
+    /// `phi3`: query, key and value in one matrix, gate and up in one.
+    Phi3,
+    /// `deepseek2`: latent attention, and experts beside shared ones.
+    DeepSeek2,
+    /// `starcoder`: multi-query attention, layer norms with biases, learned positions.
+    StarCoder,
+    /// `mamba`: recurrent.
+    Mamba,
+    /// `lfm2`: short convolutions, and attention in some layers.
+    Lfm2,
+    /// `granitehybrid`: recurrent layers of Mamba 2, and attention in some.
+    GraniteHybrid,
     /// `bert`: an encoder that embeds.
     Bert,
 }
@@ -20,13 +46,28 @@ impl Family {
         match self {
             Self::Llama => "llama",
             Self::Qwen2 => "qwen2",
+            Self::Qwen2Vl => "qwen2vl",
+            Self::Qwen3 => "qwen3",
+            Self::Gemma3 => "gemma3",
+            Self::Phi3 => "phi3",
+            Self::DeepSeek2 => "deepseek2",
+            Self::StarCoder => "starcoder",
+            Self::Mamba => "mamba",
+            Self::Lfm2 => "lfm2",
+            Self::GraniteHybrid => "granitehybrid",
             Self::Bert => "bert",
         }
+    }
+
+    /// Whether norms are layer norms with biases.
+    pub(crate) const fn has_layer_norms(self) -> bool {
+        matches!(self, Self::Bert | Self::StarCoder)
     }
 }
 
 /// Frequency scaling in the manner of Llama 3, stored as per-dimension factors (`rope_freqs.weight`).
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Llama3Rope {
     /// Stretch of the low frequencies.
     pub factor: f64,
@@ -38,39 +79,88 @@ pub struct Llama3Rope {
     pub original_context: f64,
 }
 
-/// Experts of every layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Experts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Experts {
     /// Experts per layer.
     pub count: u64,
     /// Experts used per token.
     pub used: u64,
+    /// Width of one expert; absent when it is the shape's feed-forward width.
+    pub feed_forward: Option<u64>,
+    /// Experts that every token passes through, beside the others.
+    #[serde(default)]
+    pub shared: u64,
+    /// Leading layers without experts.
+    #[serde(default)]
+    pub dense: u64,
+}
+
+/// Sliding window; which layers have it follows from the family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// Tokens looked back at.
+    pub tokens: u64,
+}
+
+/// Multi-head latent attention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Latent {
+    /// Rank of the latent of keys and values.
+    pub rank: u64,
+    /// Rotated dimensions, which all heads share.
+    pub rope: u64,
+    /// Width of a rebuilt key head, the rotated dimensions included.
+    pub key: u64,
+    /// Width of a rebuilt value head.
+    pub value: u64,
+    /// Rank of the queries; 0 when they are not factored.
+    pub query_rank: u64,
+}
+
+/// Selective state-space layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// Kernel of the convolution.
+    pub kernel: u64,
+    /// Inner width.
+    pub inner: u64,
+    /// Elements of state per inner element.
+    pub state: u64,
+    /// Rank of the time steps (Mamba), or number of heads (Mamba 2).
+    pub time_steps: u64,
+    /// Groups (Mamba 2).
+    pub groups: u64,
 }
 
 /// One shape.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Shape {
     /// Name in references.
-    pub name: &'static str,
+    pub name: String,
     /// Family.
     pub family: Family,
     /// Layers.
     pub layers: u64,
     /// Width of the residual stream.
     pub embedding: u64,
-    /// Attention heads.
+    /// Attention heads; 0 without attention.
     pub heads: u64,
-    /// Key/value heads.
+    /// Key/value heads (of layers with attention).
     pub kv_heads: u64,
     /// Width of one head.
     pub head: u64,
-    /// Feed-forward width (of one expert, where there are experts).
+    /// Feed-forward width (of one expert, where there are experts in every layer); 0 without.
     pub feed_forward: u64,
     /// Tokens in the vocabulary.
     pub vocabulary: u64,
     /// Training context, tokens.
     pub context: u64,
-    /// RoPE base frequency (unused by encoders).
+    /// RoPE base frequency (unused where nothing is rotated).
     pub rope_base: f32,
     /// Epsilon of the norms.
     pub epsilon: f32,
@@ -78,100 +168,32 @@ pub struct Shape {
     pub tied: bool,
     /// Whether the tokenizer puts a beginning-of-sequence token first.
     pub adds_bos: bool,
+    /// Rows of the token type embedding (encoders).
+    pub token_types: u64,
     /// Experts, for a mixture of experts.
     pub experts: Option<Experts>,
     /// RoPE scaling.
     pub rope_scaling: Option<Llama3Rope>,
+    /// Dimension pairs of time, height and width, where positions have three dimensions.
+    pub rope_sections: Option<[u64; 3]>,
+    /// Sliding window.
+    pub window: Option<Window>,
+    /// Latent attention.
+    pub latent: Option<Latent>,
+    /// Recurrent layers.
+    pub state: Option<State>,
+    /// Kernel of the convolution in layers without attention.
+    pub short_convolution: Option<u64>,
+    /// Layers with attention in a hybrid; absent where all, or none, have it.
+    pub attention_layers: Option<Vec<u64>>,
+    /// Parameters of the published model, as a GGUF file holds it, without RoPE factors.
+    pub parameters: Option<u64>,
 }
 
-/// What most rows share; rows state only what differs.
-const LLAMA: Shape = Shape {
-    name: "",
-    family: Family::Llama,
-    layers: 0,
-    embedding: 0,
-    heads: 0,
-    kv_heads: 0,
-    head: 64,
-    feed_forward: 0,
-    vocabulary: 0,
-    context: 0,
-    rope_base: 10_000.0,
-    epsilon: 1e-5,
-    tied: true,
-    adds_bos: true,
-    experts: None,
-    rope_scaling: None,
-};
-
-const LLAMA_3_2: Shape = Shape {
-    vocabulary: 128_256,
-    context: 131_072,
-    rope_base: 500_000.0,
-    rope_scaling: Some(Llama3Rope { factor: 32.0, low: 1.0, high: 4.0, original_context: 8192.0 }),
-    ..LLAMA
-};
-
-const QWEN_2_5: Shape = Shape {
-    family: Family::Qwen2,
-    vocabulary: 151_936,
-    context: 32_768,
-    rope_base: 1_000_000.0,
-    epsilon: 1e-6,
-    adds_bos: false,
-    ..LLAMA
-};
-
-const SMOLLM_2: Shape =
-    Shape { vocabulary: 49_152, context: 8192, rope_base: 100_000.0, adds_bos: false, ..LLAMA };
-
-const BERT: Shape = Shape { family: Family::Bert, context: 512, epsilon: 1e-12, ..LLAMA };
-
-/// Every shape. Dimensions are those of the published configurations.
-#[rustfmt::skip]
-pub const SHAPES: &[Shape] = &[
-    Shape { name: "llama-3.2-1b", layers: 16, embedding: 2048, heads: 32, kv_heads: 8, head: 64, feed_forward: 8192, ..LLAMA_3_2 },
-    Shape { name: "llama-3.2-3b", layers: 28, embedding: 3072, heads: 24, kv_heads: 8, head: 128, feed_forward: 8192, ..LLAMA_3_2 },
-    Shape { name: "qwen2.5-0.5b", layers: 24, embedding: 896, heads: 14, kv_heads: 2, head: 64, feed_forward: 4864, ..QWEN_2_5 },
-    Shape { name: "qwen2.5-1.5b", layers: 28, embedding: 1536, heads: 12, kv_heads: 2, head: 128, feed_forward: 8960, ..QWEN_2_5 },
-    Shape {
-        name: "qwen2.5-7b", layers: 28, embedding: 3584, heads: 28, kv_heads: 4, head: 128, feed_forward: 18_944,
-        vocabulary: 152_064, tied: false, ..QWEN_2_5
-    },
-    // Version 0.3: no sliding window, larger vocabulary.
-    Shape {
-        name: "mistral-7b", layers: 32, embedding: 4096, heads: 32, kv_heads: 8, head: 128, feed_forward: 14_336,
-        vocabulary: 32_768, context: 32_768, rope_base: 1_000_000.0, tied: false, ..LLAMA
-    },
-    Shape { name: "smollm2-135m", layers: 30, embedding: 576, heads: 9, kv_heads: 3, feed_forward: 1536, ..SMOLLM_2 },
-    Shape { name: "smollm2-360m", layers: 32, embedding: 960, heads: 15, kv_heads: 5, feed_forward: 2560, ..SMOLLM_2 },
-    // Mixtral 8x7B scaled to a quarter in width and depth: same ratios of heads, experts and feed-forward width.
-    Shape {
-        name: "mixtral-tiny", layers: 8, embedding: 1024, heads: 16, kv_heads: 4, head: 64, feed_forward: 3584,
-        vocabulary: 32_000, context: 32_768, rope_base: 1_000_000.0, tied: false,
-        experts: Some(Experts { count: 8, used: 2 }), ..LLAMA
-    },
-    Shape {
-        name: "all-minilm", layers: 6, embedding: 384, heads: 12, kv_heads: 12, head: 32, feed_forward: 1536,
-        vocabulary: 30_522, ..BERT
-    },
-    Shape {
-        name: "tiny-llama", layers: 2, embedding: 256, heads: 4, kv_heads: 2, feed_forward: 512,
-        vocabulary: 1024, context: 2048, ..LLAMA
-    },
-    Shape {
-        name: "tiny-qwen2", layers: 2, embedding: 128, heads: 2, kv_heads: 1, feed_forward: 256,
-        vocabulary: 1024, context: 2048, ..QWEN_2_5
-    },
-    Shape {
-        name: "tiny-moe", layers: 2, embedding: 256, heads: 4, kv_heads: 1, feed_forward: 256,
-        vocabulary: 1024, context: 2048, tied: false, experts: Some(Experts { count: 8, used: 2 }), ..LLAMA
-    },
-    Shape {
-        name: "tiny-bert", layers: 2, embedding: 64, heads: 2, kv_heads: 2, head: 32, feed_forward: 128,
-        vocabulary: 1024, ..BERT
-    },
-];
+/// Every shape, in the order of the file.
+pub static SHAPES: LazyLock<Vec<Shape>> = LazyLock::new(|| {
+    rows::parse(include_str!("../data/shapes.toml")).expect("tests read the embedded catalogue of shapes")
+});
 
 impl Shape {
     /// The shape with this name.
@@ -185,12 +207,22 @@ impl Shape {
             known: shape_names().join(", "),
         })
     }
+
+    /// Whether this layer has attention.
+    pub(crate) fn has_attention(&self, layer: u64) -> bool {
+        self.heads > 0 && self.attention_layers.as_ref().is_none_or(|layers| layers.contains(&layer))
+    }
+
+    /// Layers with attention before this one.
+    pub(crate) fn attention_before(&self, layer: u64) -> u64 {
+        (0..layer).filter(|layer| self.has_attention(*layer)).count() as u64
+    }
 }
 
 /// Names of all shapes.
 #[must_use]
 pub fn shape_names() -> Vec<&'static str> {
-    SHAPES.iter().map(|shape| shape.name).collect()
+    SHAPES.iter().map(|shape| shape.name.as_str()).collect()
 }
 
 /// The candidate most like `text`, or an empty string when there is none.

@@ -4,10 +4,13 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::ModelError;
-use crate::gguf::{GgufHeader, Scalar};
+use crate::gguf::{GgufError, GgufHeader, Scalar, Value, limits};
 
-/// Most parts accepted (llama.cpp numbers them with 16 bits).
+/// Most parts accepted: names have five digits, and llama.cpp numbers parts with 16 bits.
 const PARTS_MAX: u64 = 65_535;
+
+/// Keys that every part states alike, where it states them at all.
+const SHARED_KEYS: [&str; 2] = ["general.architecture", "general.name"];
 
 /// A model on disk: one file, or all parts of a split one.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,7 +33,8 @@ impl PartName {
         let stem = path.file_name()?.to_str()?.strip_suffix(".gguf")?;
         let (rest, count) = stem.rsplit_once("-of-")?;
         let (prefix, number) = rest.rsplit_once('-')?;
-        let digits = |text: &str| (text.len() == 5).then(|| text.parse().ok()).flatten();
+        let all_digits = |text: &str| text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit());
+        let digits = |text: &str| all_digits(text).then(|| text.parse().ok()).flatten();
         Some(Self { prefix: prefix.to_owned(), number: digits(number)?, count: digits(count)? })
     }
 
@@ -51,24 +55,40 @@ impl ModelFiles {
     /// A part that is missing, broken or from another model.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
         let header = read(path)?;
-        let count = header.scalar("split.count").and_then(Scalar::as_u64).unwrap_or(0);
+        let count = parts_stated(path, &header)?;
         if count <= 1 {
             return Ok(Self { parts: vec![(path.to_owned(), header)] });
         }
         let name = PartName::parse(path).filter(|name| name.count == count && count <= PARTS_MAX);
-        let Some(name) = name else {
+        let Some(name) = name.filter(|name| (1..=count).contains(&name.number)) else {
             return Err(ModelError::PartRenamed { path: path.to_owned(), count });
         };
         let mut parts = Vec::new();
+        let mut header_bytes = 0;
         for number in 1..=count {
             let part = name.path(path, number);
             if !Self::exist(&part)? {
                 return Err(ModelError::PartMissing { path: part, number, count });
             }
             let header = if number == name.number { header.clone() } else { read(&part)? };
+            header_bytes += header.header_bytes;
+            check_header_bytes(&part, header_bytes)?;
             parts.push((part, header));
         }
-        check(&parts)?;
+        Self::from_parts(parts)
+    }
+
+    /// A model from the headers of all its files, in order; the paths are names for messages only. For headers that were
+    /// read elsewhere, such as from a remote file.
+    ///
+    /// # Errors
+    /// [`ModelError::PartMismatch`] when they do not make one whole model; [`ModelError::NoParts`] without any.
+    pub fn from_parts(parts: Vec<(PathBuf, GgufHeader)>) -> Result<Self, ModelError> {
+        match parts.as_slice() {
+            [] => return Err(ModelError::NoParts),
+            [(path, header)] if parts_stated(path, header)? <= 1 => {}
+            several => check(several)?,
+        }
         Ok(Self { parts })
     }
 
@@ -89,25 +109,50 @@ fn read(path: &Path) -> Result<GgufHeader, ModelError> {
     GgufHeader::read(path).map_err(|source| ModelError::File { path: path.to_owned(), source })
 }
 
+/// How many parts the header says that the model has; 0 when it says nothing.
+fn parts_stated(path: &Path, header: &GgufHeader) -> Result<u64, ModelError> {
+    let Some(value) = header.get("split.count") else { return Ok(0) };
+    let count = if let Value::Scalar(scalar) = value { scalar.as_u64() } else { None };
+    count.ok_or_else(|| mismatch(path, "its split.count is not a whole number".to_owned()))
+}
+
+/// All headers together stay within what one may have.
+fn check_header_bytes(path: &Path, found: u64) -> Result<(), ModelError> {
+    let limit = limits::HEADER_BYTES_MAX;
+    if found <= limit {
+        return Ok(());
+    }
+    let what = "the size of the headers up to this part".to_owned();
+    Err(ModelError::File { path: path.to_owned(), source: GgufError::TooLarge { what, found, limit } })
+}
+
 /// Part numbers, counts, tensor totals and names must agree.
 fn check(parts: &[(PathBuf, GgufHeader)]) -> Result<(), ModelError> {
     let number = |header: &GgufHeader, key: &str| header.scalar(key).and_then(Scalar::as_u64);
     let count = parts.len() as u64;
     let tensors: u64 = parts.iter().map(|(_, header)| header.tensors.len() as u64).sum();
+    let first = &parts[0].1;
     let mut seen = HashSet::new();
     for (index, (path, header)) in parts.iter().enumerate() {
+        let differs = |key: &&&str| header.get(key).is_some_and(|value| Some(value) != first.get(key));
         let reason = if number(header, "split.count") != Some(count) {
             format!("it does not say that there are {count} parts")
         } else if number(header, "split.no") != Some(index as u64) {
             format!("its number inside is not {}", index + 1)
         } else if number(header, "split.tensors.count").is_some_and(|stated| stated != tensors) {
             format!("the parts hold {tensors} tensors together, which is not what it states")
+        } else if let Some(key) = SHARED_KEYS.iter().find(differs) {
+            format!("its {key} is not that of the first part")
         } else if let Some(twice) = header.tensors.iter().find(|tensor| !seen.insert(&tensor.name)) {
             format!("its tensor {:?} is in another part too", twice.name)
         } else {
             continue;
         };
-        return Err(ModelError::PartMismatch { path: path.clone(), reason });
+        return Err(mismatch(path, reason));
     }
     Ok(())
+}
+
+fn mismatch(path: &Path, reason: String) -> ModelError {
+    ModelError::PartMismatch { path: path.to_owned(), reason }
 }

@@ -2,21 +2,26 @@
 //! into a GGUF file. Speed and memory of an engine on such a file are real; its text is not.
 
 mod blocks;
+mod metadata;
 mod mixture;
 mod place;
 mod random;
+mod recurrent;
 mod tensors;
 mod tokenizer;
 mod words;
 
+use std::fmt;
 use std::fs::File;
 use std::io::{BufWriter, Read};
 use std::path::{Path, PathBuf};
 
-use crate::facts::SYNTHETIC_KEY;
-use crate::gguf::{Content, GgufError, GgufPlan, GgufWriter, MetadataEntry, Scalar, TensorInfo};
-use crate::shapes::{Family, Shape, nearest};
-use crate::{FILE_TYPES, FileType, ModelError};
+use dyno_types::ModelFacts;
+
+use crate::facts::facts_of;
+use crate::gguf::{GgufError, GgufHeader, GgufPlan, GgufWriter, MetadataEntry, TensorInfo};
+use crate::shapes::{Shape, nearest};
+use crate::{FILE_TYPES, FileType, ModelError, ModelFiles};
 
 use blocks::BlockMaker;
 use place::{Placement, file_name, write_failed};
@@ -80,61 +85,45 @@ impl SynthSpec {
         format!("{}-{}-seed{}-v{GENERATOR_VERSION}.gguf", self.shape.name, self.file_type.label, self.seed)
     }
 
-    fn plan(&self) -> Result<(GgufPlan, Vec<PlannedTensor>), GgufError> {
-        let tensors = tensors::plan(self.shape, self.file_type);
-        let specs: Vec<_> = tensors.iter().map(|tensor| tensor.spec.clone()).collect();
-        Ok((GgufPlan::new(&self.metadata(), &specs)?, tensors))
+    /// Facts of the file that would be made, without making it: its planned header, read like any other file's. `reference` is
+    /// the spec itself.
+    #[must_use]
+    pub fn facts(&self) -> ModelFacts {
+        self.facts_with(&metadata::of(self))
     }
 
-    fn metadata(&self) -> Vec<MetadataEntry> {
-        let shape = self.shape;
-        let architecture = shape.family.architecture();
-        let number = |key: &str, value: u64| {
-            // Every dimension in the catalogue is far below 2^32.
-            let value = Scalar::U32(u32::try_from(value).unwrap_or(u32::MAX));
-            (key.replace("ARCH", architecture), Content::Scalar(value))
-        };
-        let float =
-            |key: &str, value: f32| (key.replace("ARCH", architecture), Content::Scalar(Scalar::F32(value)));
-        let text = |key: &str, value: String| (key.to_owned(), Content::Scalar(Scalar::String(value)));
-        let truth = |key: &str, value: bool| {
-            (key.replace("ARCH", architecture), Content::Scalar(Scalar::Bool(value)))
-        };
-        let mut metadata = vec![
-            text("general.architecture", architecture.to_owned()),
-            text("general.type", "model".to_owned()),
-            text("general.name", format!("{} with random weights (seed {})", shape.name, self.seed)),
-            number("general.file_type", u64::from(self.file_type.id)),
-            number("general.quantization_version", 2),
-            truth(SYNTHETIC_KEY, true),
-            number("dyno.synthetic.generator", u64::from(GENERATOR_VERSION)),
-            ("dyno.synthetic.seed".to_owned(), Content::Scalar(Scalar::U64(self.seed))),
-            number("ARCH.block_count", shape.layers),
-            number("ARCH.context_length", shape.context),
-            number("ARCH.embedding_length", shape.embedding),
-            number("ARCH.feed_forward_length", shape.feed_forward),
-            number("ARCH.attention.head_count", shape.heads),
-            number("ARCH.vocab_size", shape.vocabulary),
-        ];
-        if shape.family == Family::Bert {
-            metadata.push(float("ARCH.attention.layer_norm_epsilon", shape.epsilon));
-            metadata.push(truth("ARCH.attention.causal", false));
-            // Mean of the token vectors.
-            metadata.push(number("ARCH.pooling_type", 1));
-        } else {
-            metadata.push(number("ARCH.attention.head_count_kv", shape.kv_heads));
-            metadata.push(number("ARCH.attention.key_length", shape.head));
-            metadata.push(number("ARCH.attention.value_length", shape.head));
-            metadata.push(float("ARCH.attention.layer_norm_rms_epsilon", shape.epsilon));
-            metadata.push(number("ARCH.rope.dimension_count", shape.head));
-            metadata.push(float("ARCH.rope.freq_base", shape.rope_base));
-        }
-        if let Some(experts) = shape.experts {
-            metadata.push(number("ARCH.expert_count", experts.count));
-            metadata.push(number("ARCH.expert_used_count", experts.used));
-        }
-        metadata.extend(tokenizer::metadata(shape));
-        metadata
+    /// As [`Self::facts`], without writing the vocabulary down, which takes nearly all the time. Exact but for what depends on
+    /// it: nothing is said of the tokenizer and the chat template, and `file_bytes` and `fingerprint` are those of a file
+    /// without them.
+    #[must_use]
+    pub fn outline(&self) -> ModelFacts {
+        self.facts_with(&metadata::without_tokenizer(self))
+    }
+
+    fn facts_with(&self, metadata: &[MetadataEntry]) -> ModelFacts {
+        let planned = "tests plan and read the header of every shape in every quantization";
+        let (plan, _) = self.plan_with(metadata).expect(planned);
+        let header = GgufHeader::read_from(plan.header.as_slice(), plan.file_bytes).expect(planned);
+        let files = ModelFiles { parts: vec![(PathBuf::from(self.file_name()), header)] };
+        facts_of(&files, &self.to_string())
+    }
+
+    fn plan(&self) -> Result<(GgufPlan, Vec<PlannedTensor>), GgufError> {
+        self.plan_with(&metadata::of(self))
+    }
+
+    fn plan_with(&self, metadata: &[MetadataEntry]) -> Result<(GgufPlan, Vec<PlannedTensor>), GgufError> {
+        let tensors = tensors::plan(self.shape, self.file_type);
+        let specs: Vec<_> = tensors.iter().map(|tensor| tensor.spec.clone()).collect();
+        Ok((GgufPlan::new(metadata, &specs)?, tensors))
+    }
+}
+
+impl fmt::Display for SynthSpec {
+    /// The reference: `synth:SHAPE@QUANT`, with `#SEED` unless that is 0.
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "synth:{}@{}", self.shape.name, self.file_type.label)?;
+        if self.seed == 0 { Ok(()) } else { write!(out, "#{}", self.seed) }
     }
 }
 
@@ -215,8 +204,9 @@ impl Pieces {
         let step = CHUNK_BYTES / unit * unit;
         let source = match fill {
             Fill::Ones => PieceSource::Bytes(1f32.to_le_bytes().repeat(place.elements() as usize)),
-            Fill::Values(values) => {
-                PieceSource::Bytes(values.iter().flat_map(|value| value.to_le_bytes()).collect())
+            Fill::Cycle(values) => {
+                let bytes = values.iter().flat_map(|value| value.to_le_bytes()).cycle();
+                PieceSource::Bytes(bytes.take(place.bytes as usize).collect())
             }
             Fill::Random(deviation) => {
                 let maker = BlockMaker::new(place.kind, *deviation)

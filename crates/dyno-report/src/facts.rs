@@ -5,6 +5,7 @@ use dyno_types::{
 };
 
 use crate::figure::{bytes, count, counted, duration, figure, moment, number, parameters};
+use crate::layers::{attention_layout, kv_per_token};
 use crate::text::plain;
 
 /// One circumstance.
@@ -99,16 +100,16 @@ pub(crate) fn model_facts(model: &ModelFacts) -> Vec<Fact> {
         Some(used) => format!("{}, {} used per token", count(experts), count(used)),
         None => count(experts),
     });
+    let used = model.parameters_per_token().filter(|_| model.experts.is_some()).map(parameters);
     let mix: Vec<String> = model
         .tensor_types
         .iter()
         .take(4)
         .map(|share| format!("{} {}", plain(&share.kind), bytes(share.bytes)))
         .collect();
-    let kv_per_token = match model.kv_exception() {
-        None => model.kv_bytes_per_token(2.0, 2.0).map(|value| bytes(value as u64)),
-        Some(_) => None,
-    };
+    let layout = attention_layout(model);
+    // What the layout says in full; records from before there was one have only these.
+    let hint = |value: Option<String>| value.filter(|_| layout.is_none());
     let rows = [
         ("Name", model.name.as_deref().and_then(text)),
         ("File", text(&model.file_name)),
@@ -124,13 +125,15 @@ pub(crate) fn model_facts(model: &ModelFacts) -> Vec<Fact> {
         ("Attention heads", heads),
         ("Feed-forward length", model.feed_forward_length.map(count)),
         ("Experts", experts),
+        ("Parameters used per token", used),
         ("Vocabulary", model.vocabulary.map(count)),
         ("Training context", model.context_train.map(|tokens| format!("{} tokens", count(tokens)))),
         ("RoPE", rope(model)),
-        ("Sliding window", model.sliding_window.map(|tokens| format!("{} tokens", count(tokens)))),
+        ("Attention layout", layout.clone()),
+        ("Sliding window", hint(model.sliding_window.map(|tokens| format!("{} tokens", count(tokens))))),
         ("Latent rank of keys and values", model.kv_latent_rank.map(count)),
-        ("Layers with a fixed state", model.recurrent.then(|| yes_no(true))),
-        ("KV cache per token (f16)", kv_per_token),
+        ("Layers with a fixed state", hint(model.recurrent.then(|| yes_no(true)))),
+        ("KV cache per token (f16)", kv_per_token(model)),
         ("Tokenizer", model.tokenizer.as_deref().and_then(text)),
         ("Chat template", Some(yes_no(model.has_chat_template))),
         ("Licence", model.licence.as_deref().and_then(text)),

@@ -138,6 +138,11 @@ pub(crate) fn percent(share: f64) -> String {
     if share.is_finite() { format!("{:.1} %", share.clamp(0.0, 1.0) * 100.0) } else { MISSING.to_owned() }
 }
 
+/// A relative difference as `+12.3 %`.
+pub(crate) fn signed_percent(difference: f64) -> String {
+    if difference.is_finite() { format!("{:+.1} %", difference * 100.0) } else { MISSING.to_owned() }
+}
+
 /// `1 run`, `3 runs`.
 pub(crate) fn counted(n: u32, singular: &str, plural: &str) -> String {
     format!("{} {}", count(u64::from(n)), if n == 1 { singular } else { plural })

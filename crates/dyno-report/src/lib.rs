@@ -4,6 +4,7 @@
 //! is treated as hostile and escaped for the place it is shown in. Labels, units and definitions come from
 //! [`dyno_types::METRICS`] and [`dyno_types::KNOBS`].
 
+mod cached;
 mod chart;
 mod columns;
 mod csv;
@@ -14,18 +15,34 @@ mod history;
 mod html;
 mod inspection;
 mod json;
+mod layers;
 mod markdown;
+mod recommendation;
 mod sentences;
 mod terminal;
 mod text;
 mod windows;
 
+pub use cached::{CachedModel, cached_table};
 pub use format::{Format, FormatError};
 pub use history::{HistoryRow, history_table};
 pub use inspection::{Inspection, KvMemory, WindowMemory, inspection_text};
+pub use recommendation::{advice_text, stacks_text};
 pub use terminal::Color;
 
 use dyno_types::RunRecord;
+
+/// A size in the unit people read.
+#[must_use]
+pub fn bytes_text(bytes: u64) -> String {
+    figure::figure(dyno_types::Unit::Bytes, bytes as f64)
+}
+
+/// A moment (Unix ms) as date and time.
+#[must_use]
+pub fn moment_text(unix_ms: i64) -> String {
+    figure::moment(unix_ms)
+}
 
 /// One record in a format; terminal tables without colour (see [`table_one`]).
 #[must_use]

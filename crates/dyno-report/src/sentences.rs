@@ -1,8 +1,8 @@
 //! What a record says, in sentences: growth with context, advice, where the time goes, and whether to trust it.
 
-use dyno_types::{ContextAnalysis, LinearLaw, PowerLaw, RequestSample, RunRecord, Unit};
+use dyno_types::{ContextAnalysis, LinearLaw, Metric, PowerLaw, Prediction, RequestSample, RunRecord, Unit};
 
-use crate::figure::{Scale, about, bytes, count, figure, number, percent};
+use crate::figure::{Scale, about, bytes, count, figure, number, percent, signed_percent};
 use crate::text::plain;
 use crate::windows;
 
@@ -56,7 +56,34 @@ pub(crate) fn analysis(record: &RunRecord) -> Vec<String> {
         sentences.extend(advice_sentences(analysis));
     }
     sentences.extend(decode_share_sentence(record));
+    sentences.extend(record.predictions.iter().filter_map(prediction_sentence));
     sentences
+}
+
+/// How far off a prediction was that was made before the run.
+fn prediction_sentence(prediction: &Prediction) -> Option<String> {
+    let metric = Metric::find(&prediction.metric)?;
+    let error = prediction.error();
+    if !error.is_finite() {
+        return None;
+    }
+    let scale = Scale::with_interval(metric.unit, prediction.predicted, prediction.interval);
+    let (interval, inside) = match prediction.interval {
+        None => (String::new(), String::new()),
+        Some(ends) => {
+            let within = (ends[0]..=ends[1]).contains(&prediction.measured);
+            let place = if within { "inside" } else { "outside" };
+            (format!(" {}", scale.interval(ends)), format!(", {place} the 90 % interval"))
+        }
+    };
+    Some(format!(
+        "Predicted {} ({}): {}{interval}; measured {}: off by {}{inside}.",
+        metric.label,
+        plain(&prediction.conditions),
+        scale.text(prediction.predicted),
+        figure(metric.unit, prediction.measured),
+        signed_percent(error),
+    ))
 }
 
 fn ttft_sentence(law: &PowerLaw) -> String {
@@ -164,4 +191,30 @@ pub(crate) fn failures(record: &RunRecord) -> Vec<String> {
         format!("{context} tokens: {}{times}. {}", failure.kind, plain(&failure.reason))
     };
     windows::failed(record).into_iter().map(sentence).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prediction(metric: &str, predicted: f64, interval: Option<[f64; 2]>, measured: f64) -> Prediction {
+        let conditions = "at 60 tokens".to_owned();
+        Prediction { metric: metric.to_owned(), conditions, raw: predicted, predicted, interval, measured }
+    }
+
+    #[test]
+    fn predictions_are_told_with_their_error() {
+        let inside = prediction("decode_tps", 14.0, Some([12.0, 16.0]), 12.5);
+        let text = prediction_sentence(&inside).unwrap();
+        assert_eq!(
+            text,
+            "Predicted decode (at 60 tokens): 14.0 tokens/s [12.0, 16.0]; measured 12.5 tokens/s: off by +12.0 %, inside the 90 % interval."
+        );
+        let outside = prediction_sentence(&prediction("decode_tps", 14.0, Some([12.0, 16.0]), 20.0)).unwrap();
+        assert!(outside.contains("-30.0 %, outside the 90 %"), "{outside}");
+        let memory = prediction_sentence(&prediction("rss_peak_bytes", 1e9, None, 1e9)).unwrap();
+        assert!(memory.contains("off by +0.0 %."), "{memory}");
+        assert_eq!(prediction_sentence(&prediction("decode_tps", 14.0, None, 0.0)), None);
+        assert_eq!(prediction_sentence(&prediction("of another version", 14.0, None, 1.0)), None);
+    }
 }

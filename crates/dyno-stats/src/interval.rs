@@ -41,7 +41,11 @@ pub fn t_interval_95(means_of_processes: &[f64]) -> Result<Interval, StatsError>
 }
 
 /// Quantile of Student's t distribution; `probability` in (0, 1), at least one degree of freedom.
-pub(crate) fn t_quantile(probability: f64, freedom: usize) -> f64 {
+///
+/// # Panics
+/// Never: fewer degrees of freedom count as one.
+#[must_use]
+pub fn t_quantile(probability: f64, freedom: usize) -> f64 {
     StudentsT::new(0.0, 1.0, freedom.max(1) as f64)
         .expect("one degree of freedom or more is a valid t distribution")
         .inverse_cdf(probability)

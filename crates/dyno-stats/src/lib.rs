@@ -21,7 +21,7 @@ pub use bootstrap::BlockBootstrap;
 pub use compare::{Direction, RatioInterval, Verdict, paired_log_ratio};
 pub use error::StatsError;
 pub use fit::{LinearFit, PowerFit, linear_fit, power_fit};
-pub use interval::{Interval, ratio_of_sums, t_interval_95};
+pub use interval::{Interval, ratio_of_sums, t_interval_95, t_quantile};
 pub use outlier::{Outlier, Severity, Side, outliers};
 pub use percentile::{
     HIGH_TAIL, LOW_TAIL, NamedPercentile, PercentileName, Tail, order_statistic_interval_95, percentile,

@@ -16,3 +16,18 @@ CREATE TABLE runs (
 ) STRICT;
 
 CREATE INDEX runs_by_start ON runs (started_unix_ms, id);
+
+CREATE TABLE ledger (
+    run TEXT NOT NULL REFERENCES runs (id),
+    machine TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    metric TEXT NOT NULL,
+    raw REAL NOT NULL,
+    predicted REAL NOT NULL,
+    low REAL,
+    high REAL,
+    measured REAL NOT NULL,
+    PRIMARY KEY (run, metric)
+) STRICT;
+
+CREATE INDEX ledger_by_machine ON ledger (machine, metric);

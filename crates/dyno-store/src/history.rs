@@ -7,6 +7,7 @@ use std::time::Duration;
 use dyno_types::{RUN_SCHEMA, RunRecord};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params};
 
+use crate::ledger::{self, LedgerEntry};
 use crate::{Filter, Headline, StoreError, migrate};
 
 /// How long to wait for another process to finish its writing.
@@ -15,6 +16,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
 /// Runs named when an id is ambiguous.
 const EXAMPLES_MAX: u32 = 5;
+/// Predictions to learn from, the latest.
+const LEDGER_MAX: u32 = 1000;
 /// Columns of a [`Headline`], in the order [`read_headline`] reads them.
 const HEADLINE_COLUMNS: &str = "id, started_unix_ms, model, reference, quantization, machine, decode_tps, prefill_tps, ttft_ms, rss_peak_bytes, valid";
 
@@ -51,7 +54,7 @@ impl History {
         Ok(Self { connection, path: path.to_owned() })
     }
 
-    /// Keeps a record, whole, in one transaction.
+    /// Keeps a record, whole, and its predictions in the ledger, in one transaction.
     ///
     /// # Errors
     /// [`StoreError::Duplicate`], [`StoreError::Unkeepable`], [`StoreError::Full`], [`StoreError::Busy`],
@@ -59,7 +62,8 @@ impl History {
     pub fn append(&self, record: &RunRecord) -> Result<(), StoreError> {
         let json = readable_json(record)?;
         let line = Headline::of(record);
-        let inserted = self.connection.execute(
+        let transaction = self.connection.unchecked_transaction().map_err(|error| self.failed(error))?;
+        let inserted = transaction.execute(
             &format!("INSERT INTO runs ({HEADLINE_COLUMNS}, schema, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
             params![
                 line.id,
@@ -77,8 +81,9 @@ impl History {
                 json
             ],
         );
-        match inserted {
-            Ok(_) => Ok(()),
+        let entered = inserted.and_then(|_| ledger::enter(&transaction, record));
+        match entered.and_then(|()| transaction.commit()) {
+            Ok(()) => Ok(()),
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
                 Err(StoreError::Duplicate { id: line.id, path: self.path.clone() })
             }
@@ -148,11 +153,28 @@ impl History {
     /// # Errors
     /// [`StoreError::Busy`], [`StoreError::Database`].
     pub fn remove(&self, id: &str) -> Result<bool, StoreError> {
-        let removed = self
-            .connection
-            .execute("DELETE FROM runs WHERE id = ?1", [id])
-            .map_err(|error| self.failed(error))?;
-        Ok(removed > 0)
+        let remove = || -> rusqlite::Result<usize> {
+            let transaction = self.connection.unchecked_transaction()?;
+            transaction.execute("DELETE FROM ledger WHERE run = ?1", [id])?;
+            let removed = transaction.execute("DELETE FROM runs WHERE id = ?1", [id])?;
+            transaction.commit()?;
+            Ok(removed)
+        };
+        remove().map(|removed| removed > 0).map_err(|error| self.failed(error))
+    }
+
+    /// The latest predictions about valid runs on the machine with this fingerprint, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn ledger(&self, machine: &str) -> Result<Vec<LedgerEntry>, StoreError> {
+        let query = format!(
+            "SELECT {} FROM ledger JOIN runs ON runs.id = ledger.run
+             WHERE ledger.machine = ?1 AND runs.valid = 1
+             ORDER BY runs.started_unix_ms DESC, ledger.run DESC, ledger.metric LIMIT ?2",
+            ledger::COLUMNS
+        );
+        self.rows(&query, params![machine, LEDGER_MAX], ledger::read)
     }
 
     fn rows<T>(

@@ -6,10 +6,12 @@
 mod error;
 mod headline;
 mod history;
+mod ledger;
 mod migrate;
 mod run_id;
 
 pub use error::StoreError;
 pub use headline::{Filter, Headline};
 pub use history::History;
+pub use ledger::{LedgerEntry, subject};
 pub use run_id::new_run_id;

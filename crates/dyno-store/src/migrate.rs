@@ -7,7 +7,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::StoreError;
 
 /// All migrations, applied in order; the schema's number is how many of them were.
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_runs.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("../migrations/0001_runs.sql"), include_str!("../migrations/0002_ledger.sql")];
 /// `dyno` in ASCII: tells a history from databases of other programs.
 const APPLICATION_ID: i64 = 0x6479_6e6f;
 

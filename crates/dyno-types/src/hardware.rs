@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ValidityFlag;
+
 /// This machine, as far as it can be read without measuring.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct HardwareProfile {
@@ -19,8 +21,11 @@ pub struct HardwareProfile {
     pub cores_usable: u32,
     /// Instruction-set extensions that matter to inference, e.g. `avx2`, `avx512f`, `amx_int8`, `neon`.
     pub cpu_features: Vec<String>,
-    /// Last-level cache, bytes (0: unknown).
+    /// Last-level cache, over all of its instances, bytes (0: unknown).
     pub cache_bytes: u64,
+    /// Caches that hold data, one entry per kind, smallest level first; empty where the system does not say.
+    #[serde(default)]
+    pub caches: Vec<CacheFacts>,
     /// Physical memory, bytes.
     pub ram_bytes: u64,
     /// Memory this process may use: the smaller of physical memory and its cgroup limit, bytes.
@@ -41,26 +46,57 @@ pub struct HardwareProfile {
     pub gpus: Vec<GpuFacts>,
 }
 
+/// Caches of one level and size. Processors with two kinds of core have two entries of one level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub struct CacheFacts {
+    /// 1, 2, 3, …
+    pub level: u32,
+    /// One of them, bytes.
+    pub bytes: u64,
+    /// How many there are (0: unknown).
+    pub instances: u32,
+}
+
+/// How a disk keeps data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DiskKind {
+    /// Spinning platters.
+    Rotational,
+    /// No moving parts.
+    SolidState,
+    /// Main memory.
+    Memory,
+    /// Another machine's, over the network.
+    Network,
+}
+
+/// The disk that a folder lies on.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct DiskFacts {
+    /// Device (`/dev/nvme0n1p2`), or what is mounted (`server:/models`), when the system says so.
+    pub device: Option<String>,
+    /// File system, e.g. `ext4`.
+    pub file_system: Option<String>,
+    /// How it keeps data; absent when unknown, as for most disks of virtual machines.
+    pub kind: Option<DiskKind>,
+    /// Bytes an ordinary user may still write.
+    pub free_bytes: Option<u64>,
+}
+
 /// Rate at which memory was read or copied by so many threads.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct BandwidthSample {
     /// Threads, each on its own part.
     pub threads: u32,
-    /// Bytes read per second (for a copy: bytes read and written).
+    /// Bytes read per second (for a copy: bytes read and written) in the best round, since disturbance only slows.
     pub bytes_per_s: f64,
-}
-
-/// How fast the engine works through weights of one type, measured on a small synthetic model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EngineRate {
-    /// ggml type name, e.g. `q4_k`.
-    pub kind: String,
-    /// Threads.
-    pub threads: u32,
-    /// Multiplications and additions per second in prefill (2 × elements × tokens / time).
-    pub prefill_flops: f64,
-    /// Bytes of weights per second in decode.
-    pub decode_bytes_per_s: f64,
+    /// Rounds it is the best of.
+    #[serde(default)]
+    pub rounds: u32,
+    /// Coefficient of variation over the rounds (standard deviation / mean); 0.1 and more is a noisy figure.
+    #[serde(default)]
+    pub variation: f64,
 }
 
 /// What this machine can do, measured in a few seconds and kept until the machine or the engine changes.
@@ -74,6 +110,16 @@ pub struct MachineAbilities {
     pub memory_read: Vec<BandwidthSample>,
     /// Memory copy, one entry per thread count.
     pub memory_copy: Vec<BandwidthSample>,
+    /// The same reading loop of one thread on data in its first-level cache, bytes/s: what the loop itself can do. Memory read
+    /// figures are limited by memory only when they lie well below this times the threads.
+    #[serde(default)]
+    pub cache_read_bytes_per_s: f64,
+    /// Device, or folder where the device is unknown, that `disk_read_bytes_per_s` is about.
+    #[serde(default)]
+    pub disk: String,
+    /// What disturbed the measurement.
+    #[serde(default)]
+    pub flags: Vec<ValidityFlag>,
     /// Sequential read of the disk that holds the model cache, bytes/s; absent when it could not be measured past the page cache.
     pub disk_read_bytes_per_s: Option<f64>,
 }
@@ -99,11 +145,11 @@ pub struct GpuFacts {
     pub kind: GpuKind,
     /// Model name.
     pub name: String,
-    /// Its memory, bytes.
+    /// Its memory, bytes; for [`GpuKind::Apple`] the machine's (0: unknown, or none of its own).
     pub memory_bytes: u64,
     /// Free memory right now, bytes, when the system states it.
     pub memory_free_bytes: Option<u64>,
-    /// Driver version, when stated.
+    /// Driver: its version, or the name of the kernel module, when stated.
     pub driver: Option<String>,
     /// Temperature, °C, when stated.
     pub temperature_c: Option<f64>,

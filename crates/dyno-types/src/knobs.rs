@@ -32,11 +32,17 @@ impl KvType {
     /// Bytes per element, block overhead included.
     #[must_use]
     pub fn bytes_per_element(self) -> f64 {
+        self.block_bytes() as f64 / f64::from(self.block_elements())
+    }
+
+    /// Bytes of a block.
+    #[must_use]
+    pub fn block_bytes(self) -> u64 {
         match self {
-            Self::F32 => 4.0,
-            Self::F16 | Self::Bf16 => 2.0,
-            Self::Q8_0 => 34.0 / 32.0,
-            Self::Q4_0 => 18.0 / 32.0,
+            Self::F32 => 4,
+            Self::F16 | Self::Bf16 => 2,
+            Self::Q8_0 => 34,
+            Self::Q4_0 => 18,
         }
     }
 

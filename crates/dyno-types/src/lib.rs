@@ -3,18 +3,24 @@
 //! Plain data with public fields; no input or output, no clock, no decisions beyond validating a value.
 //! Sits at layer 0: it depends on nothing of ours, and everything depends on it.
 
+mod advice;
+mod catalogue;
 mod engine;
 mod event;
 mod hardware;
 mod knobs;
+mod kv_cache;
 mod memory;
 mod metric;
 mod model;
 mod range;
+mod rates;
 mod record;
 mod sampling;
 mod validity;
 
+pub use advice::*;
+pub use catalogue::*;
 pub use engine::*;
 pub use event::*;
 pub use hardware::*;
@@ -23,6 +29,7 @@ pub use memory::*;
 pub use metric::*;
 pub use model::*;
 pub use range::{RANGE_VALUES_MAX, RangeError, expand_ranges};
+pub use rates::*;
 pub use record::*;
 pub use sampling::*;
 pub use validity::*;

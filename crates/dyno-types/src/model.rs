@@ -69,7 +69,7 @@ pub enum LayerMemory {
     /// One latent vector per token from which keys and values are rebuilt (multi-head latent attention); stored in the type of
     /// the keys.
     Latent {
-        /// Elements per token: kv_lora_rank + rope.dimension_count.
+        /// Elements per token: kv_lora_rank + rope.dimension_count (stated together as `attention.key_length`).
         width: u64,
     },
     /// A state of fixed size per sequence (recurrent layers), always 32-bit floats.
@@ -144,6 +144,12 @@ pub struct ModelFacts {
     pub key_length: Option<u64>,
     /// Width of one value head.
     pub value_length: Option<u64>,
+    /// Width of one key head in layers with a window, where the header states another (`attention.key_length_swa`).
+    #[serde(default)]
+    pub key_length_windowed: Option<u64>,
+    /// Width of one value head in layers with a window, where the header states another (`attention.value_length_swa`).
+    #[serde(default)]
+    pub value_length_windowed: Option<u64>,
     /// Feed-forward width.
     pub feed_forward_length: Option<u64>,
     /// Number of tokens in the vocabulary.
@@ -177,22 +183,53 @@ pub struct ModelFacts {
 }
 
 impl ModelFacts {
-    /// What stands against computing the KV cache as layers × heads × lengths; `None` when every layer keeps every token.
+    /// Weights that one token passes through: all but the embedding matrix (when there is an output matrix beside it) and the
+    /// experts that are not used. `None` when the facts hold no roles (old records), or experts of unknown number.
     #[must_use]
-    pub fn kv_exception(&self) -> Option<&'static str> {
-        let exceptions = [
-            (self.recurrent, "layers with a state of fixed size"),
-            (self.kv_latent_rank.is_some(), "multi-head latent attention"),
-            (self.sliding_window.is_some(), "a sliding attention window"),
-        ];
-        exceptions.into_iter().find_map(|(applies, name)| applies.then_some(name))
+    pub fn parameters_per_token(&self) -> Option<u64> {
+        let has_output = self.weights.iter().any(|share| share.role == WeightRole::Output);
+        let mut sum = 0_u64;
+        for share in &self.weights {
+            let used = match share.role {
+                WeightRole::Embedding if has_output => 0,
+                WeightRole::Expert => {
+                    let whole = u128::from(share.elements) * u128::from(self.experts_used?);
+                    u64::try_from(whole / u128::from(self.experts.filter(|count| *count > 0)?)).ok()?
+                }
+                _ => share.elements,
+            };
+            sum = sum.checked_add(used)?;
+        }
+        (!self.weights.is_empty()).then_some(sum)
     }
+}
 
-    /// Bytes of KV cache one token needs, for given bytes per element of K and V (2.0 for f16):
-    /// layers × kv_heads × (key_length × k + value_length × v). `None` when the header lacks a term.
-    #[must_use]
-    pub fn kv_bytes_per_token(&self, k_bytes: f64, v_bytes: f64) -> Option<f64> {
-        let heads = self.layers? as f64 * self.kv_heads.or(self.heads)? as f64;
-        Some(heads * (self.key_length? as f64 * k_bytes + self.value_length? as f64 * v_bytes))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_passes_through_the_used_experts_and_one_of_two_embeddings() {
+        let share = |role, elements| WeightShare {
+            role,
+            kind: "f16".to_owned(),
+            tensors: 1,
+            elements,
+            bytes: 2 * elements,
+        };
+        let mut facts = ModelFacts {
+            weights: vec![
+                share(WeightRole::Embedding, 100),
+                share(WeightRole::Matrix, 1000),
+                share(WeightRole::Expert, 800),
+            ],
+            ..ModelFacts::default()
+        };
+        assert_eq!(facts.parameters_per_token(), None, "experts of unknown number");
+        (facts.experts, facts.experts_used) = (Some(8), Some(2));
+        assert_eq!(facts.parameters_per_token(), Some(100 + 1000 + 200), "tied");
+        facts.weights.push(share(WeightRole::Output, 100));
+        assert_eq!(facts.parameters_per_token(), Some(100 + 1000 + 200), "untied");
+        assert_eq!(ModelFacts::default().parameters_per_token(), None);
     }
 }

@@ -30,6 +30,9 @@ pub struct RunRecord {
     pub tool: ToolInfo,
     /// The machine.
     pub machine: HardwareProfile,
+    /// Fingerprint of what decides this machine's speed; empty in old records.
+    #[serde(default)]
+    pub machine_fingerprint: String,
     /// State of the machine before and after.
     pub machine_state: [MachineState; 2],
     /// The model file.
@@ -44,10 +47,38 @@ pub struct RunRecord {
     pub analysis: Option<ContextAnalysis>,
     /// Summaries by metric id.
     pub metrics: BTreeMap<String, MetricSummary>,
+    /// What was predicted before the run, beside what the run then measured.
+    #[serde(default)]
+    pub predictions: Vec<Prediction>,
     /// Whether and why (not) to trust the record.
     pub validity: Validity,
     /// Remarks for people.
     pub notes: Vec<String>,
+}
+
+/// One figure predicted before a run, and what the run measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// Metric id: `rss_peak_bytes`, `prefill_tps` or `decode_tps`.
+    pub metric: String,
+    /// Under which circumstances, e.g. `480 tokens`.
+    pub conditions: String,
+    /// From the header and the machine's measured rates alone, before corrections.
+    pub raw: f64,
+    /// Corrected by what earlier runs taught.
+    pub predicted: f64,
+    /// 90 % interval of the prediction; absent for memory.
+    pub interval: Option<[f64; 2]>,
+    /// Measured.
+    pub measured: f64,
+}
+
+impl Prediction {
+    /// (predicted − measured)/measured: `mem_pred_error` and its likes.
+    #[must_use]
+    pub fn error(&self) -> f64 {
+        (self.predicted - self.measured) / self.measured
+    }
 }
 
 /// The measuring tool.

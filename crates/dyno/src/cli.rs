@@ -1,12 +1,15 @@
 //! What can be typed: one file per verb below, flags as typed, no decisions.
 
 mod bench;
+mod cache;
 mod doctor;
 mod generate;
 mod history;
 mod knobs;
 mod models;
+mod recommend;
 mod report;
+mod route;
 mod sampling;
 mod synth;
 
@@ -15,12 +18,15 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 pub(crate) use {
     bench::BenchArgs,
+    cache::{CacheArgs, CacheVerb},
     doctor::DoctorArgs,
     generate::GenerateArgs,
     history::HistoryArgs,
     knobs::KnobArgs,
     models::{ModelsArgs, ModelsVerb},
+    recommend::RecommendArgs,
     report::ReportArgs,
+    route::RouteArgs,
     sampling::SamplingArgs,
     synth::SynthArgs,
 };
@@ -28,7 +34,8 @@ pub(crate) use {
 /// Put your local AI models on the dyno: measure them on your own machine, with numbers that cannot lie.
 ///
 /// A model is named by a path to a GGUF file, by `synth:SHAPE@QUANT` (random weights in the true shape of a known
-/// model: real speed and memory without a download), or by `builtin:default`.
+/// model: real speed and memory without a download), by `builtin:default`, or by `hf:ORG/REPO[@REVISION][:FILE-OR-QUANT]`
+/// (fetched from the hub into the cache when it is not there yet).
 #[derive(Debug, Parser)]
 #[command(
     name = "dyno",
@@ -41,9 +48,12 @@ pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub(crate) verb: Verb,
-    /// Where models are kept.
+    /// Where models are kept [default: LLAMA_CACHE_DIR, else dyno/models in the user's cache folder].
     #[arg(long, env = "DYNO_CACHE_DIR", global = true, value_name = "DIR", help_heading = "Places")]
     pub(crate) cache_dir: Option<PathBuf>,
+    /// Most bytes of all models in the cache, also with a unit as in 100GB [default: LLAMA_CACHE_MAX_SIZE, else 50GiB].
+    #[arg(long, env = "DYNO_CACHE_MAX_SIZE", global = true, value_name = "SIZE", help_heading = "Places")]
+    pub(crate) cache_max_size: Option<String>,
     /// The run history, an SQLite file.
     #[arg(long, env = "DYNO_HISTORY", global = true, value_name = "FILE", help_heading = "Places")]
     pub(crate) history: Option<PathBuf>,
@@ -77,8 +87,14 @@ pub(crate) enum Verb {
     Generate(GenerateArgs),
     /// Make a model file with random weights in the true shape of a known model.
     Synth(SynthArgs),
-    /// Look at model files.
+    /// Look at model files; fetch, list, verify, pin and remove those in the cache.
     Models(ModelsArgs),
+    /// Where models are kept, how full it is, and making room.
+    Cache(CacheArgs),
+    /// Say what to run on this machine, why, and what not to run.
+    Recommend(RecommendArgs),
+    /// Say which model a request would go to, and why.
+    Route(RouteArgs),
     /// List the runs measured so far.
     History(HistoryArgs),
     /// Show runs again: terminal table, page, Markdown, CSV or JSON.

@@ -1,11 +1,14 @@
 //! One file per verb: call the use case, print its result.
 
 mod bench;
+mod cache;
 mod doctor;
 mod generate;
 mod history;
 mod models;
+mod recommend;
 mod report;
+mod route;
 mod shell;
 mod synth;
 
@@ -46,6 +49,9 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Generate(args) => generate::run(&context, args).await,
         Verb::Synth(args) => synth::run(&context, args).await,
         Verb::Models(args) => models::run(&context, args),
+        Verb::Cache(args) => cache::run(&context, args),
+        Verb::Recommend(args) => recommend::run(&context, args).await,
+        Verb::Route(args) => route::run(&context, args),
         Verb::History(args) => history::run(&context, &args),
         Verb::Report(args) => report::run(&context, &args),
         Verb::Doctor(args) => doctor::run(&context, &args).await,

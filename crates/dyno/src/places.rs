@@ -1,8 +1,8 @@
 //! Where things lie: flag, then environment (both through clap), then the platform's default.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use dyno_app::Places;
+use dyno_app::{AppError, HubSettings, Places, parse_bytes};
 
 use crate::cli::Cli;
 
@@ -12,8 +12,9 @@ use crate::cli::Cli;
 /// When neither a flag nor the home directory says where to keep things.
 pub(crate) fn resolve(cli: &Cli) -> anyhow::Result<Places> {
     let data = cli.history.is_none().then(|| base("XDG_DATA_HOME", ".local/share")).flatten();
-    let cache_dir = match &cli.cache_dir {
-        Some(dir) => dir.clone(),
+    let named = std::env::var_os("LLAMA_CACHE_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    let cache_dir = match cli.cache_dir.clone().or(named) {
+        Some(dir) => dir,
         None => base("XDG_CACHE_HOME", ".cache").map(|dir| dir.join("models")).ok_or_else(|| {
             anyhow::anyhow!("there is no home directory to keep models in; set DYNO_CACHE_DIR or --cache-dir")
         })?,
@@ -27,7 +28,17 @@ pub(crate) fn resolve(cli: &Cli) -> anyhow::Result<Places> {
     };
     let pages_dir = history_file.parent().unwrap_or(&cache_dir).join("reports");
     let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(PathBuf::from));
-    Ok(Places { cache_dir, history_file, pages_dir, engine_dir: cli.engine_dir.clone(), beside })
+    let hub = hub(cli, &cache_dir)?;
+    Ok(Places { cache_dir, history_file, pages_dir, engine_dir: cli.engine_dir.clone(), beside, hub })
+}
+
+/// The hub and the bounds of the cache.
+fn hub(cli: &Cli, cache_dir: &Path) -> Result<HubSettings, AppError> {
+    let mut hub = HubSettings::from_environment(cache_dir.to_owned(), |name| std::env::var_os(name))?;
+    if let Some(size) = &cli.cache_max_size {
+        hub.cache_max_bytes = parse_bytes("--cache-max-size", size)?;
+    }
+    Ok(hub)
 }
 
 fn base(variable: &str, below_home: &str) -> Option<PathBuf> {

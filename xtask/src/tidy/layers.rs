@@ -95,6 +95,8 @@ fn folder_of(name: &str) -> String {
     match name.strip_prefix("dyno-engine-") {
         Some(engine) => format!("engines/{engine}"),
         None if name == "xtask" => name.to_owned(),
+        // Where cargo-fuzz looks: beside the crate whose readers it tries.
+        None if name == "fuzz" => "crates/dyno-models/fuzz".to_owned(),
         None => format!("crates/{name}"),
     }
 }
@@ -159,5 +161,6 @@ mod tests {
             ("engines/llama".to_owned(), "xtask".to_owned())
         );
         assert_eq!(folder_of("dyno-engine"), "crates/dyno-engine");
+        assert_eq!(folder_of("fuzz"), "crates/dyno-models/fuzz");
     }
 }

@@ -3,7 +3,7 @@
 //! A fixture holds a tree of files in one text: `== PATH` and then the file's lines.
 
 use dyno_hardware::{Sources, profile_from, state_from};
-use dyno_types::{HardwareProfile, MachineState};
+use dyno_types::{CacheFacts, GpuFacts, GpuKind, HardwareProfile, MachineState};
 
 /// Unpacks a fixture into a folder.
 fn tree(fixture: &str) -> tempfile::TempDir {
@@ -47,6 +47,20 @@ fn a_laptop_on_battery() {
         governor: Some("powersave".to_owned()),
         on_battery: Some(true),
         virtual_machine: Some(false),
+        caches: vec![
+            CacheFacts { level: 1, bytes: 48 << 10, instances: 4 },
+            CacheFacts { level: 2, bytes: 1280 << 10, instances: 4 },
+            CacheFacts { level: 3, bytes: 12 << 20, instances: 1 },
+        ],
+        numa_nodes: 1,
+        gpus: vec![GpuFacts {
+            kind: GpuKind::Intel,
+            name: "Intel TigerLake-LP GT2 [Iris Xe Graphics]".to_owned(),
+            memory_bytes: 0,
+            memory_free_bytes: None,
+            driver: Some("i915".to_owned()),
+            temperature_c: None,
+        }],
     };
     assert_eq!(machine, expected);
     let expected = MachineState {

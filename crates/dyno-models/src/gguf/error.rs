@@ -2,6 +2,17 @@
 
 use super::limits;
 
+/// Most characters that a sentence shows of a text from a file.
+const SHOWN_CHARACTERS_MAX: usize = 100;
+
+/// A text from a file as a sentence may show it: in quotes, control characters escaped, cut short.
+pub(super) fn quoted(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_CHARACTERS_MAX) {
+        None => format!("{text:?}"),
+        Some((end, _)) => format!("{:?}… ({} bytes)", &text[..end], text.len()),
+    }
+}
+
 /// A refused file. Every variant names the offending value; what to do next is in the text.
 #[derive(Debug, thiserror::Error)]
 pub enum GgufError {
@@ -65,17 +76,26 @@ pub enum GgufError {
         /// The limit.
         limit: u64,
     },
+    /// A zero byte in a key or tensor name.
+    #[error("{what} holds a zero byte: {}; the file is damaged or hostile", quoted(name))]
+    ZeroInName {
+        /// What was being read.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
     /// A key or tensor name that is not UTF-8.
-    #[error("{what} at byte {offset} is not valid UTF-8; the file is damaged")]
+    #[error("{what} at byte {offset} is not valid UTF-8; the file is damaged, fetch it again")]
     NotText {
         /// What was being read.
-        what: String,
+        what: &'static str,
         /// Position in the file.
         offset: u64,
     },
     /// Unknown value type.
     #[error(
-        "key {key:?} has value type {id}, which GGUF does not define; the file is damaged or newer than this version"
+        "key {} has value type {id}, which GGUF does not define; the file is damaged or newer than this version",
+        quoted(key)
     )]
     UnknownValueType {
         /// Metadata key.
@@ -84,37 +104,40 @@ pub enum GgufError {
         id: u32,
     },
     /// An array of arrays.
-    #[error("key {key:?} is an array of arrays, which is not supported")]
+    #[error(
+        "key {} is an array of arrays, which is not supported; convert the model again without it",
+        quoted(key)
+    )]
     NestedArray {
         /// Metadata key.
         key: String,
     },
     /// Neither 0 nor 1.
-    #[error("key {key:?} holds a truth value that is neither 0 nor 1; the file is damaged")]
+    #[error("{what} holds a truth value that is neither 0 nor 1; the file is damaged, fetch it again")]
     BadBool {
-        /// Metadata key.
-        key: String,
+        /// What was being read.
+        what: String,
     },
     /// A key twice.
-    #[error("key {key:?} appears twice; the file is damaged or hostile")]
+    #[error("key {} appears twice; the file is damaged or hostile", quoted(key))]
     DuplicateKey {
         /// Metadata key.
         key: String,
     },
     /// A tensor twice.
-    #[error("tensor {name:?} appears twice; the file is damaged or hostile")]
+    #[error("tensor {} appears twice; the file is damaged or hostile", quoted(name))]
     DuplicateTensor {
         /// Tensor name.
         name: String,
     },
     /// `general.alignment` makes no sense.
-    #[error("general.alignment is {found}; it must be an unsigned 32-bit power of two")]
+    #[error("general.alignment is {found}; it must be an unsigned 32-bit power of two, at most {max}; convert the model again", max = limits::ALIGNMENT_MAX)]
     BadAlignment {
         /// What the file says.
         found: String,
     },
     /// Number of dimensions.
-    #[error("tensor {name:?} has {found} dimensions; 1 to {max} are possible", max = limits::DIMENSIONS_MAX)]
+    #[error("tensor {} has {found} dimensions; 1 to {max} are possible; the file is damaged", quoted(name), max = limits::DIMENSIONS_MAX)]
     BadDimensions {
         /// Tensor name.
         name: String,
@@ -122,7 +145,7 @@ pub enum GgufError {
         found: u32,
     },
     /// Zero elements, or more than can be counted.
-    #[error("tensor {name:?} has the impossible shape {shape:?}")]
+    #[error("tensor {} has the impossible shape {shape:?}; the file is damaged", quoted(name))]
     BadShape {
         /// Tensor name.
         name: String,
@@ -131,7 +154,8 @@ pub enum GgufError {
     },
     /// Unknown element type.
     #[error(
-        "tensor {name:?} has element type {id}, which is unknown or was withdrawn; convert the model again, or update dyno"
+        "tensor {} has element type {id}, which is unknown or was withdrawn; convert the model again, or update dyno",
+        quoted(name)
     )]
     UnknownTensorType {
         /// Tensor name.
@@ -141,7 +165,8 @@ pub enum GgufError {
     },
     /// Rows that do not fill blocks.
     #[error(
-        "tensor {name:?} has rows of {row} elements, not a multiple of the {block} that a {kind} block holds"
+        "tensor {} has rows of {row} elements, not a multiple of the {block} that a {kind} block holds; convert the model again",
+        quoted(name)
     )]
     PartialBlock {
         /// Tensor name.
@@ -154,7 +179,10 @@ pub enum GgufError {
         kind: &'static str,
     },
     /// An offset off the grid.
-    #[error("tensor {name:?} begins at data offset {offset}, not a multiple of the alignment {alignment}")]
+    #[error(
+        "tensor {} begins at data offset {offset}, not a multiple of the alignment {alignment}; convert the model again",
+        quoted(name)
+    )]
     Misaligned {
         /// Tensor name.
         name: String,
@@ -165,7 +193,8 @@ pub enum GgufError {
     },
     /// Data past the end.
     #[error(
-        "tensor {name:?} needs bytes {begin} to {end}, but the file has only {file_bytes}; fetch the file again"
+        "tensor {} needs bytes {begin} to {end}, but the file has only {file_bytes}; fetch the file again",
+        quoted(name)
     )]
     OutsideFile {
         /// Tensor name.
@@ -178,7 +207,11 @@ pub enum GgufError {
         file_bytes: u64,
     },
     /// Two tensors share bytes.
-    #[error("tensors {first:?} and {second:?} overlap in the file; the file is damaged or hostile")]
+    #[error(
+        "tensors {} and {} overlap in the file; the file is damaged or hostile",
+        quoted(first),
+        quoted(second)
+    )]
     Overlap {
         /// The one that begins first.
         first: String,
@@ -194,7 +227,7 @@ pub enum GgufError {
         expected: u64,
     },
     /// An array with items of several types.
-    #[error("key {key:?} is an array of mixed types, which GGUF cannot hold")]
+    #[error("key {} is an array of mixed types, which GGUF cannot hold", quoted(key))]
     MixedArray {
         /// Metadata key.
         key: String,

@@ -1,74 +1,22 @@
 //! The header of a GGUF file: metadata and tensor places, checked before anything believes them.
 
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::fs::{File, OpenOptions};
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::source::Source;
+use super::read_at::{Ahead, PIECE_BYTES, ReadAt};
+use super::source::{Source, What};
+use super::tensors::{self, check_places, read_tensors};
 use super::value::ARRAY_ID;
 use super::{
-    ALIGNMENT_KEY, ArrayInfo, DEFAULT_ALIGNMENT, GgufError, MAGIC, Scalar, ScalarKind, TensorType, Value,
+    ALIGNMENT_KEY, ArrayInfo, DEFAULT_ALIGNMENT, DataArea, GgufError, MAGIC, Scalar, ScalarKind, TensorInfo,
+    Value, limits,
 };
-
-/// Limits on what a header may claim. Real files stay far below; a claim above one is refused before it costs anything.
-pub mod limits {
-    /// Longest string, bytes.
-    pub const STRING_BYTES_MAX: u64 = 16 * 1024 * 1024;
-    /// Longest key, bytes (the format's own limit).
-    pub const KEY_BYTES_MAX: u64 = 65_535;
-    /// Longest tensor name, bytes (the format's own limit).
-    pub const TENSOR_NAME_BYTES_MAX: u64 = 64;
-    /// Most items of an array.
-    pub const ARRAY_ITEMS_MAX: u64 = 64 * 1024 * 1024;
-    /// Most metadata entries.
-    pub const KEYS_MAX: u64 = 65_536;
-    /// Most tensors.
-    pub const TENSORS_MAX: u64 = 1024 * 1024;
-    /// Most dimensions of a tensor.
-    pub const DIMENSIONS_MAX: u32 = 4;
-    /// Largest header, bytes.
-    pub const HEADER_BYTES_MAX: u64 = 256 * 1024 * 1024;
-    /// Largest number of items that the header keeps of an array; longer ones are read on demand.
-    pub const ARRAY_ITEMS_KEPT_MAX: u64 = 1024;
-}
 
 /// Least bytes of a metadata entry: key length, value type, one byte of value.
 const ENTRY_BYTES_MIN: u64 = 13;
-/// Least bytes of a tensor entry: name length, dimension count, one dimension, type, offset.
-const TENSOR_ENTRY_BYTES_MIN: u64 = 32;
-
-/// One tensor as the header states it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TensorInfo {
-    /// Name, e.g. `blk.0.attn_q.weight`.
-    pub name: String,
-    /// Elements per dimension, the fastest-running first; 1 to 4 of them, none zero.
-    pub shape: Vec<u64>,
-    /// Element type.
-    pub kind: TensorType,
-    /// Where its data begins in the data area, bytes.
-    pub offset: u64,
-    /// Bytes of its data.
-    pub bytes: u64,
-}
-
-impl TensorInfo {
-    /// Number of elements. Cannot overflow: the reader refuses shapes that do.
-    #[must_use]
-    pub fn elements(&self) -> u64 {
-        self.shape.iter().product()
-    }
-}
-
-/// Where tensor data lies in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DataArea {
-    /// First byte of the data area, from the beginning of the file.
-    pub begin: u64,
-    /// Alignment of every tensor, bytes.
-    pub alignment: u64,
-}
 
 /// A checked header.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,32 +43,48 @@ impl GgufHeader {
     /// # Errors
     /// Every [`GgufError`] but the writer's.
     pub fn read(path: &Path) -> Result<Self, GgufError> {
-        let (file, length) = open(path)?;
-        Self::read_from(file, length)
+        Self::read_at(open(path)?)
     }
 
-    /// Reads and checks a header from the beginning of a source of `length` bytes. `reader` is read sequentially and in
+    /// Reads and checks the header of anything that can be read by ranges, such as a remote file. Less is read ahead than
+    /// the header needs (see [`ReadAt`]).
+    ///
+    /// # Errors
+    /// Every [`GgufError`] but the writer's.
+    pub fn read_at(source: impl ReadAt) -> Result<Self, GgufError> {
+        let (length, piece_bytes_max) = (source.length()?, source.piece_bytes_max());
+        Self::read_source(Source::new(Ahead { source, offset: 0, left: length }, length, piece_bytes_max))
+    }
+
+    /// Reads and checks a header from the beginning of a stream of `length` bytes. `reader` is read sequentially and in
     /// large pieces, so it needs no buffering of its own.
     ///
     /// # Errors
     /// Every [`GgufError`] but the writer's.
     pub fn read_from(reader: impl Read, length: u64) -> Result<Self, GgufError> {
-        if length == 0 {
+        Self::read_source(Source::new(reader, length, PIECE_BYTES))
+    }
+
+    fn read_source<R: Read>(mut source: Source<R>) -> Result<Self, GgufError> {
+        let file_bytes = source.length();
+        if file_bytes == 0 {
             return Err(GgufError::Empty);
         }
-        let mut source = Source::new(reader, length);
+        within(file_bytes, limits::FILE_BYTES_MAX, || "the size of the file".to_owned())?;
         let version = read_version(&mut source)?;
         let tensor_count = read_count(&mut source, "the number of tensors", limits::TENSORS_MAX)?;
         let key_count = read_count(&mut source, "the number of keys", limits::KEYS_MAX)?;
-        source.require(key_count * ENTRY_BYTES_MIN + tensor_count * TENSOR_ENTRY_BYTES_MIN, "the header")?;
+        // Both counts are within their limits: no overflow.
+        let least = key_count * ENTRY_BYTES_MIN + tensor_count * tensors::ENTRY_BYTES_MIN;
+        source.require(least, What::The("the header"))?;
         let metadata = read_metadata(&mut source, key_count)?;
         let alignment = alignment_of(&metadata)?;
         let tensors = read_tensors(&mut source, tensor_count, alignment)?;
         let header_bytes = source.offset();
         let data = DataArea { begin: header_bytes.next_multiple_of(alignment), alignment };
-        check_places(&tensors, data, length)?;
+        check_places(&tensors, data, file_bytes)?;
         let fingerprint = source.fingerprint();
-        Ok(Self { version, metadata, tensors, data, header_bytes, file_bytes: length, fingerprint })
+        Ok(Self { version, metadata, tensors, data, header_bytes, file_bytes, fingerprint })
     }
 
     /// The value of a key.
@@ -150,42 +114,46 @@ impl GgufHeader {
     /// Reads all items of an array of this file. Strings that are not UTF-8 come with replacement characters.
     ///
     /// # Errors
-    /// [`GgufError::Io`], or [`GgufError::Truncated`] and others when the file changed since its header was read.
-    pub fn load_array(
-        &self,
-        mut reader: impl Read + Seek,
-        info: ArrayInfo,
-    ) -> Result<Vec<Scalar>, GgufError> {
-        reader.seek(SeekFrom::Start(info.offset))?;
-        let mut source = Source::new(reader, info.bytes);
-        read_items(&mut source, info.kind, info.count, "an array")
+    /// [`GgufError::TooLarge`] for more than [`limits::ARRAY_ITEMS_LOADED_MAX`] items; [`GgufError::Io`];
+    /// [`GgufError::Truncated`] and others when the file changed since its header was read.
+    pub fn load_array(&self, source: impl ReadAt, info: ArrayInfo) -> Result<Vec<Scalar>, GgufError> {
+        let limit = limits::ARRAY_ITEMS_LOADED_MAX;
+        if info.count > limit {
+            let what = "the number of items of an array to be read whole".to_owned();
+            return Err(GgufError::TooLarge { what, found: info.count, limit });
+        }
+        let piece_bytes_max = source.piece_bytes_max();
+        let ahead = Ahead { source, offset: info.offset, left: info.bytes };
+        let what = What::The("an array");
+        read_items(&mut Source::new(ahead, info.bytes, piece_bytes_max), info.kind, info.count, what)
     }
 }
 
 /// Opens a regular file; says in words what else it is.
-pub(super) fn open(path: &Path) -> Result<(File, u64), GgufError> {
-    let about = std::fs::metadata(path)?;
-    if about.is_dir() {
-        return Err(GgufError::Directory);
-    }
-    // Before opening: a pipe would block.
-    if !about.is_file() {
-        return Err(GgufError::NotAFile);
-    }
-    let file = File::open(path)?;
-    let length = file.metadata()?.len();
-    Ok((file, length))
+fn open(path: &Path) -> Result<File, GgufError> {
+    let regular = |about: std::fs::Metadata| match about {
+        about if about.is_dir() => Err(GgufError::Directory),
+        about if about.is_file() => Ok(()),
+        _ => Err(GgufError::NotAFile),
+    };
+    // Before opening: opening a device can have effects. After it: the path may have come to name something else, and
+    // opening a pipe must not wait for a writer.
+    regular(std::fs::metadata(path)?)?;
+    let no_waiting = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
+    let file = OpenOptions::new().read(true).custom_flags(no_waiting).open(path)?;
+    regular(file.metadata()?)?;
+    Ok(file)
 }
 
 fn read_version<R: Read>(source: &mut Source<R>) -> Result<u32, GgufError> {
-    let magic: [u8; 4] = source.array("the magic number")?;
+    let magic: [u8; 4] = source.array(What::The("the magic number"))?;
     if magic == *b"FUGG" {
         return Err(GgufError::BigEndian);
     }
     if magic != MAGIC {
         return Err(GgufError::WrongMagic { found: magic.escape_ascii().to_string() });
     }
-    match source.u32("the version")? {
+    match source.u32(What::The("the version"))? {
         1 => Err(GgufError::Version1),
         version @ (2 | 3) => Ok(version),
         // A small number whose bytes are the wrong way round.
@@ -194,182 +162,154 @@ fn read_version<R: Read>(source: &mut Source<R>) -> Result<u32, GgufError> {
     }
 }
 
-fn read_count<R: Read>(source: &mut Source<R>, what: &str, limit: u64) -> Result<u64, GgufError> {
-    let found = source.u64(what)?;
-    if found > limit { Err(GgufError::TooLarge { what: what.to_owned(), found, limit }) } else { Ok(found) }
+fn read_count<R: Read>(source: &mut Source<R>, what: &'static str, limit: u64) -> Result<u64, GgufError> {
+    let found = source.u64(What::The(what))?;
+    within(found, limit, || what.to_owned())
 }
 
-fn read_name<R: Read>(source: &mut Source<R>, what: &str, limit: u64) -> Result<String, GgufError> {
-    let length = read_count(source, &format!("the length of {what}"), limit)?;
+/// The number, when it is within the limit.
+pub(super) fn within(found: u64, limit: u64, what: impl Fn() -> String) -> Result<u64, GgufError> {
+    if found > limit { Err(GgufError::TooLarge { what: what(), found, limit }) } else { Ok(found) }
+}
+
+/// A key or a tensor's name.
+pub(super) fn read_name<R: Read>(
+    source: &mut Source<R>,
+    what: &'static str,
+    limit: u64,
+) -> Result<String, GgufError> {
+    let length = source.u64(What::The(what))?;
+    within(length, limit, || format!("the length of {what}"))?;
     let offset = source.offset();
-    let bytes = source.bytes(length, what)?;
-    String::from_utf8(bytes).map_err(|_| GgufError::NotText { what: what.to_owned(), offset })
+    let bytes = source.bytes(length, What::The(what))?;
+    let name = String::from_utf8(bytes).map_err(|_| GgufError::NotText { what, offset })?;
+    check_name(name, what)
 }
 
-fn read_text<R: Read>(source: &mut Source<R>, what: &str) -> Result<String, GgufError> {
-    let length = read_count(source, &format!("the length of a string of {what}"), limits::STRING_BYTES_MAX)?;
+/// Native code takes names for zero-terminated: two names that differ only behind a zero byte would be one.
+pub(super) fn check_name(name: String, what: &'static str) -> Result<String, GgufError> {
+    if name.contains('\0') { Err(GgufError::ZeroInName { what, name }) } else { Ok(name) }
+}
+
+fn read_text<R: Read>(source: &mut Source<R>, what: What<'_>) -> Result<String, GgufError> {
+    let length = source.u64(what)?;
+    within(length, limits::STRING_BYTES_MAX, || format!("the length of a string of {what}"))?;
     let bytes = source.bytes(length, what)?;
     Ok(String::from_utf8(bytes)
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 fn read_metadata<R: Read>(source: &mut Source<R>, count: u64) -> Result<Vec<(String, Value)>, GgufError> {
-    let mut seen = HashSet::new();
+    // Not reserved: the count is a claim until the entries have been read.
     let mut metadata = Vec::new();
+    let mut items_left = limits::ITEMS_KEPT_MAX;
     for _ in 0..count {
         let key = read_name(source, "a key", limits::KEY_BYTES_MAX)?;
-        if !seen.insert(key.clone()) {
-            return Err(GgufError::DuplicateKey { key });
+        let value = read_value(source, &key, items_left)?;
+        if let Value::Items(info, _) = &value {
+            items_left -= info.count;
         }
-        let value = read_value(source, &key)?;
         metadata.push((key, value));
     }
-    Ok(metadata)
+    let mut seen = HashSet::with_capacity(metadata.len());
+    match metadata.iter().find(|(key, _)| !seen.insert(key.as_str())) {
+        Some((twice, _)) => Err(GgufError::DuplicateKey { key: twice.clone() }),
+        None => Ok(metadata),
+    }
 }
 
-fn read_value<R: Read>(source: &mut Source<R>, key: &str) -> Result<Value, GgufError> {
-    let id = source.u32(key)?;
+/// One value; an array is kept when it has at most `items_left` items.
+fn read_value<R: Read>(source: &mut Source<R>, key: &str, items_left: u64) -> Result<Value, GgufError> {
+    let what = What::Key(key);
+    let id = source.u32(what)?;
     if id != ARRAY_ID {
-        let kind =
-            ScalarKind::from_id(id).ok_or_else(|| GgufError::UnknownValueType { key: key.to_owned(), id })?;
-        return read_scalar(source, kind, key).map(Value::Scalar);
+        return read_scalar(source, scalar_kind(key, id)?, what).map(Value::Scalar);
     }
-    let id = source.u32(key)?;
+    let id = source.u32(what)?;
     if id == ARRAY_ID {
         return Err(GgufError::NestedArray { key: key.to_owned() });
     }
-    let kind =
-        ScalarKind::from_id(id).ok_or_else(|| GgufError::UnknownValueType { key: key.to_owned(), id })?;
-    let count = read_count(source, &format!("the number of items of {key}"), limits::ARRAY_ITEMS_MAX)?;
+    let kind = scalar_kind(key, id)?;
+    let count = source.u64(what)?;
+    within(count, limits::ARRAY_ITEMS_MAX, || format!("the number of items of {what}"))?;
     let offset = source.offset();
     let Some(size) = kind.fixed_bytes() else {
-        skip_strings(source, count, key)?;
+        skip_strings(source, count, what)?;
         return Ok(Value::Array(ArrayInfo { kind, count, offset, bytes: source.offset() - offset }));
     };
+    // At most 64 Mi items of 8 bytes: no overflow.
     let info = ArrayInfo { kind, count, offset, bytes: count * size };
-    if count > limits::ARRAY_ITEMS_KEPT_MAX {
-        source.skip(info.bytes, key)?;
+    if count > limits::ARRAY_ITEMS_KEPT_MAX.min(items_left) {
+        source.skip(info.bytes, what)?;
         return Ok(Value::Array(info));
     }
-    Ok(Value::Items(info, read_items(source, kind, count, key)?))
+    Ok(Value::Items(info, read_items(source, kind, count, what)?))
+}
+
+fn scalar_kind(key: &str, id: u32) -> Result<ScalarKind, GgufError> {
+    ScalarKind::from_id(id).ok_or_else(|| GgufError::UnknownValueType { key: key.to_owned(), id })
 }
 
 fn read_items<R: Read>(
     source: &mut Source<R>,
     kind: ScalarKind,
     count: u64,
-    key: &str,
+    what: What<'_>,
 ) -> Result<Vec<Scalar>, GgufError> {
-    // Each string costs at least its length field, so this also bounds the allocation below.
-    source.require(count.saturating_mul(kind.fixed_bytes().unwrap_or(8)), key)?;
-    let mut items = Vec::with_capacity(usize::try_from(count).unwrap_or(0));
+    // Each string costs at least its length field.
+    source.require(count.saturating_mul(kind.fixed_bytes().unwrap_or(8)), what)?;
+    // Long arrays grow as their items arrive.
+    let reserved = count.min(limits::ARRAY_ITEMS_KEPT_MAX);
+    let mut items = Vec::with_capacity(usize::try_from(reserved).unwrap_or(0));
     for _ in 0..count {
-        items.push(read_scalar(source, kind, key)?);
+        items.push(read_scalar(source, kind, what)?);
     }
     Ok(items)
 }
 
-fn skip_strings<R: Read>(source: &mut Source<R>, count: u64, key: &str) -> Result<(), GgufError> {
-    source.require(count * 8, key)?;
+fn skip_strings<R: Read>(source: &mut Source<R>, count: u64, what: What<'_>) -> Result<(), GgufError> {
+    // At most 64 Mi strings: no overflow.
+    source.require(count * 8, what)?;
     for _ in 0..count {
-        let found = source.u64(key)?;
-        if found > limits::STRING_BYTES_MAX {
-            let what = format!("the length of a string of {key}");
-            return Err(GgufError::TooLarge { what, found, limit: limits::STRING_BYTES_MAX });
-        }
-        source.skip(found, key)?;
+        let length = source.u64(what)?;
+        within(length, limits::STRING_BYTES_MAX, || format!("the length of a string of {what}"))?;
+        source.skip(length, what)?;
     }
     Ok(())
 }
 
-fn read_scalar<R: Read>(source: &mut Source<R>, kind: ScalarKind, key: &str) -> Result<Scalar, GgufError> {
+fn read_scalar<R: Read>(
+    source: &mut Source<R>,
+    kind: ScalarKind,
+    what: What<'_>,
+) -> Result<Scalar, GgufError> {
     let decoded = match kind.fixed_bytes() {
-        None => return read_text(source, key).map(Scalar::String),
-        Some(1) => Scalar::decode(kind, &source.array::<1>(key)?),
-        Some(2) => Scalar::decode(kind, &source.array::<2>(key)?),
-        Some(4) => Scalar::decode(kind, &source.array::<4>(key)?),
-        Some(_) => Scalar::decode(kind, &source.array::<8>(key)?),
+        None => return read_text(source, what).map(Scalar::String),
+        Some(1) => Scalar::decode(kind, &source.array::<1>(what)?),
+        Some(2) => Scalar::decode(kind, &source.array::<2>(what)?),
+        Some(4) => Scalar::decode(kind, &source.array::<4>(what)?),
+        Some(_) => Scalar::decode(kind, &source.array::<8>(what)?),
     };
-    decoded.ok_or_else(|| GgufError::BadBool { key: key.to_owned() })
+    decoded.ok_or_else(|| GgufError::BadBool { what: what.to_string() })
 }
 
+/// The alignment that the metadata state, or the format's default.
 fn alignment_of(metadata: &[(String, Value)]) -> Result<u64, GgufError> {
     match metadata.iter().find(|(key, _)| key == ALIGNMENT_KEY) {
         None => Ok(DEFAULT_ALIGNMENT),
-        Some((_, Value::Scalar(Scalar::U32(alignment)))) if alignment.is_power_of_two() => {
+        Some((_, Value::Scalar(scalar))) => check_alignment(scalar),
+        Some(_) => Err(GgufError::BadAlignment { found: "an array".to_owned() }),
+    }
+}
+
+/// The alignment, when it is one.
+pub(super) fn check_alignment(stated: &Scalar) -> Result<u64, GgufError> {
+    match stated {
+        Scalar::U32(alignment)
+            if alignment.is_power_of_two() && u64::from(*alignment) <= limits::ALIGNMENT_MAX =>
+        {
             Ok(u64::from(*alignment))
         }
-        Some((_, value)) => Err(GgufError::BadAlignment { found: format!("{value:?}") }),
+        other => Err(GgufError::BadAlignment { found: other.shown() }),
     }
-}
-
-fn read_tensors<R: Read>(
-    source: &mut Source<R>,
-    count: u64,
-    alignment: u64,
-) -> Result<Vec<TensorInfo>, GgufError> {
-    let mut seen = HashSet::new();
-    let mut tensors = Vec::new();
-    for _ in 0..count {
-        let tensor = read_tensor(source, alignment)?;
-        if !seen.insert(tensor.name.clone()) {
-            return Err(GgufError::DuplicateTensor { name: tensor.name });
-        }
-        tensors.push(tensor);
-    }
-    Ok(tensors)
-}
-
-fn read_tensor<R: Read>(source: &mut Source<R>, alignment: u64) -> Result<TensorInfo, GgufError> {
-    let name = read_name(source, "a tensor name", limits::TENSOR_NAME_BYTES_MAX)?;
-    let found = source.u32(&name)?;
-    if !(1..=limits::DIMENSIONS_MAX).contains(&found) {
-        return Err(GgufError::BadDimensions { name, found });
-    }
-    let mut shape = Vec::new();
-    for _ in 0..found {
-        shape.push(source.u64(&name)?);
-    }
-    let id = source.u32(&name)?;
-    let Some(kind) = TensorType::from_id(id) else {
-        return Err(GgufError::UnknownTensorType { name, id });
-    };
-    let offset = source.u64(&name)?;
-    let bytes = tensor_bytes(&name, &shape, kind)?;
-    if !offset.is_multiple_of(alignment) {
-        return Err(GgufError::Misaligned { name, offset, alignment });
-    }
-    Ok(TensorInfo { name, shape, kind, offset, bytes })
-}
-
-/// Bytes of a tensor: every row must fill whole blocks, and nothing may overflow.
-pub(super) fn tensor_bytes(name: &str, shape: &[u64], kind: TensorType) -> Result<u64, GgufError> {
-    let bad_shape = || GgufError::BadShape { name: name.to_owned(), shape: shape.to_vec() };
-    let elements = shape.iter().try_fold(1u64, |product, extent| product.checked_mul(*extent));
-    let elements = elements.filter(|elements| *elements > 0).ok_or_else(bad_shape)?;
-    let (row, block) = (shape[0], kind.block_elements());
-    if !row.is_multiple_of(block) {
-        return Err(GgufError::PartialBlock { name: name.to_owned(), row, block, kind: kind.name() });
-    }
-    kind.bytes_of(elements).ok_or_else(bad_shape)
-}
-
-/// Every tensor within the file, and no byte in two tensors.
-fn check_places(tensors: &[TensorInfo], data: DataArea, file_bytes: u64) -> Result<(), GgufError> {
-    for tensor in tensors {
-        let begin = data.begin.saturating_add(tensor.offset);
-        let end = begin.saturating_add(tensor.bytes);
-        if end > file_bytes {
-            return Err(GgufError::OutsideFile { name: tensor.name.clone(), begin, end, file_bytes });
-        }
-    }
-    let mut by_offset: Vec<&TensorInfo> = tensors.iter().collect();
-    by_offset.sort_by_key(|tensor| tensor.offset);
-    for pair in by_offset.windows(2) {
-        if pair[0].offset + pair[0].bytes > pair[1].offset {
-            let (first, second) = (pair[0].name.clone(), pair[1].name.clone());
-            return Err(GgufError::Overlap { first, second });
-        }
-    }
-    Ok(())
 }

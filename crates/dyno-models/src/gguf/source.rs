@@ -1,18 +1,41 @@
 //! Sequential reading through one large buffer, bounded by the known length, hashing every byte consumed.
 
+use std::fmt;
 use std::io::Read;
 
 use sha2::{Digest, Sha256};
 
+use super::error::quoted;
+use super::read_at::PIECE_BYTES;
 use super::{GgufError, limits};
 
-/// Size of the read buffer, bytes; the reader's own memory does not grow with the file.
-const BUFFER_BYTES: usize = 256 * 1024;
+/// What is being read, for the sentence of a refusal. Costs nothing until then.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum What<'a> {
+    /// A part that every header has.
+    The(&'static str),
+    /// The entry of this key.
+    Key(&'a str),
+    /// The entry of this tensor.
+    Tensor(&'a str),
+}
+
+impl fmt::Display for What<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::The(part) => formatter.write_str(part),
+            Self::Key(key) => write!(formatter, "key {}", quoted(key)),
+            Self::Tensor(name) => write!(formatter, "tensor {}", quoted(name)),
+        }
+    }
+}
 
 /// A reader of known length.
 pub(super) struct Source<R> {
     reader: R,
+    /// Grows with what was read; the first piece is small.
     buffer: Vec<u8>,
+    piece_bytes_max: usize,
     /// Consumed part of the buffer, bytes.
     start: usize,
     /// Filled part of the buffer, bytes.
@@ -24,16 +47,21 @@ pub(super) struct Source<R> {
 }
 
 impl<R: Read> Source<R> {
-    pub(super) fn new(reader: R, length: u64) -> Self {
-        let size = usize::try_from(length).map_or(BUFFER_BYTES, |length| length.clamp(1, BUFFER_BYTES));
-        Self { reader, buffer: vec![0; size], start: 0, end: 0, offset: 0, length, hasher: Sha256::new() }
+    pub(super) fn new(reader: R, length: u64, piece_bytes_max: usize) -> Self {
+        let hasher = Sha256::new();
+        let piece_bytes_max = piece_bytes_max.max(PIECE_BYTES);
+        Self { reader, buffer: Vec::new(), piece_bytes_max, start: 0, end: 0, offset: 0, length, hasher }
     }
 
     pub(super) fn offset(&self) -> u64 {
         self.offset
     }
 
-    pub(super) fn left(&self) -> u64 {
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    fn left(&self) -> u64 {
         self.length - self.offset
     }
 
@@ -45,10 +73,9 @@ impl<R: Read> Source<R> {
     }
 
     /// Refuses unless `needed` more bytes exist and the header stays within its limit.
-    pub(super) fn require(&self, needed: u64, what: &str) -> Result<(), GgufError> {
+    pub(super) fn require(&self, needed: u64, what: What<'_>) -> Result<(), GgufError> {
         if needed > self.left() {
-            let (what, offset, left) = (what.to_owned(), self.offset, self.left());
-            return Err(GgufError::Truncated { what, offset, needed, left });
+            return Err(self.truncated(needed, self.left(), what));
         }
         let found = self.offset.saturating_add(needed);
         if found > limits::HEADER_BYTES_MAX {
@@ -58,82 +85,87 @@ impl<R: Read> Source<R> {
         Ok(())
     }
 
+    fn truncated(&self, needed: u64, left: u64, what: What<'_>) -> GgufError {
+        GgufError::Truncated { what: what.to_string(), offset: self.offset, needed, left }
+    }
+
     /// The next `N` bytes.
-    pub(super) fn array<const N: usize>(&mut self, what: &str) -> Result<[u8; N], GgufError> {
+    pub(super) fn array<const N: usize>(&mut self, what: What<'_>) -> Result<[u8; N], GgufError> {
         self.require(N as u64, what)?;
         let mut bytes = [0; N];
-        self.copy_into(&mut bytes, what)?;
+        let mut done = 0;
+        while done < N {
+            let piece = self.next_piece(N - done, (N - done) as u64, what)?;
+            bytes[done..done + piece.len()].copy_from_slice(piece);
+            done += piece.len();
+        }
         Ok(bytes)
     }
 
-    pub(super) fn u32(&mut self, what: &str) -> Result<u32, GgufError> {
+    pub(super) fn u32(&mut self, what: What<'_>) -> Result<u32, GgufError> {
         self.array(what).map(u32::from_le_bytes)
     }
 
-    pub(super) fn u64(&mut self, what: &str) -> Result<u64, GgufError> {
+    pub(super) fn u64(&mut self, what: What<'_>) -> Result<u64, GgufError> {
         self.array(what).map(u64::from_le_bytes)
     }
 
-    /// The next `count` bytes. Allocates only after knowing that they exist.
-    pub(super) fn bytes(&mut self, count: u64, what: &str) -> Result<Vec<u8>, GgufError> {
+    /// The next `count` bytes. Memory grows with the bytes that arrive, not with `count`: the length of a remote file is
+    /// only a claim, too.
+    pub(super) fn bytes(&mut self, count: u64, what: What<'_>) -> Result<Vec<u8>, GgufError> {
         self.require(count, what)?;
-        let count =
-            usize::try_from(count).map_err(|_| std::io::Error::from(std::io::ErrorKind::OutOfMemory))?;
-        let mut bytes = vec![0; count];
-        self.copy_into(&mut bytes, what)?;
+        // Within the limit of the header, so it fits.
+        let count = usize::try_from(count).unwrap_or(usize::MAX);
+        let mut bytes = Vec::with_capacity(count.min(PIECE_BYTES));
+        while bytes.len() < count {
+            let left = count - bytes.len();
+            let piece = self.next_piece(left, left as u64, what)?;
+            bytes.extend_from_slice(piece);
+        }
         Ok(bytes)
     }
 
     /// Passes over `count` bytes.
-    pub(super) fn skip(&mut self, count: u64, what: &str) -> Result<(), GgufError> {
+    pub(super) fn skip(&mut self, count: u64, what: What<'_>) -> Result<(), GgufError> {
         self.require(count, what)?;
         let mut left = count;
         while left > 0 {
-            if self.start == self.end {
-                self.refill(left, what)?;
-            }
-            let step = usize::try_from(left).unwrap_or(usize::MAX).min(self.end - self.start);
-            self.start += step;
-            self.offset += step as u64;
-            left -= step as u64;
+            let piece = self.next_piece(usize::try_from(left).unwrap_or(usize::MAX), left, what)?;
+            left -= piece.len() as u64;
         }
         Ok(())
     }
 
-    fn copy_into(&mut self, target: &mut [u8], what: &str) -> Result<(), GgufError> {
-        let mut done = 0;
-        while done < target.len() {
-            if self.start == self.end {
-                self.refill((target.len() - done) as u64, what)?;
-            }
-            let step = (target.len() - done).min(self.end - self.start);
-            target[done..done + step].copy_from_slice(&self.buffer[self.start..self.start + step]);
-            self.start += step;
-            self.offset += step as u64;
-            done += step;
+    /// Consumes up to `most` bytes of the buffer, at least one. `needed` says how many the caller still needs.
+    fn next_piece(&mut self, most: usize, needed: u64, what: What<'_>) -> Result<&[u8], GgufError> {
+        if self.start == self.end {
+            self.refill(needed, what)?;
         }
-        Ok(())
+        let begin = self.start;
+        let step = most.min(self.end - begin);
+        self.start += step;
+        self.offset += step as u64;
+        Ok(&self.buffer[begin..begin + step])
     }
 
     /// Replaces the wholly consumed buffer. The file may have shrunk since its length was read: also a truncation.
-    fn refill(&mut self, needed: u64, what: &str) -> Result<(), GgufError> {
+    fn refill(&mut self, needed: u64, what: What<'_>) -> Result<(), GgufError> {
         self.hasher.update(&self.buffer[..self.start]);
         (self.start, self.end) = (0, 0);
+        let done = usize::try_from(self.offset).unwrap_or(usize::MAX);
+        let size = done.clamp(PIECE_BYTES, self.piece_bytes_max);
+        self.buffer.resize(usize::try_from(self.left()).unwrap_or(usize::MAX).min(size), 0);
         loop {
             match self.reader.read(&mut self.buffer) {
-                Ok(0) => {
-                    return Err(GgufError::Truncated {
-                        what: what.to_owned(),
-                        offset: self.offset,
-                        needed,
-                        left: 0,
-                    });
-                }
+                Ok(0) => return Err(self.truncated(needed, 0, what)),
                 Ok(count) => {
                     self.end = count;
                     return Ok(());
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                    return Err(self.truncated(needed, 0, what));
+                }
                 Err(error) => return Err(error.into()),
             }
         }

@@ -1,5 +1,7 @@
 //! Metadata values: the thirteen types of the format.
 
+use super::error::quoted;
+
 /// Type of a value that is not an array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
@@ -146,6 +148,14 @@ impl Scalar {
         }
     }
 
+    /// The value for a sentence: text quoted and cut short.
+    pub(super) fn shown(&self) -> String {
+        match self {
+            Self::String(text) => quoted(text),
+            number => format!("{number:?}"),
+        }
+    }
+
     /// Decodes a value of fixed size from exactly its bytes. `None` for strings, wrong lengths, and truth values other
     /// than 0 and 1.
     pub(super) fn decode(kind: ScalarKind, bytes: &[u8]) -> Option<Self> {
@@ -209,7 +219,7 @@ pub struct ArrayInfo {
 pub enum Value {
     /// Not an array.
     Scalar(Scalar),
-    /// A short array of numbers or truth values, kept whole.
+    /// A short array of numbers or truth values, kept whole (see [`crate::gguf::limits::ITEMS_KEPT_MAX`]).
     Items(ArrayInfo, Vec<Scalar>),
     /// A long array, or one of strings: only its place is kept.
     Array(ArrayInfo),

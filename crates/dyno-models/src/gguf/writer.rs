@@ -3,9 +3,13 @@
 use std::collections::HashSet;
 use std::io::Write;
 
-use super::header::tensor_bytes;
+use super::error::quoted;
+use super::header::{check_alignment, check_name, within};
+use super::tensors::tensor_bytes;
 use super::value::ARRAY_ID;
-use super::{ALIGNMENT_KEY, DEFAULT_ALIGNMENT, GgufError, MAGIC, Scalar, ScalarKind, TensorInfo, TensorType};
+use super::{
+    ALIGNMENT_KEY, DEFAULT_ALIGNMENT, GgufError, MAGIC, Scalar, ScalarKind, TensorInfo, TensorType, limits,
+};
 
 /// Version written.
 const VERSION: u32 = 3;
@@ -50,8 +54,11 @@ impl GgufPlan {
     /// Decides the layout. The alignment is 32 unless the metadata state another (as a `u32`).
     ///
     /// # Errors
-    /// Duplicate keys or tensors, impossible shapes, mixed arrays, a bad alignment.
+    /// Whatever the reader would refuse: duplicate keys or tensors, impossible shapes, a bad alignment, anything above
+    /// its [`limits`]; and mixed arrays.
     pub fn new(metadata: &[MetadataEntry], tensors: &[TensorSpec]) -> Result<Self, GgufError> {
+        within(metadata.len() as u64, limits::KEYS_MAX, || "the number of keys".to_owned())?;
+        within(tensors.len() as u64, limits::TENSORS_MAX, || "the number of tensors".to_owned())?;
         let alignment = alignment_of(metadata)?;
         let tensors = place(tensors, alignment)?;
         let mut header = Vec::new();
@@ -63,33 +70,39 @@ impl GgufPlan {
         for tensor in &tensors {
             encode_tensor(tensor, &mut header);
         }
+        within_header(&header)?;
         pad(&mut header, alignment);
+        // The data end within 2^63, and the header is far shorter: no overflow.
         let data_bytes =
             tensors.last().map_or(0, |last| (last.offset + last.bytes).next_multiple_of(alignment));
         let file_bytes = header.len() as u64 + data_bytes;
+        within(file_bytes, limits::FILE_BYTES_MAX, || "the size of the file".to_owned())?;
         Ok(Self { header, tensors, alignment, file_bytes })
     }
+}
+
+fn within_header(header: &[u8]) -> Result<u64, GgufError> {
+    within(header.len() as u64, limits::HEADER_BYTES_MAX, || "the size of the header".to_owned())
 }
 
 fn alignment_of(metadata: &[MetadataEntry]) -> Result<u64, GgufError> {
     match metadata.iter().find(|(key, _)| key == ALIGNMENT_KEY) {
         None => Ok(DEFAULT_ALIGNMENT),
-        Some((_, Content::Scalar(Scalar::U32(alignment)))) if alignment.is_power_of_two() => {
-            Ok(u64::from(*alignment))
-        }
-        Some((_, content)) => Err(GgufError::BadAlignment { found: format!("{content:?}") }),
+        Some((_, Content::Scalar(scalar))) => check_alignment(scalar),
+        Some(_) => Err(GgufError::BadAlignment { found: "an array".to_owned() }),
     }
 }
 
 fn place(specs: &[TensorSpec], alignment: u64) -> Result<Vec<TensorInfo>, GgufError> {
     let mut seen = HashSet::new();
-    let mut offset = 0;
+    let mut offset = 0u64;
     let mut placed = Vec::with_capacity(specs.len());
     for spec in specs {
         if !seen.insert(&spec.name) {
             return Err(GgufError::DuplicateTensor { name: spec.name.clone() });
         }
-        if spec.shape.is_empty() || spec.shape.len() > super::limits::DIMENSIONS_MAX as usize {
+        check_text(&spec.name, "the name of a tensor", limits::TENSOR_NAME_BYTES_MAX)?;
+        if spec.shape.is_empty() || spec.shape.len() > limits::DIMENSIONS_MAX as usize {
             let found = u32::try_from(spec.shape.len()).unwrap_or(u32::MAX);
             return Err(GgufError::BadDimensions { name: spec.name.clone(), found });
         }
@@ -98,7 +111,8 @@ fn place(specs: &[TensorSpec], alignment: u64) -> Result<Vec<TensorInfo>, GgufEr
         placed.push(TensorInfo { name, shape, kind: spec.kind, offset, bytes });
         let bad_shape = || GgufError::BadShape { name: spec.name.clone(), shape: spec.shape.clone() };
         let end = offset.checked_add(bytes).ok_or_else(bad_shape)?;
-        offset = end.checked_next_multiple_of(alignment).ok_or_else(bad_shape)?;
+        let next = end.checked_next_multiple_of(alignment);
+        offset = next.filter(|next| *next <= limits::ELEMENTS_MAX).ok_or_else(bad_shape)?;
     }
     Ok(placed)
 }
@@ -109,9 +123,11 @@ fn encode_metadata(metadata: &[MetadataEntry], out: &mut Vec<u8>) -> Result<(), 
         if !seen.insert(key) {
             return Err(GgufError::DuplicateKey { key: key.clone() });
         }
+        check_text(key, "a key", limits::KEY_BYTES_MAX)?;
         encode_text(key, out);
         match content {
             Content::Scalar(scalar) => {
+                check_item(key, scalar)?;
                 out.extend(scalar.kind().id().to_le_bytes());
                 scalar.encode(out);
             }
@@ -119,14 +135,32 @@ fn encode_metadata(metadata: &[MetadataEntry], out: &mut Vec<u8>) -> Result<(), 
                 if items.iter().any(|item| item.kind() != *kind) {
                     return Err(GgufError::MixedArray { key: key.clone() });
                 }
+                let count = items.len() as u64;
+                within(count, limits::ARRAY_ITEMS_MAX, || {
+                    format!("the number of items of key {}", quoted(key))
+                })?;
+                items.iter().try_for_each(|item| check_item(key, item))?;
                 out.extend(ARRAY_ID.to_le_bytes());
                 out.extend(kind.id().to_le_bytes());
-                out.extend((items.len() as u64).to_le_bytes());
+                out.extend(count.to_le_bytes());
                 items.iter().for_each(|item| item.encode(out));
             }
         }
+        within_header(out)?;
     }
     Ok(())
+}
+
+/// A key or a tensor's name.
+fn check_text(name: &str, what: &'static str, limit: u64) -> Result<(), GgufError> {
+    within(name.len() as u64, limit, || format!("the length of {what}"))?;
+    check_name(name.to_owned(), what).map(drop)
+}
+
+fn check_item(key: &str, item: &Scalar) -> Result<(), GgufError> {
+    let length = item.as_str().map_or(0, |text| text.len() as u64);
+    within(length, limits::STRING_BYTES_MAX, || format!("the length of a string of key {}", quoted(key)))
+        .map(drop)
 }
 
 fn encode_text(text: &str, out: &mut Vec<u8>) {
@@ -145,7 +179,7 @@ fn encode_tensor(tensor: &TensorInfo, out: &mut Vec<u8>) {
 
 fn pad(out: &mut Vec<u8>, alignment: u64) {
     let padded = (out.len() as u64).next_multiple_of(alignment);
-    // The alignment is at most 2^31, and only the padding is added.
+    // The alignment is at most 2 MiB, and only the padding is added.
     out.resize(out.len() + (padded - out.len() as u64) as usize, 0);
 }
 

@@ -3,7 +3,7 @@
 
 use crate::FileType;
 use crate::gguf::TensorType;
-use crate::shapes::Shape;
+use crate::shapes::{Family, Shape};
 
 /// What a weight matrix is for, as far as quantization cares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,11 +12,14 @@ pub(super) enum Role {
     Output,
     Query,
     Key,
+    /// Values, or queries, keys and values in one matrix.
     Value,
     AttentionOutput,
     Gate,
     Up,
     Down,
+    /// Factors of latent attention, and parts of layers without attention.
+    Other,
 }
 
 /// The type of a matrix with rows of `row` elements in layer `layer`.
@@ -52,7 +55,7 @@ fn mixed(file_type: &FileType, shape: &Shape, role: Role, layer: u64, row: u64) 
             "q4_k_s" if layer < layers / 8 => TensorType::Q5_K,
             _ => base,
         },
-        Role::TokenEmbedding | Role::Query | Role::Key | Role::Gate | Role::Up => base,
+        Role::TokenEmbedding | Role::Query | Role::Key | Role::Gate | Role::Up | Role::Other => base,
     }
 }
 
@@ -64,17 +67,35 @@ fn output(base: TensorType, row: u64) -> TensorType {
     }
 }
 
+/// Counts among the layers with attention, as llama.cpp does.
 fn value(file_type: &FileType, shape: &Shape, layer: u64) -> TensorType {
-    match file_type.label {
-        "q2_k" if shape.heads / shape.kv_heads >= 4 => TensorType::Q4_K,
+    let (place, places) = (shape.attention_before(layer), shape.attention_before(shape.layers));
+    // llama.cpp asks the first layer, which in a hybrid may have no attention.
+    let grouped = shape.has_attention(0) && shape.heads / shape.kv_heads >= 4;
+    let kind = match file_type.label {
+        "q2_k" if grouped => TensorType::Q4_K,
         "q2_k" => TensorType::Q3_K,
-        "q3_k_m" if layer < 2 => TensorType::Q5_K,
+        "q3_k_m" if place < 2 => TensorType::Q5_K,
         "q3_k_m" => TensorType::Q4_K,
         "q3_k_l" => TensorType::Q5_K,
-        "q4_k_m" | "q5_k_m" if more_bits(layer, shape.layers) => TensorType::Q6_K,
-        "q4_k_s" if layer < 4 => TensorType::Q5_K,
+        "q4_k_m" | "q5_k_m" if more_bits(place, places) => TensorType::Q6_K,
+        "q4_k_s" if place < 4 => TensorType::Q5_K,
         _ => file_type.base,
+    };
+    if is_seventy_billion(shape) && matches!(kind, TensorType::Q3_K | TensorType::Q4_K) {
+        return TensorType::Q5_K;
     }
+    kind
+}
+
+/// llama.cpp's `LLM_TYPE_70B`, whose few values get more bits.
+fn is_seventy_billion(shape: &Shape) -> bool {
+    let family = match shape.family {
+        Family::Llama => shape.heads != shape.kv_heads,
+        Family::Qwen2 => true,
+        _ => false,
+    };
+    family && shape.layers == 80
 }
 
 fn attention_output(file_type: &FileType, eight_experts: bool) -> TensorType {

@@ -25,8 +25,8 @@ const WORDPIECE_UNKNOWN: u32 = 100;
 /// Metadata of the shape's tokenizer.
 pub(super) fn metadata(shape: &Shape) -> Vec<MetadataEntry> {
     match shape.family {
-        Family::Llama | Family::Qwen2 => byte_level(shape),
         Family::Bert => word_piece(shape),
+        _ => byte_level(shape),
     }
 }
 
@@ -100,13 +100,16 @@ impl Vocabulary {
 
 fn byte_level(shape: &Shape) -> Vec<MetadataEntry> {
     let size = shape.vocabulary as usize;
-    let mut vocabulary = Vocabulary::new(size - SPECIALS.len());
+    // llama.cpp looks for these tokens in every model whose name says that it is a Phi-3.
+    let expected: &[&str] = if shape.family == Family::Phi3 { &["</s>", "<unk>", "<s>"] } else { &[] };
+    let specials = || expected.iter().chain(&SPECIALS).map(|token| (*token).to_owned());
+    let mut vocabulary = Vocabulary::new(size - specials().count());
     vocabulary.extend((0..=u8::MAX).map(|byte| byte_character(byte).to_string()));
     let merges = merges(&mut vocabulary);
     vocabulary.fill(byte_character(b' '));
     let mut kinds = vec![NORMAL; vocabulary.tokens.len()];
     let mut tokens = vocabulary.tokens;
-    tokens.extend(SPECIALS.map(ToOwned::to_owned));
+    tokens.extend(specials());
     kinds.resize(tokens.len(), CONTROL);
     // Vocabularies hold far fewer than 2^32 tokens.
     let end = (size - SPECIALS.len()) as u32;
@@ -170,7 +173,10 @@ fn word_piece(shape: &Shape) -> Vec<MetadataEntry> {
     vec![
         text("tokenizer.ggml.model", "bert"),
         text("tokenizer.ggml.pre", "jina-v2-en"),
-        ("tokenizer.ggml.token_type_count".to_owned(), Content::Scalar(Scalar::U32(2))),
+        (
+            "tokenizer.ggml.token_type_count".to_owned(),
+            Content::Scalar(Scalar::U32(shape.token_types as u32)),
+        ),
         strings("tokenizer.ggml.tokens", vocabulary.tokens),
         types(&kinds),
         id("unknown", WORDPIECE_UNKNOWN),

@@ -21,7 +21,9 @@ fn number(metadata: &[MetadataEntry], key: &str) -> u64 {
 
 #[test]
 fn every_vocabulary_has_its_true_size_unique_tokens_and_ids_in_range() {
-    for shape in SHAPES {
+    let mut seen = HashSet::new();
+    let different = |shape: &&Shape| seen.insert((shape.family == Family::Bert, shape.vocabulary));
+    for shape in SHAPES.iter().filter(different) {
         let metadata = metadata(shape);
         let tokens = strings_of(&metadata, "tokenizer.ggml.tokens");
         assert_eq!(tokens.len() as u64, shape.vocabulary, "{}", shape.name);

@@ -32,7 +32,9 @@ fn the_default_is_a_true_shape_of_moderate_size() {
 fn names_nobody_knows_are_answered_with_what_is_known() {
     let cache = tempfile::tempdir().unwrap();
     let cases = [
-        ("hf:org/model", true, "Hugging Face hub, which is not supported in this version yet"),
+        ("hf:org/model", true, "`dyno models pull` fetches models"),
+        ("hf:model", true, "it lacks the organisation"),
+        ("https://host/model.GGUF?download=true", true, "not on this machine"),
         ("ollama:llama3:8b", true, "not supported in this version yet"),
         ("http://host:8080/v1#m", true, "a remote server"),
         ("https://host/v1", true, "a remote server"),

@@ -6,4 +6,5 @@ mod browser;
 mod fixtures;
 mod hostile;
 mod page;
+mod recommendation;
 mod snapshots;

@@ -1,7 +1,7 @@
 //! Records in, records out.
 
-use dyno_store::{Filter, Headline, History, StoreError};
-use dyno_types::RunRecord;
+use dyno_store::{Filter, Headline, History, StoreError, subject};
+use dyno_types::{Prediction, RunRecord};
 
 use crate::sample::{RUN_V1, record};
 
@@ -115,4 +115,43 @@ fn removing_needs_the_whole_id() {
     assert!(history.remove("one").unwrap());
     assert!(!history.remove("one").unwrap());
     assert_eq!(history.get("one").unwrap(), None);
+}
+
+#[test]
+fn predictions_of_valid_runs_are_in_the_ledger_of_their_machine() {
+    let (_folder, history) = history();
+    let prediction = |metric: &str, measured: f64, interval: Option<[f64; 2]>| Prediction {
+        metric: metric.to_owned(),
+        conditions: String::new(),
+        raw: 9.0,
+        predicted: 10.0,
+        interval,
+        measured,
+    };
+    let run = |number: i64, machine: &str, valid: bool| {
+        let mut run = record(&format!("run-{number}"), number);
+        run.machine_fingerprint = machine.to_owned();
+        run.validity.valid = valid;
+        run.predictions =
+            vec![prediction("decode_tps", 8.0, Some([7.0, 13.0])), prediction("rss_peak_bytes", 11.0, None)];
+        run
+    };
+    for kept in [run(1, "here", true), run(2, "here", true), run(3, "elsewhere", true), run(4, "here", false)]
+    {
+        history.append(&kept).unwrap();
+    }
+    let entries = history.ledger("here").unwrap();
+    let found: Vec<(&str, &str)> =
+        entries.iter().map(|entry| (entry.run.as_str(), entry.prediction.metric.as_str())).collect();
+    let expected = [
+        ("run-2", "decode_tps"),
+        ("run-2", "rss_peak_bytes"),
+        ("run-1", "decode_tps"),
+        ("run-1", "rss_peak_bytes"),
+    ];
+    assert_eq!(found, expected);
+    assert_eq!(entries[0].prediction, prediction("decode_tps", 8.0, Some([7.0, 13.0])));
+    assert_eq!(entries[0].subject, subject(&run(2, "here", true)));
+    assert!(history.remove("run-2").unwrap());
+    assert_eq!(history.ledger("here").unwrap().len(), 2, "a removed run teaches nothing");
 }

@@ -65,6 +65,13 @@ impl World {
             .env("DYNO_HISTORY", self.path("history.sqlite"))
             .env_remove("DYNO_ENGINE_DIR")
             .env_remove("RUST_LOG")
+            .env_remove("LLAMA_CACHE_DIR")
+            .env_remove("LLAMA_CACHE_MAX_SIZE")
+            .env_remove("HF_TOKEN")
+            .env_remove("HF_HUB_CACHE")
+            .env("HF_HOME", self.path("huggingface"))
+            // Nobody there: a test that fetches names its own hub.
+            .env("HF_ENDPOINT", "http://127.0.0.1:9")
             .current_dir(self.folder.path());
         if let Some(dir) = &self.engine_dir {
             command.env("DYNO_ENGINE_DIR", dir);

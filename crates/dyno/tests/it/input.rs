@@ -107,6 +107,12 @@ fn any_model_file_can_be_inspected_without_an_engine() {
     for part in ["tiny-llama", "q4_k", "Training context", "KV type", "q8_0"] {
         assert!(text.contains(part), "{part:?} is not in\n{text}");
     }
+    // Its file would take 40 GB; only its header is planned.
+    let large = world.run(&["models", "inspect", "synth:llama-3.3-70b@q4_k_m"]).ok();
+    assert!(large.contains("80 layers, all full") && large.contains("70.6 B"), "{large}");
+    let hybrid = world.run(&["models", "inspect", "synth:tiny-granite-h@q8_0"]).ok();
+    assert!(hybrid.contains("3 with a state of") && hybrid.contains("norms, biases"), "{hybrid}");
+    assert!(!world.path("cache").exists(), "nothing is made");
     let Some(stories) = World::stories("inspect") else { return };
     let inspect = ["models", "inspect", stories.to_str().unwrap(), "--format", "json"];
     let inspection: serde_json::Value = serde_json::from_str(&world.run(&inspect).ok()).unwrap();

@@ -14,4 +14,6 @@ mod engine_bench;
 mod engine_faults;
 mod engine_generate;
 mod input;
+mod models;
+mod recommend;
 mod records;

@@ -8,6 +8,7 @@
 
 mod backend;
 mod driver;
+mod memory;
 mod models;
 mod process;
 mod version;

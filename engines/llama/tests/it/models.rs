@@ -5,6 +5,22 @@ use std::sync::{Mutex, PoisonError};
 
 use dyno_models::SynthSpec;
 
+/// The small shape of every family that continues text.
+pub(crate) const DECODERS: [&str; 12] = [
+    "tiny-llama",
+    "tiny-moe",
+    "tiny-qwen2",
+    "tiny-qwen2vl",
+    "tiny-qwen3",
+    "tiny-gemma3",
+    "tiny-phi3",
+    "tiny-deepseek2",
+    "tiny-starcoder",
+    "tiny-mamba",
+    "tiny-lfm2",
+    "tiny-granite-h",
+];
+
 /// A file nobody here wrote, from the shared data folder; says loudly what is not tested when it is absent.
 pub(crate) fn shared(name: &str) -> Option<PathBuf> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");

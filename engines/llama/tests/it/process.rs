@@ -10,13 +10,13 @@ use futures::StreamExt as _;
 
 use crate::backend::{PROMPT, STORY};
 use crate::driver::settings;
-use crate::models::{shared, stories, synthetic};
+use crate::models::{DECODERS, shared, stories, synthetic};
 
-fn config() -> ProcessEngineConfig {
+pub(crate) fn config() -> ProcessEngineConfig {
     ProcessEngineConfig::new(PathBuf::from(env!("CARGO_BIN_EXE_dyno-engine-llama")))
 }
 
-async fn start(config: ProcessEngineConfig) -> Result<Box<dyn Session>, EngineError> {
+pub(crate) async fn start(config: ProcessEngineConfig) -> Result<Box<dyn Session>, EngineError> {
     ProcessEngine::new(config).start().await
 }
 
@@ -99,7 +99,7 @@ async fn log_probabilities_of_the_whole_vocabulary_sum_to_one() {
 
 #[tokio::test]
 async fn quantized_models_of_all_shapes_say_the_same_with_one_thread_and_with_all() {
-    for shape in ["tiny-llama", "tiny-qwen2", "tiny-moe"] {
+    for shape in DECODERS {
         for quantization in ["q4_0", "q4_k_m", "q8_0", "f16"] {
             let name = format!("{shape}@{quantization}");
             let path = synthetic(&name);

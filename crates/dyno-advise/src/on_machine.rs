@@ -1,0 +1,64 @@
+//! Predictions for one machine: its instruction sets, the engine's rates on it, and what its earlier runs taught.
+
+use dyno_types::{EngineRates, EngineSettings, ModelFacts};
+
+use crate::{Bias, Correction, MemoryEstimate, Outcome, Predictor, RawSpeed, SpeedEstimate};
+
+/// Predicts for one machine. Without rates it predicts memory alone.
+#[derive(Debug, Clone, Default)]
+pub struct OnMachine {
+    /// Instruction sets of the processor, as [`dyno_types::HardwareProfile::cpu_features`] names them.
+    pub cpu_features: Vec<String>,
+    /// Rates of the engine; absent before they were measured.
+    pub rates: Option<EngineRates>,
+    /// What earlier runs taught.
+    pub correction: Correction,
+}
+
+impl Default for Correction {
+    fn default() -> Self {
+        Self::learn(&[], &[])
+    }
+}
+
+impl Correction {
+    /// Learns from the outcomes of earlier predictions of prefill and of decode.
+    #[must_use]
+    pub fn learn(prefill: &[Outcome], decode: &[Outcome]) -> Self {
+        Self { prefill: Bias::learn(prefill), decode: Bias::learn(decode) }
+    }
+}
+
+impl OnMachine {
+    /// Rates from the header and the engine's rates alone, for these settings; decode with `depth` tokens in the context, prefill of `prompt`
+    /// tokens. `None` without rates, for another number of threads than theirs, and when the header does not determine the work.
+    #[must_use]
+    pub fn raw_speed(
+        &self,
+        facts: &ModelFacts,
+        settings: &EngineSettings,
+        (depth, prompt): (u32, u32),
+    ) -> Option<RawSpeed> {
+        let rates = self.rates.as_ref()?;
+        let suits = |threads: u32| threads == 0 || threads == rates.threads;
+        if !suits(settings.threads) || !suits(settings.threads_prefill) || settings.gpu_layers > 0 {
+            return None;
+        }
+        crate::raw_speed(facts, settings.kv_type_k, rates, (depth, prompt))
+    }
+}
+
+impl Predictor for OnMachine {
+    fn memory(&self, facts: &ModelFacts, settings: &EngineSettings) -> Option<MemoryEstimate> {
+        crate::memory(facts, settings, &self.cpu_features)
+    }
+
+    fn speed(&self, facts: &ModelFacts, settings: &EngineSettings) -> Option<SpeedEstimate> {
+        let prompt = crate::PREDICTED_PROMPT_TOKENS.min(settings.context);
+        let raw = self.raw_speed(facts, settings, (0, prompt))?;
+        Some(SpeedEstimate {
+            prefill_tps: self.correction.prefill.apply(raw.prefill_tps),
+            decode_tps: self.correction.decode.apply(raw.decode_tps),
+        })
+    }
+}

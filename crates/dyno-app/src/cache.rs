@@ -1,0 +1,33 @@
+//! `cache`: where models are kept, how full it is, and making room.
+
+use std::path::Path;
+
+use dyno_hub::{CacheSize, Pruned};
+use dyno_types::EventSink;
+
+use crate::{App, AppError};
+
+impl App {
+    /// Folder of the model cache. It may not exist yet.
+    #[must_use]
+    pub fn cache_dir(&self) -> &Path {
+        &self.places.cache_dir
+    }
+
+    /// How full the cache is.
+    ///
+    /// # Errors
+    /// [`AppError::Hub`] when it cannot be read.
+    pub fn cache_size(&self, events: &dyn EventSink) -> Result<CacheSize, AppError> {
+        self.with_job(events, |library, job| library.size(job))
+    }
+
+    /// Evicts models until they take no more than `max_bytes` (the cache's own limit without), the longest unused first; clears
+    /// unfinished downloads and damaged files.
+    ///
+    /// # Errors
+    /// [`AppError::Hub`].
+    pub fn prune_cache(&self, max_bytes: Option<u64>, events: &dyn EventSink) -> Result<Pruned, AppError> {
+        self.with_job(events, |library, job| library.prune(max_bytes, job))
+    }
+}

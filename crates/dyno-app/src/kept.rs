@@ -1,0 +1,77 @@
+//! Small measurements kept in files beside the history: whole or not at all, and never believed unseen.
+
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::AppError;
+
+/// Largest kept file read, bytes.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// What a file holds.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept<T> {
+    schema: String,
+    value: T,
+}
+
+/// The part that every schema has.
+#[derive(Deserialize)]
+struct KeptHead {
+    schema: String,
+}
+
+/// What the file holds, when it is there.
+///
+/// # Errors
+/// Why what is there cannot be used, as the end of a sentence.
+pub(crate) fn read<T: DeserializeOwned>(file: &Path, schema: &str) -> Result<Option<T>, String> {
+    let size = match std::fs::metadata(file) {
+        Ok(metadata) => metadata.len(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.to_string()),
+    };
+    if size > FILE_BYTES_MAX {
+        return Err(format!("it has {size} bytes, more than any dyno writes"));
+    }
+    let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
+    let head: KeptHead = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    if head.schema != schema {
+        return Err(format!("its schema is {:?}, this dyno reads {schema:?}", head.schema));
+    }
+    let kept: Kept<T> = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    Ok(Some(kept.value))
+}
+
+/// Keeps a value.
+///
+/// # Errors
+/// [`AppError::Write`].
+pub(crate) fn write<T: Serialize>(file: &Path, schema: &str, value: &T) -> Result<(), AppError> {
+    let kept = Kept { schema: schema.to_owned(), value };
+    let text = serde_json::to_string_pretty(&kept)
+        .map_err(|error| AppError::Write { path: file.to_owned(), source: error.into() })?;
+    crate::write_page(file, &text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_come_back_and_damage_is_told_from_absence() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("deep/value.json");
+        assert_eq!(read::<Vec<u32>>(&file, "v/1"), Ok(None));
+        write(&file, "v/1", &[1, 2]).unwrap();
+        assert_eq!(read(&file, "v/1"), Ok(Some(vec![1, 2])));
+        assert!(read::<Vec<u32>>(&file, "v/2").unwrap_err().contains("\"v/1\""));
+        assert!(read::<Vec<bool>>(&file, "v/1").is_err());
+        std::fs::write(&file, &std::fs::read(&file).unwrap()[..20]).unwrap();
+        assert!(read::<Vec<u32>>(&file, "v/1").is_err());
+        std::fs::File::create(&file).unwrap().set_len(FILE_BYTES_MAX + 1).unwrap();
+        assert!(read::<Vec<u32>>(&file, "v/1").unwrap_err().contains("more than any"));
+    }
+}

@@ -1,0 +1,180 @@
+//! `models`: the models in the cache and on a hub.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use dyno_hub::{Checked, HubError, Job, Library, Origin, RemoteHeader, Row, Verdict};
+use dyno_models::{ModelFiles, Reference};
+use dyno_report::{CachedModel, Inspection};
+use dyno_types::{Event, EventSink};
+use serde::Serialize;
+
+use crate::{App, AppError};
+
+/// A model in the cache, as `list` and `show` state it.
+pub type ModelRow = Row;
+
+/// A model that is in the cache now.
+#[derive(Debug, Clone, Serialize)]
+pub struct Fetched {
+    /// How it was asked for.
+    pub reference: String,
+    /// The file to load.
+    pub path: PathBuf,
+    /// All files.
+    pub files: Vec<PathBuf>,
+    /// Size of all files, bytes.
+    pub bytes: u64,
+    /// Where it was found.
+    pub origin: Origin,
+}
+
+/// An inspected model.
+#[derive(Debug, Clone, Serialize)]
+pub struct Inspected {
+    /// What its header says.
+    #[serde(flatten)]
+    pub inspection: Inspection,
+    /// Bytes fetched to know it, for a model elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fetched_bytes: Option<u64>,
+}
+
+impl App {
+    /// Does work with the models within reach.
+    pub(crate) fn with_job<T>(
+        &self,
+        events: &dyn EventSink,
+        work: impl FnOnce(&Library, &Job<'_>) -> Result<T, HubError>,
+    ) -> Result<T, AppError> {
+        let cancelled = || self.cancel.is_cancelled();
+        let job = Job { events, cancelled: &cancelled };
+        Ok(work(&Library::new(self.places.hub.clone()), &job)?)
+    }
+
+    /// Fetches a model of a hub into the cache, or makes a synthetic one there.
+    ///
+    /// # Errors
+    /// [`AppError::Hub`]; [`AppError::Input`] for references of other kinds.
+    pub fn pull(&self, reference: &str, events: &dyn EventSink) -> Result<Fetched, AppError> {
+        let found = match Reference::parse(reference)? {
+            Reference::Hub(hub) => self.with_job(events, |library, job| library.pull(&hub, job))?,
+            Reference::Synthetic(spec) => {
+                let mut progress = self.making(reference, events);
+                self.with_job(events, |library, job| {
+                    library.synthesize(reference, &spec, &mut progress, job)
+                })?
+            }
+            Reference::File(_) | Reference::Url(_) => {
+                return Err(AppError::Input(format!(
+                    "{reference:?} is nothing to pull; name a model of a hub: hf:ORG/REPO[@REVISION][:FILE-OR-QUANT]"
+                )));
+            }
+        };
+        let path = found.files.first().cloned().unwrap_or_default();
+        let (files, bytes, origin) = (found.files, found.bytes, found.origin);
+        Ok(Fetched { reference: reference.to_owned(), path, files, bytes, origin })
+    }
+
+    /// Models in the cache, the last used first.
+    ///
+    /// # Errors
+    /// [`AppError::Hub`] when the cache cannot be read.
+    pub fn cached_models(&self, events: &dyn EventSink) -> Result<Vec<ModelRow>, AppError> {
+        self.with_job(events, |library, job| library.list(job))
+    }
+
+    /// One model in the cache.
+    ///
+    /// # Errors
+    /// [`AppError::Hub`] when there is none of that name, or several.
+    pub fn cached_model(&self, reference: &str, events: &dyn EventSink) -> Result<ModelRow, AppError> {
+        self.with_job(events, |library, job| library.show(reference, job))
+    }
+
+    /// Reads every byte of a model, or of all models, and compares it with what was put there. Damaged files are set aside.
+    ///
+    /// # Errors
+    /// [`AppError::Hub`]. Damaged models are a result, not an error.
+    pub fn verify_models(
+        &self,
+        reference: Option<&str>,
+        events: &dyn EventSink,
+    ) -> Result<Vec<Checked>, AppError> {
+        self.with_job(events, |library, job| library.verify(reference, job))
+    }
+
+    /// Keeps a model from being evicted, or lets it go again.
+    ///
+    /// # Errors
+    /// [`AppError::Hub`].
+    pub fn pin_model(
+        &self,
+        reference: &str,
+        pinned: bool,
+        events: &dyn EventSink,
+    ) -> Result<ModelRow, AppError> {
+        self.with_job(events, |library, job| library.pin(reference, pinned, job))
+    }
+
+    /// Removes a model from the cache.
+    ///
+    /// # Errors
+    /// [`AppError::Hub`], also when it is pinned or in use.
+    pub fn remove_model(&self, reference: &str, events: &dyn EventSink) -> Result<ModelRow, AppError> {
+        self.with_job(events, |library, job| library.remove(reference, job))
+    }
+
+    /// The inspection of a model that is not on this machine, by its header alone; `None` for every other reference.
+    pub(crate) fn inspect_remote(
+        &self,
+        reference: &str,
+        events: &dyn EventSink,
+    ) -> Result<Option<Inspected>, AppError> {
+        let begun = Instant::now();
+        let (headers, fetched_bytes) = match Reference::parse(reference)? {
+            Reference::Hub(hub) => {
+                let read = self.with_job(events, |library, job| match library.find_here(&hub, job)? {
+                    Some(_) => Ok(None),
+                    None => library.remote_headers(&hub, job).map(Some),
+                })?;
+                let Some(read) = read else { return Ok(None) };
+                read
+            }
+            Reference::Url(address) => {
+                let (header, bytes) =
+                    self.with_job(events, |library, job| library.remote_header(&address, job))?;
+                (vec![header], bytes)
+            }
+            Reference::File(_) | Reference::Synthetic(_) => return Ok(None),
+        };
+        let part = |RemoteHeader { name, header }: RemoteHeader| (PathBuf::from(name), header);
+        let files = ModelFiles { parts: headers.into_iter().map(part).collect() };
+        let facts = dyno_models::facts_of(&files, reference);
+        let read_ms = begun.elapsed().as_secs_f64() * 1e3;
+        let whole = facts.file_bytes;
+        events.emit(Event::Note(format!("read {fetched_bytes} of {whole} bytes, the header alone")));
+        Ok(Some(Inspected {
+            inspection: self.inspection(facts, read_ms),
+            fetched_bytes: Some(fetched_bytes),
+        }))
+    }
+}
+
+/// What a list shows of a model.
+#[must_use]
+pub fn listed(row: &ModelRow) -> CachedModel {
+    CachedModel {
+        name: row.name.clone(),
+        bytes: row.bytes,
+        last_used_unix_ms: i64::try_from(row.entry.last_used_unix_ns / 1_000_000).unwrap_or(i64::MAX),
+        pinned: row.entry.pinned,
+        in_use: row.in_use,
+    }
+}
+
+/// How many of the checked models were damaged.
+#[must_use]
+pub fn damaged(checked: &[Checked]) -> usize {
+    checked.iter().filter(|checked| matches!(checked.verdict, Verdict::Damaged { .. })).count()
+}

@@ -1,0 +1,200 @@
+//! Predictions for this machine, and what comes of them: every run is predicted, compared, and learned from.
+
+use dyno_advise::{Bias, Correction, OnMachine, Outcome, Predictor as _};
+use dyno_store::LedgerEntry;
+use dyno_types::{EngineSettings, HardwareProfile, Prediction, RequestSample, RunRecord, WindowOutcome};
+
+use crate::App;
+
+impl App {
+    /// What predictions are made with: the rates of the engine, when they were measured, and the ledger of this machine's runs.
+    pub(crate) fn predictor(&self, machine: &HardwareProfile) -> OnMachine {
+        let entries = self.ledger(machine);
+        OnMachine {
+            cpu_features: machine.cpu_features.clone(),
+            rates: self.kept_rates(machine).ok().flatten(),
+            correction: Correction::learn(
+                &outcomes(&entries, "prefill_tps"),
+                &outcomes(&entries, "decode_tps"),
+            ),
+        }
+    }
+
+    /// What to know about predictions of speed here: what they are made from, and how good they were.
+    pub(crate) fn speed_notes(&self, predictor: &OnMachine, machine: &HardwareProfile) -> Vec<String> {
+        let basis = match &predictor.rates {
+            Some(rates) => format!(
+                "speed is predicted for {} threads from rates of the engine measured on this machine; intervals hold nine of ten \
+                 measured values",
+                rates.threads
+            ),
+            None => "speed is not predicted before the engine was measured here: `dyno doctor --measure`"
+                .to_owned(),
+        };
+        [basis].into_iter().chain(track_record(&self.ledger(machine))).collect()
+    }
+
+    /// Earlier predictions on this machine. A history that does not exist or cannot be read teaches nothing; whoever needs the
+    /// history itself reports what is wrong with it.
+    pub(crate) fn ledger(&self, machine: &HardwareProfile) -> Vec<LedgerEntry> {
+        if !self.places.history_file.exists() {
+            return Vec::new();
+        }
+        let history = self.open_history().ok();
+        history
+            .and_then(|history| history.ledger(&dyno_hardware::fingerprint(machine)).ok())
+            .unwrap_or_default()
+    }
+}
+
+fn outcomes(entries: &[LedgerEntry], metric: &str) -> Vec<Outcome> {
+    let of = entries.iter().filter(|entry| entry.prediction.metric == metric);
+    of.map(|entry| Outcome {
+        subject: entry.subject.clone(),
+        raw_tps: entry.prediction.raw,
+        measured_tps: entry.prediction.measured,
+    })
+    .collect()
+}
+
+/// How good earlier predictions were, a sentence for each metric that was ever predicted here.
+pub(crate) fn track_record(entries: &[LedgerEntry]) -> Vec<String> {
+    let metrics = [("decode_tps", "Decode"), ("prefill_tps", "Prefill"), ("rss_peak_bytes", "Memory")];
+    metrics.into_iter().filter_map(|(metric, name)| track_record_of(entries, metric, name)).collect()
+}
+
+fn track_record_of(entries: &[LedgerEntry], metric: &str, name: &str) -> Option<String> {
+    let of: Vec<&Prediction> =
+        entries.iter().map(|entry| &entry.prediction).filter(|one| one.metric == metric).collect();
+    let mut errors: Vec<f64> =
+        of.iter().map(|one| one.error().abs()).filter(|error| error.is_finite()).collect();
+    errors.sort_by(f64::total_cmp);
+    let median = dyno_stats::percentile(&errors, 50.0)?;
+    let ranges: Vec<([f64; 2], f64)> =
+        of.iter().filter_map(|one| Some((one.interval?, one.measured))).collect();
+    let inside = ranges.iter().filter(|(ends, measured)| (ends[0]..=ends[1]).contains(measured)).count();
+    let coverage = match ranges.len() {
+        0 => String::new(),
+        all => format!(", {inside} of {all} inside their 90 % interval"),
+    };
+    let runs = if errors.len() == 1 { "1 run".to_owned() } else { format!("{} runs", errors.len()) };
+    Some(format!(
+        "{name} predictions of {runs} on this machine were off by {:.1} % (median){coverage}.",
+        median * 100.0
+    ))
+}
+
+/// What this predictor, set up before the run, says of the run, beside what the run measured. A figure that was not reached or cannot be
+/// predicted is absent.
+pub(crate) fn compared(predictor: &OnMachine, record: &RunRecord) -> Vec<Prediction> {
+    [memory(predictor, record), prefill(predictor, record), decode(predictor, record)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Requests of the measured windows of this context.
+fn windows(record: &RunRecord) -> impl Iterator<Item = (u32, &RequestSample)> {
+    let samples = record.stages.context.iter().flat_map(|stage| &stage.samples);
+    samples.filter_map(|sample| match &sample.outcome {
+        WindowOutcome::Measured { request, .. } => Some((sample.context, request)),
+        WindowOutcome::Failed { .. } => None,
+    })
+}
+
+fn memory(predictor: &OnMachine, record: &RunRecord) -> Option<Prediction> {
+    let measured = record.metrics.get("rss_peak_bytes")?.max;
+    let opened = record.settings.engine.context;
+    let context = windows(record).map(|(window, _)| window).fold(opened, u32::max);
+    let settings = EngineSettings { context, ..record.settings.engine.clone() };
+    let predicted = predictor.memory(&record.model, &settings)?.total_bytes() as f64;
+    Some(Prediction {
+        metric: "rss_peak_bytes".to_owned(),
+        conditions: format!("window of {context} tokens"),
+        raw: predicted,
+        predicted,
+        interval: None,
+        measured,
+    })
+}
+
+/// Of the smallest window that was filled.
+fn prefill(predictor: &OnMachine, record: &RunRecord) -> Option<Prediction> {
+    let smallest = windows(record).map(|(window, _)| window).min()?;
+    let requests: Vec<&RequestSample> =
+        windows(record).filter(|(window, _)| *window == smallest).map(|(_, request)| request).collect();
+    let computed = |request: &RequestSample| f64::from(request.n_in.saturating_sub(request.n_in_cached));
+    let tokens: f64 = requests.iter().map(|request| computed(request)).sum();
+    let seconds: f64 = requests.iter().map(|request| request.prefill_ms / 1e3).sum();
+    let prompt = (tokens / requests.len() as f64).round();
+    let raw = predictor.raw_speed(&record.model, &record.settings.engine, (0, prompt as u32))?.prefill_tps;
+    let conditions = format!("prompt of {prompt} tokens");
+    rate("prefill_tps", conditions, raw, (predictor.correction.prefill, tokens / seconds))
+}
+
+/// Of the standard prompts, at their mean depth.
+fn decode(predictor: &OnMachine, record: &RunRecord) -> Option<Prediction> {
+    let samples = &record.stages.inference.as_ref()?.samples;
+    let depths = samples.iter().map(|sample| f64::from(sample.n_in) + f64::from(sample.n_out) / 2.0);
+    let depth = (depths.sum::<f64>() / samples.len() as f64).round();
+    let raw = predictor.raw_speed(&record.model, &record.settings.engine, (depth as u32, 1))?.decode_tps;
+    let measured = record.metrics.get("decode_tps")?.mean;
+    rate("decode_tps", format!("at {depth} tokens"), raw, (predictor.correction.decode, measured))
+}
+
+fn rate(metric: &str, conditions: String, raw: f64, (bias, measured): (Bias, f64)) -> Option<Prediction> {
+    let interval = bias.apply(raw);
+    (measured.is_finite() && measured > 0.0).then(|| Prediction {
+        metric: metric.to_owned(),
+        conditions,
+        raw,
+        predicted: interval.likely,
+        interval: Some([interval.low, interval.high]),
+        measured,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(metric: &str, predicted: f64, measured: f64, interval: Option<[f64; 2]>) -> LedgerEntry {
+        let prediction = Prediction {
+            metric: metric.to_owned(),
+            conditions: String::new(),
+            raw: predicted,
+            predicted,
+            interval,
+            measured,
+        };
+        LedgerEntry { run: "run".to_owned(), subject: format!("{predicted}"), prediction }
+    }
+
+    #[test]
+    fn a_track_record_is_the_median_error_and_what_the_intervals_held() {
+        let entries = [
+            entry("decode_tps", 11.0, 10.0, Some([9.0, 13.0])),
+            entry("decode_tps", 8.0, 10.0, Some([7.0, 9.0])),
+            entry("decode_tps", 10.5, 10.0, Some([9.0, 12.0])),
+            entry("rss_peak_bytes", 98.0, 100.0, None),
+        ];
+        let expected = [
+            "Decode predictions of 3 runs on this machine were off by 10.0 % (median), 2 of 3 inside their 90 % interval.",
+            "Memory predictions of 1 run on this machine were off by 2.0 % (median).",
+        ];
+        assert_eq!(track_record(&entries), expected);
+        assert!(track_record(&[]).is_empty());
+    }
+
+    #[test]
+    fn corrections_come_from_what_was_measured_against_the_raw_prediction() {
+        let entries: Vec<LedgerEntry> = (1..9)
+            .map(|model| entry("decode_tps", f64::from(model) * 10.0, f64::from(model) * 8.0, None))
+            .collect();
+        let learned = outcomes(&entries, "decode_tps");
+        assert_eq!(learned.len(), 8);
+        let correction = Correction::learn(&outcomes(&entries, "prefill_tps"), &learned);
+        assert!(correction.decode.apply(100.0).likely < 86.0);
+        assert_eq!(correction.prefill.apply(100.0).likely, 100.0);
+    }
+}

@@ -1,0 +1,218 @@
+//! Every model this machine can have: in the cache, in the Hugging Face cache, on a hub, or made here.
+
+mod fetch;
+mod manage;
+
+use std::path::PathBuf;
+
+use dyno_models::{HubReference, SynthSpec};
+use dyno_types::Event;
+use serde::Serialize;
+
+pub use manage::{Checked, Row, Verdict};
+
+use crate::cache::entry::{Entry, EntryKind};
+use crate::cache::lock::Lease;
+use crate::cache::shelf::Shelf;
+use crate::cache::{huggingface, index, integrity};
+use crate::hub::choice::choose;
+use crate::{HubError, HubSettings, Job, RemoteFile, RemoteHeader};
+
+/// Where a model was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// In the cache.
+    Cache,
+    /// In the Hugging Face cache of other programs.
+    HuggingFaceCache,
+    /// Fetched or made just now.
+    Fetched,
+}
+
+/// A model that is there, and stays while this value lives.
+#[derive(Debug)]
+pub struct Found {
+    /// Files; the first is the one to load.
+    pub files: Vec<PathBuf>,
+    /// Size of all files, bytes.
+    pub bytes: u64,
+    /// Where it was found.
+    pub origin: Origin,
+    /// Keeps the model from being evicted.
+    pub lease: Lease,
+}
+
+/// All models within reach.
+#[derive(Debug, Clone)]
+pub struct Library {
+    settings: HubSettings,
+    shelf: Shelf,
+}
+
+impl Library {
+    /// Models under these settings. Touches nothing yet.
+    #[must_use]
+    pub fn new(settings: HubSettings) -> Self {
+        Self { shelf: Shelf::new(&settings.cache_dir), settings }
+    }
+
+    /// The model a reference means: from the cache without any network, from the Hugging Face cache, else fetched.
+    ///
+    /// # Errors
+    /// [`HubError`]: among others [`HubError::Offline`], and everything that can go wrong on the way.
+    pub fn find(&self, reference: &HubReference, job: &Job<'_>) -> Result<Found, HubError> {
+        match self.find_here(reference, job)? {
+            Some(found) => Ok(found),
+            None => self.pull(reference, job),
+        }
+    }
+
+    /// The model a reference means, when it is on this machine. A damaged one is set aside and counts as absent.
+    ///
+    /// # Errors
+    /// [`HubError::Io`], [`HubError::Cancelled`].
+    pub fn find_here(&self, reference: &HubReference, job: &Job<'_>) -> Result<Option<Found>, HubError> {
+        let entries = self.shelf.entries(job)?;
+        if let Some(entry) = self.meant(reference, &entries)
+            && let Some(found) = self.take(entry, &reference.to_string(), job)?
+        {
+            return Ok(Some(found));
+        }
+        self.find_in_huggingface(reference, job)
+    }
+
+    /// The entry a reference certainly means. Without network the best guess will do: what the same words would choose among the
+    /// cached files of the repository.
+    fn meant<'a>(&self, reference: &HubReference, entries: &'a [Entry]) -> Option<&'a Entry> {
+        let certain = entries.iter().find(|entry| entry.is_meant_by(reference));
+        if certain.is_some() || !self.settings.offline || reference.revision.is_some() {
+            return certain;
+        }
+        let of_repo = || entries.iter().filter(|entry| entry.repo.as_deref() == Some(&reference.repo()));
+        let files: Vec<RemoteFile> = of_repo().flat_map(Entry::remote_files).collect();
+        let chosen = choose(reference, &files).ok()?;
+        of_repo().find(|entry| entry.remote_files().first() == chosen.first())
+    }
+
+    /// Fetches what the hub has now under this reference, unless that very content is in the cache.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub fn pull(&self, reference: &HubReference, job: &Job<'_>) -> Result<Found, HubError> {
+        if self.settings.offline {
+            return Err(HubError::Offline { reference: reference.to_string() });
+        }
+        self.fetch(reference, job)
+    }
+
+    /// Headers of the model's files (all parts) on the hub, and the bytes that were fetched to know them.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub fn remote_headers(
+        &self,
+        reference: &HubReference,
+        job: &Job<'_>,
+    ) -> Result<(Vec<RemoteHeader>, u64), HubError> {
+        if self.settings.offline {
+            return Err(HubError::Offline { reference: reference.to_string() });
+        }
+        self.read_headers(reference, job)
+    }
+
+    /// Header of a model file on a web server, and the bytes that were fetched to know it.
+    ///
+    /// # Errors
+    /// [`HubError`].
+    pub fn remote_header(&self, address: &str, job: &Job<'_>) -> Result<(RemoteHeader, u64), HubError> {
+        if self.settings.offline {
+            return Err(HubError::Offline { reference: address.to_owned() });
+        }
+        self.read_header(address, job)
+    }
+
+    /// A synthetic model in the cache, made when it is not there whole. `reference` is how it was asked for; `progress` is called
+    /// only while it is made.
+    ///
+    /// # Errors
+    /// [`HubError::Model`] with what [`dyno_models::synthesize`] fails with.
+    pub fn synthesize(
+        &self,
+        reference: &str,
+        spec: &SynthSpec,
+        progress: dyno_models::Progress<'_>,
+        job: &Job<'_>,
+    ) -> Result<Found, HubError> {
+        let key = spec.file_name();
+        if let Some(entry) = self.shelf.read(&key)
+            && let Some(found) = self.take(&entry, reference, job)?
+        {
+            return Ok(found);
+        }
+        let file = dyno_models::synthesize(spec, self.shelf.dir(), progress)?;
+        let lease = self.shelf.lease(&key)?;
+        let described = index::describe(&file, None, None).map_err(HubError::io(&file))?;
+        let bytes = described.bytes;
+        let entry = index::new_entry(&key, EntryKind::Synthetic, Some(reference.to_owned()), vec![described]);
+        let recorded = self.shelf.admit(entry, job).and_then(|_| self.make_room(&key, bytes, job));
+        if let Err(error) = recorded {
+            // The model is there all the same.
+            job.events.emit(Event::Warning(format!("the cache could not be brought up to date: {error}")));
+        }
+        Ok(Found { files: vec![file], bytes, origin: Origin::Fetched, lease })
+    }
+
+    /// Takes a model out of the cache, after the cheap check; `None` when it is gone or was damaged.
+    fn take(&self, entry: &Entry, name: &str, job: &Job<'_>) -> Result<Option<Found>, HubError> {
+        let lease = self.shelf.lease(&entry.key)?;
+        let Some(mut entry) = self.shelf.read(&entry.key) else { return Ok(None) };
+        let files = entry.paths(self.shelf.dir());
+        for (at, path) in files.iter().enumerate() {
+            if let Err(reason) = integrity::check(&mut entry.files[at], path, job)? {
+                self.shelf.set_aside(&entry, &entry.files[at], &reason, job)?;
+                return Ok(None);
+            }
+        }
+        self.shelf.note_use(&entry, Some(name), job);
+        Ok(Some(Found { bytes: entry.bytes(), files, origin: Origin::Cache, lease }))
+    }
+
+    fn find_in_huggingface(
+        &self,
+        reference: &HubReference,
+        job: &Job<'_>,
+    ) -> Result<Option<Found>, HubError> {
+        let hub = self.settings.huggingface_cache.as_deref();
+        let Some(files) = hub.and_then(|hub| huggingface::find(hub, reference)) else { return Ok(None) };
+        let mut bytes = 0;
+        for file in &files {
+            bytes += file.metadata().map_err(HubError::io(file))?.len();
+        }
+        let text = format!("using {} of the Hugging Face cache", files[0].display());
+        job.events.emit(Event::Note(text));
+        Ok(Some(Found { files, bytes, origin: Origin::HuggingFaceCache, lease: Lease::default() }))
+    }
+
+    /// Evicts what is too much after a model came. One that alone fills the cache drives nothing else out: that would not help.
+    fn make_room(&self, key: &str, bytes: u64, job: &Job<'_>) -> Result<(), HubError> {
+        let max_bytes = self.settings.cache_max_bytes;
+        if bytes > max_bytes {
+            let text = format!("{key} has {bytes} bytes, more than the whole cache may have ({max_bytes})");
+            job.events.emit(Event::Warning(text));
+            return Ok(());
+        }
+        let pruned = self.shelf.shrink(max_bytes, &[key], job)?;
+        for name in &pruned.removed {
+            job.events.emit(Event::Note(format!("evicted {name}: used longest ago, and the cache was full")));
+        }
+        if pruned.left_bytes > max_bytes {
+            let text = format!(
+                "the cache has {} bytes, more than its {max_bytes}: what is left is pinned or in use",
+                pruned.left_bytes
+            );
+            job.events.emit(Event::Warning(text));
+        }
+        Ok(())
+    }
+}

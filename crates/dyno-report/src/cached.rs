@@ -1,0 +1,69 @@
+//! The list of models in the cache.
+
+use dyno_types::Unit;
+use serde::Serialize;
+
+use crate::figure::{figure, moment};
+use crate::terminal::{grid, right, trimmed};
+use crate::text::plain;
+
+/// What a list of models shows of one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CachedModel {
+    /// Name that leads to it.
+    pub name: String,
+    /// Size of all files, bytes.
+    pub bytes: u64,
+    /// Last use, Unix ms.
+    pub last_used_unix_ms: i64,
+    /// Whether it may not be evicted.
+    pub pinned: bool,
+    /// Whether some process uses it now.
+    pub in_use: bool,
+}
+
+/// The models in the given order, one row each, and their sum.
+#[must_use]
+pub fn cached_table(models: &[CachedModel]) -> String {
+    if models.is_empty() {
+        return "No models yet. `dyno models pull hf:ORG/REPO:QUANT` fetches one.\n".to_owned();
+    }
+    let mut table = grid(&["model", "size", "last used", "state"]);
+    for model in models {
+        let state = match (model.pinned, model.in_use) {
+            (true, true) => "pinned, in use",
+            (true, false) => "pinned",
+            (false, true) => "in use",
+            (false, false) => "",
+        };
+        table.add_row([
+            plain(&model.name),
+            figure(Unit::Bytes, model.bytes as f64),
+            moment(model.last_used_unix_ms),
+            state.to_owned(),
+        ]);
+    }
+    right(&mut table, 1..2);
+    let sum = models.iter().fold(0u64, |sum, model| sum.saturating_add(model.bytes));
+    format!("{}{} models, {}\n", trimmed(&table), models.len(), figure(Unit::Bytes, sum as f64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_model_has_a_row_and_hostile_names_are_plain() {
+        let model = |name: &str, pinned, in_use| CachedModel {
+            name: name.to_owned(),
+            bytes: 3 << 30,
+            last_used_unix_ms: 0,
+            pinned,
+            in_use,
+        };
+        let table = cached_table(&[model("hf:o/r:q8_0", true, true), model("evil\u{1b}[2J", false, false)]);
+        assert!(table.contains("hf:o/r:q8_0") && table.contains("pinned, in use"), "{table}");
+        assert!(table.contains("2 models, ") && !table.contains('\u{1b}'), "{table}");
+        assert!(cached_table(&[]).contains("models pull"));
+    }
+}

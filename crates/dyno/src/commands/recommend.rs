@@ -1,0 +1,59 @@
+//! `dyno recommend`: what to run here, why, and what not to run.
+
+use dyno_app::{AppError, MemoryBasis, RecommendJob, parse_memory};
+use dyno_types::{Priority, Profile, Role};
+
+use super::Context;
+use crate::cli::RecommendArgs;
+use crate::printer;
+
+/// Prints the advice.
+pub(super) async fn run(context: &Context, args: RecommendArgs) -> anyhow::Result<()> {
+    let job = RecommendJob {
+        model: args.model,
+        role: args.role.as_deref().and_then(Role::from_name),
+        priority: args.priority.as_deref().and_then(|word| named(&Priority::ALL, word)),
+        profile: args.profile.as_deref().and_then(|word| named(&Profile::ALL, word)),
+        memory: memory(args.memory.as_deref())?,
+        context: args.context,
+        tiers: args.tiers,
+    };
+    context.app.check_recommend(&job)?;
+    if !args.no_measure {
+        measure(context).await?;
+    }
+    if args.stack {
+        let advice = context.app.recommend_stacks(&job)?;
+        return match args.format.as_str() {
+            "json" => printer::print_json(&advice),
+            _ => printer::print(&dyno_report::stacks_text(&advice)),
+        };
+    }
+    let advice = context.app.recommend(&job)?;
+    match args.format.as_str() {
+        "json" => printer::print_json(&advice),
+        _ => printer::print(&dyno_report::advice_text(&advice, usize::from(args.top), args.explain)),
+    }
+}
+
+/// Measures the engine, once on each machine. Without an engine, or when it fails, the advice is worth having all the same.
+async fn measure(context: &Context) -> Result<(), AppError> {
+    match context.app.rates(&context.progress, false).await {
+        Ok(_) => Ok(()),
+        Err(AppError::Cancelled) => Err(AppError::Cancelled),
+        Err(error) => {
+            printer::remark(&format!("the engine could not be measured, so speed is not predicted: {error}"));
+            Ok(())
+        }
+    }
+}
+
+/// The value a flag's word names; the words were checked when they were typed.
+pub(super) fn named<T: Copy>(all: &[(&str, T)], word: &str) -> Option<T> {
+    all.iter().find(|(name, _)| *name == word).map(|(_, value)| *value)
+}
+
+/// Memory as typed, or this machine's.
+pub(super) fn memory(text: Option<&str>) -> Result<MemoryBasis, AppError> {
+    text.map_or(Ok(MemoryBasis::ThisMachine), parse_memory)
+}
