@@ -2,22 +2,27 @@
 //!
 //! Decode of one token takes Σ bytes/rate over the types of the weights, a fixed time per layer, and attention over what is in
 //! the context. A prompt takes Σ flops/rate, a time per element of the residual stream for everything that is no matrix, and
-//! attention. The thin model tells the fixed times, the wide ones the rates, and depth the attention.
+//! attention. A model of many narrow layers tells the fixed times, wide ones the rates, and depth the attention.
 
 use dyno_types::{AttentionRate, EngineRates, KvType, RateTiming, WeightRate};
 
 use crate::work::Work;
 
-/// Models whose timings determine the rates, thin one first: shape and quantization as `dyno synth` takes them. Each
+/// Models whose timings determine the rates, the deep one first: shape and quantization as `dyno synth` takes them. Each
 /// quantization is told apart by its main type; what else it contains must stand before it.
 pub const RATE_MODELS: &[&str] = &[
-    "calibration-thin@q8_0",
+    "calibration-deep@q8_0",
     "calibration@q8_0",
     "calibration@q6_k",
     "calibration@q5_k_s",
+    "calibration@q5_0",
     "calibration@q4_k_s",
     "calibration@q4_0",
+    "calibration@q3_k_m",
+    "calibration@q2_k",
     "calibration@f16",
+    "calibration-experts@q8_0",
+    "calibration-experts@q4_k_s",
 ];
 
 /// Depth at which attention is timed, tokens.
@@ -36,11 +41,11 @@ pub fn rate_depths(index: usize) -> Vec<(u32, KvType)> {
 }
 
 /// Rounds of the solution: fixed times and rates depend on each other weakly.
-const ROUNDS: usize = 8;
+const ROUNDS: usize = 16;
 /// Least part of a time that is left for a rate when the other terms are subtracted.
 const REST_MIN: f64 = 0.05;
 
-/// Rates from timings: of the thin model without depth, of wide ones of every type without depth, and of one wide one with
+/// Rates from timings: of the deep model at no depth, of wide ones of every type at no depth, and of one wide one with
 /// depth for every cache type. `None` when one of these is missing, or a time is not positive.
 #[must_use]
 pub fn solve_rates(timings: &[RateTiming], threads: u32) -> Option<EngineRates> {
@@ -50,16 +55,20 @@ pub fn solve_rates(timings: &[RateTiming], threads: u32) -> Option<EngineRates> 
     let work: Option<Vec<(&RateTiming, Work)>> =
         timings.iter().map(|timing| Some((timing, Work::of(&timing.facts)?))).collect();
     let work = work?;
-    let (thin, wide) = work.split_first()?;
+    let (deep, wide) = work.split_first()?;
     let mut rates = EngineRates { threads, ..EngineRates::default() };
     for _ in 0..ROUNDS {
         for (timing, work) in wide.iter().filter(|(timing, _)| timing.depth == 0) {
-            set_weights(&mut rates, timing, work)?;
+            if work.expert_flops.is_empty() {
+                set_weights(&mut rates, timing, work)?;
+            } else {
+                set_experts(&mut rates, timing, work)?;
+            }
         }
         for (timing, work) in wide.iter().filter(|(timing, _)| timing.depth > 0) {
             set_attention(&mut rates, timing, work)?;
         }
-        set_fixed(&mut rates, thin.0, &thin.1);
+        set_fixed(&mut rates, deep.0, &deep.1);
     }
     (!rates.weights.is_empty() && !rates.attention.is_empty()).then_some(rates)
 }
@@ -83,11 +92,26 @@ fn set_weights(rates: &mut EngineRates, timing: &RateTiming, work: &Work) -> Opt
     let decode_bytes_per_s = bytes / rest(timing.decode_s, times.decode_s(0.0));
     let tokens = f64::from(timing.prefill_tokens);
     let prefill_flops = flops * tokens / rest(timing.prefill_s, times.prefill_s(0.0, tokens));
-    let found = WeightRate { kind: kind.clone(), prefill_flops, decode_bytes_per_s };
+    let known = rates.weights.iter().find(|known| known.kind == kind);
+    let expert_flops = known.and_then(|known| known.expert_flops);
+    let found = WeightRate { kind: kind.clone(), prefill_flops, expert_flops, decode_bytes_per_s };
     match rates.weights.iter_mut().find(|known| known.kind == kind) {
         Some(known) => *known = found,
         None => rates.weights.push(found),
     }
+    Some(())
+}
+
+fn set_experts(rates: &mut EngineRates, timing: &RateTiming, work: &Work) -> Option<()> {
+    let kind = main_kind(work)?;
+    let tokens = f64::from(timing.prefill_tokens);
+    let flops = work.expert_flops.get(kind)? * tokens;
+    // Everything but the experts of this type.
+    let mut others = work.clone();
+    others.expert_flops.remove(kind);
+    let times = Times { rates, work: &others, kv_type: timing.kv_type, without: None };
+    let found = flops / rest(timing.prefill_s, times.prefill_s(0.0, tokens));
+    rates.weights.iter_mut().find(|known| known.kind == kind)?.expert_flops = Some(found);
     Some(())
 }
 
@@ -159,8 +183,14 @@ impl Times<'_> {
     fn matrices_s(&self, tokens: f64) -> f64 {
         let multiply =
             |(kind, flops): (&String, &f64)| self.weight(kind).map_or(0.0, |rate| flops / rate.prefill_flops);
+        let spread = |(kind, flops): (&String, &f64)| {
+            self.weight(kind)
+                .map_or(0.0, |rate| flops / (rate.prefill_flops * expert_share(&self.rates.weights, kind)))
+        };
         let elements = self.work.layers * self.work.embedding * self.rates.element_s;
-        tokens * (self.work.prefill_flops.iter().map(multiply).sum::<f64>() + elements)
+        let dense: f64 = self.work.prefill_flops.iter().map(multiply).sum();
+        let experts: f64 = self.work.expert_flops.iter().map(spread).sum();
+        tokens * (dense + experts + elements)
     }
 
     fn weight(&self, kind: &str) -> Option<&WeightRate> {
@@ -184,6 +214,14 @@ impl Times<'_> {
             }
         })
     }
+}
+
+/// Rate of experts over the rate of other matrices, of this type or the most similar one it was measured of; 1 where it never was.
+fn expert_share(rates: &[WeightRate], kind: &str) -> f64 {
+    let measured: Vec<WeightRate> =
+        rates.iter().filter(|rate| rate.expert_flops.is_some()).cloned().collect();
+    let nearest = nearest_kind(&measured, kind);
+    nearest.and_then(|rate| Some(rate.expert_flops? / rate.prefill_flops)).unwrap_or(1.0)
 }
 
 /// The rate of this type, or of the measured one with the most similar number of bits.

@@ -13,6 +13,8 @@ pub(crate) struct Work {
     pub(crate) decode_bytes: BTreeMap<String, f64>,
     /// Multiplications and additions per prompt token, by type. The output matrix is left out: a prompt needs it once.
     pub(crate) prefill_flops: BTreeMap<String, f64>,
+    /// The same for the experts in use.
+    pub(crate) expert_flops: BTreeMap<String, f64>,
     /// Layers.
     pub(crate) layers: f64,
     /// Width of the residual stream.
@@ -34,7 +36,7 @@ impl Work {
             (Some(all), Some(used)) if all > 0 => used as f64 / all as f64,
             _ => 1.0,
         };
-        let (mut decode_bytes, mut prefill_flops) = (BTreeMap::new(), BTreeMap::new());
+        let (mut decode_bytes, mut prefill_flops, mut expert_flops) = Default::default();
         for share in &facts.weights {
             let (in_decode, in_prefill) = match share.role {
                 WeightRole::Vector => (0.0, 0.0),
@@ -49,11 +51,13 @@ impl Work {
                 }
             };
             add(&mut decode_bytes, in_decode * share.bytes as f64);
-            add(&mut prefill_flops, in_prefill * 2.0 * share.elements as f64);
+            let to = if share.role == WeightRole::Expert { &mut expert_flops } else { &mut prefill_flops };
+            add(to, in_prefill * 2.0 * share.elements as f64);
         }
         Some(Self {
             decode_bytes,
             prefill_flops,
+            expert_flops,
             layers: facts.layers? as f64,
             embedding: facts.embedding_length? as f64,
             attention: attention(facts),

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use dyno_advise::{RATE_MODELS, RATE_PROMPT_TOKENS, rate_depths, solve_rates};
-use dyno_bench::{CalibrationModel, time_models};
-use dyno_engine::find_engine;
-use dyno_types::{EngineRates, Event, EventSink, HardwareProfile};
+use dyno_bench::{CalibrationModel, TIMING_PASSES, time_models};
+use dyno_engine::{ProcessEngine, find_engine};
+use dyno_types::{EngineRates, Event, EventSink, HardwareProfile, RateTiming};
 
 use crate::abilities::unix_ms;
 use crate::app::ENGINE;
@@ -30,7 +30,7 @@ impl App {
         Ok(Some(kept).filter(|kept| suits && is_plausible(kept)))
     }
 
-    /// Rates of the engine on this machine: as kept, or measured in about half a minute on the first call and after `refresh`.
+    /// Rates of the engine on this machine: as kept, or measured in about a minute on the first call and after `refresh`.
     ///
     /// # Errors
     /// [`AppError::Cancelled`], [`AppError::Engine`] without an engine, [`AppError::Model`] when the models to time cannot be made,
@@ -67,7 +67,8 @@ impl App {
     ) -> Result<EngineRates, AppError> {
         let engine = self.engine()?;
         let phase = "measuring the engine on this machine, once".to_owned();
-        events.emit(Event::PhaseStarted { phase, total: RATE_MODELS.len() as u64 });
+        let steps = RATE_MODELS.len() * (1 + TIMING_PASSES);
+        events.emit(Event::PhaseStarted { phase, total: steps as u64 });
         let timed = self.time_rate_models(&engine, threads(machine), folder, events).await;
         events.emit(Event::PhaseEnded);
         let solved = solve_rates(&timed?, threads(machine));
@@ -80,31 +81,30 @@ impl App {
         })
     }
 
-    /// Makes, times and removes one model after the other, so that no more than one is on the disk.
+    /// Makes the models and times them; the caller removes the folder.
     async fn time_rate_models(
         &self,
-        engine: &dyno_engine::ProcessEngine,
+        engine: &ProcessEngine,
         threads: u32,
         folder: &Path,
         events: &dyn EventSink,
-    ) -> Result<Vec<dyno_types::RateTiming>, AppError> {
-        let mut timings = Vec::new();
+    ) -> Result<Vec<RateTiming>, AppError> {
+        let advance = |done: usize, detail: &str| {
+            events.emit(Event::PhaseAdvanced { done: done as u64, detail: detail.to_owned() });
+        };
+        let mut models = Vec::new();
         for (index, spec) in RATE_MODELS.iter().enumerate() {
-            events.emit(Event::PhaseAdvanced { done: index as u64, detail: (*spec).to_owned() });
+            advance(index, "making small models");
             let reference = format!("synth:{spec}");
             let cancel = &self.cancel;
             let file = dyno_models::resolve(&reference, folder, &mut |_, _| !cancel.is_cancelled())?;
-            let model = CalibrationModel {
-                facts: dyno_models::read_facts(&file, &reference)?,
-                file: file.clone(),
-                depths: rate_depths(index),
-            };
-            let timed =
-                time_models(engine, &[model], (threads, RATE_PROMPT_TOKENS), cancel, &mut |_| ()).await;
-            let _ = std::fs::remove_file(&file);
-            timings.extend(timed?.ok_or(AppError::Cancelled)?);
+            let facts = dyno_models::read_facts(&file, &reference)?;
+            models.push(CalibrationModel { file, facts, depths: rate_depths(index) });
         }
-        Ok(timings)
+        let timed = |done: usize| advance(RATE_MODELS.len() + done, "timing them");
+        let sizes = (threads, RATE_PROMPT_TOKENS);
+        let timings = time_models(engine, &models, sizes, &self.cancel, &timed).await?;
+        timings.ok_or(AppError::Cancelled)
     }
 
     fn rates_file(&self, machine: &HardwareProfile) -> PathBuf {

@@ -24,7 +24,7 @@ mod threads;
 mod validity;
 
 pub use analysis::analyze;
-pub use calibrate::{CalibrationModel, fastest, time_models};
+pub use calibrate::{CalibrationModel, TIMING_PASSES, time_models};
 pub use cancel::CancelFlag;
 pub use circumstances::{BenchContext, Judge};
 pub use error::{BenchError, PlanError};

@@ -11,6 +11,8 @@ pub struct WeightRate {
     pub kind: String,
     /// Multiplications and additions per second in prefill: 2 × elements × tokens / time.
     pub prefill_flops: f64,
+    /// The same for matrices of experts, over which a prompt spreads; absent where it was not measured.
+    pub expert_flops: Option<f64>,
     /// Bytes of weights per second in decode.
     pub decode_bytes_per_s: f64,
 }

@@ -56,11 +56,9 @@ pub(super) async fn run(options: &Options) -> anyhow::Result<()> {
     let threads = runner::threads();
     let rates = calibrate(&engine, threads).await?;
     eprintln!("{}", serde_json::to_string(&rates)?);
-    let mut pairs = Vec::new();
-    for reference in MODELS.iter().filter(|reference| reference.contains(&options.only)) {
-        eprintln!("{reference} …");
-        pairs.push(pair(&engine, reference, &rates).await.with_context(|| (*reference).to_owned())?);
-    }
+    let references: Vec<&'static str> =
+        MODELS.iter().copied().filter(|reference| reference.contains(&options.only)).collect();
+    let pairs = pairs(&engine, &references, &rates).await?;
     let rows: Vec<Row> = pairs.iter().flat_map(|pair| rows(pair, &pairs)).collect();
     if options.json {
         println!("{}", serde_json::to_string_pretty(&rows)?);
@@ -91,21 +89,26 @@ async fn time(
     sizes: (u32, u32),
 ) -> anyhow::Result<Vec<RateTiming>> {
     let engine = ProcessEngine::new(ProcessEngineConfig::new(engine.to_owned()));
-    let timings = time_models(&engine, models, sizes, &CancelFlag::default(), &mut |_| ()).await?;
+    let timings = time_models(&engine, models, sizes, &CancelFlag::default(), &|_| ()).await?;
     timings.context("cancelled")
 }
 
-async fn pair(engine: &Path, reference: &'static str, rates: &EngineRates) -> anyhow::Result<Pair> {
-    let model = model(reference, &[(0, KvType::F16)])?;
-    let raw = raw_speed(&model.facts, KvType::F16, rates, (0, PREDICTED_PROMPT_TOKENS))
-        .context("the header does not determine the work")?;
-    let timings = time(engine, &[model], (rates.threads, PREDICTED_PROMPT_TOKENS)).await?;
-    let timing = timings.first().context("nothing was timed")?;
-    let measured = RawSpeed {
-        prefill_tps: f64::from(timing.prefill_tokens) / timing.prefill_s,
-        decode_tps: 1.0 / timing.decode_s,
+/// Predicts and measures; the processes of each model are spread over the whole measurement, as in the calibration.
+async fn pairs(engine: &Path, references: &[&'static str], rates: &EngineRates) -> anyhow::Result<Vec<Pair>> {
+    let shallow = [(0, KvType::F16)];
+    let models: Vec<CalibrationModel> =
+        references.iter().map(|reference| model(reference, &shallow)).collect::<anyhow::Result<_>>()?;
+    let timings = time(engine, &models, (rates.threads, PREDICTED_PROMPT_TOKENS)).await?;
+    let pair = |(reference, timing): (&&'static str, &RateTiming)| {
+        let raw = raw_speed(&timing.facts, KvType::F16, rates, (0, PREDICTED_PROMPT_TOKENS))
+            .context("the header does not determine the work")?;
+        let measured = RawSpeed {
+            prefill_tps: f64::from(timing.prefill_tokens) / timing.prefill_s,
+            decode_tps: 1.0 / timing.decode_s,
+        };
+        Ok(Pair { model: reference, raw, measured })
     };
-    Ok(Pair { model: reference, raw, measured })
+    references.iter().zip(&timings).map(pair).collect()
 }
 
 /// Both rates of one model, corrected by what all other shapes teach.

@@ -29,10 +29,18 @@ fn facts(layers: u64, width: u64, (kind, bits): (&str, u64), output: (&str, u64)
     }
 }
 
+/// The same with its matrices as eight experts, of which two are used.
+fn mixture(facts: ModelFacts) -> ModelFacts {
+    let mut mixture = ModelFacts { experts: Some(8), experts_used: Some(2), ..facts };
+    mixture.weights[0].role = WeightRole::Expert;
+    mixture
+}
+
 fn truth() -> EngineRates {
     let weight = |kind: &str, prefill_flops: f64, decode_bytes_per_s: f64| WeightRate {
         kind: kind.to_owned(),
         prefill_flops,
+        expert_flops: (kind == "q4_k").then_some(0.6 * prefill_flops),
         decode_bytes_per_s,
     };
     EngineRates {
@@ -59,13 +67,14 @@ fn timings() -> Vec<RateTiming> {
     let (q8, q6, q4) = (("q8_0", 8), ("q6_k", 6), ("q4_k", 4));
     let wide = || facts(4, 2048, q8, q8);
     vec![
-        timing(facts(16, 256, q8, q8), KvType::F16, 0),
+        timing(facts(24, 768, q8, q8), KvType::F16, 0),
         timing(wide(), KvType::F16, 0),
         timing(wide(), KvType::F16, 1024),
         timing(wide(), KvType::Q8_0, 1024),
         timing(facts(4, 2048, q6, q6), KvType::F16, 0),
         // The mixture's output matrix is of a type that stands before it.
         timing(facts(4, 2048, q4, q6), KvType::F16, 0),
+        timing(mixture(facts(4, 1024, q4, q6)), KvType::F16, 0),
     ]
 }
 
@@ -79,6 +88,8 @@ fn rates_are_found_from_the_times_they_make() {
         let rate = found.weights.iter().find(|rate| rate.kind == expected.kind).unwrap();
         near(rate.prefill_flops, expected.prefill_flops, &expected.kind);
         near(rate.decode_bytes_per_s, expected.decode_bytes_per_s, &expected.kind);
+        assert_eq!(rate.expert_flops.is_some(), expected.expert_flops.is_some(), "{}", expected.kind);
+        near(rate.expert_flops.unwrap_or(1.0), expected.expert_flops.unwrap_or(1.0), "experts");
     }
     for expected in truth().attention {
         let rate = found.attention.iter().find(|rate| rate.kv_type == expected.kv_type).unwrap();
@@ -102,7 +113,7 @@ fn an_unseen_shape_gets_its_time_back() {
 #[test]
 fn what_cannot_be_solved_gives_nothing() {
     assert_eq!(solve_rates(&[], 2), None);
-    assert_eq!(solve_rates(&timings()[..1], 2), None, "only the thin one");
+    assert_eq!(solve_rates(&timings()[..1], 2), None, "only the deep one");
     assert_eq!(solve_rates(&timings()[..2], 2), None, "no depth");
     let mut broken = timings();
     broken[1].decode_s = 0.0;
@@ -128,9 +139,10 @@ fn windows_and_experts_bound_the_work() {
     let window = Work::of(&model).unwrap();
     assert_eq!(window.attention_flops(512.0), full.attention_flops(512.0));
     assert_eq!(window.attention_flops(4096.0), full.attention_flops(512.0));
-    model.weights[0].role = WeightRole::Expert;
-    (model.experts, model.experts_used) = (Some(8), Some(2));
-    let mixture = Work::of(&model).unwrap();
-    assert_eq!(mixture.prefill_flops["q8_0"], full.prefill_flops["q8_0"] / 4.0);
+    let mixture = Work::of(&mixture(model)).unwrap();
+    assert_eq!(mixture.expert_flops["q8_0"], full.prefill_flops["q8_0"] / 4.0);
+    assert!(mixture.prefill_flops.is_empty());
+    assert_eq!(expert_share(&truth().weights, "q8_0"), 0.6, "borrowed");
+    assert_eq!(expert_share(&[], "q8_0"), 1.0);
     assert!(Work::of(&ModelFacts::default()).is_none());
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failing step of a test should stop it where it stands")]
 
 mod bench;
+mod calibrating;
 mod cancelled;
 mod exact;
 mod faults;
