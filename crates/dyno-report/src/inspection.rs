@@ -237,7 +237,7 @@ mod tests {
         let text = inspection_text(&inspection);
         for part in [
             "predicted with its 90 %",
-            "prefill  100 tokens/s [80.0, 125]",
+            "prefill  100.0 tokens/s [80.0, 125.0]",
             "decode   10.0 tokens/s [8.0, 12.5]",
         ] {
             assert!(text.contains(part), "{part:?} is not in\n{text}");
