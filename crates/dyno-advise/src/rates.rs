@@ -21,6 +21,7 @@ pub const RATE_MODELS: &[&str] = &[
     "calibration@q3_k_m",
     "calibration@q2_k",
     "calibration@f16",
+    "calibration@f32",
     "calibration-experts@q8_0",
     "calibration-experts@q4_k_s",
 ];

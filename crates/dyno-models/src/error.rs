@@ -136,6 +136,11 @@ pub enum ModelError {
         /// What is wrong, as half a sentence.
         reason: String,
     },
+    /// An address that carries a user name or a password. It is not repeated: messages and records are kept and shown.
+    #[error(
+        "an address of a model must not contain a user name or password, because references are kept in records; leave out what stands before the @"
+    )]
+    SecretInAddress,
     /// A model that is not a file here.
     #[error(
         "{reference:?} is not on this machine; `dyno models pull` fetches models of a hub, name the file it prints"
@@ -189,6 +194,7 @@ impl ModelError {
                 | Self::UnknownModel { .. }
                 | Self::UnsupportedReference { .. }
                 | Self::BadHubReference { .. }
+                | Self::SecretInAddress
                 | Self::Elsewhere { .. }
         )
     }

@@ -55,6 +55,9 @@ impl Reference {
         if text.starts_with("hf:") {
             return HubReference::parse(text).map(Self::Hub);
         }
+        if has_secret(text) {
+            return Err(ModelError::SecretInAddress);
+        }
         if is_file_address(text) {
             return Ok(Self::Url(text.to_owned()));
         }
@@ -63,6 +66,12 @@ impl Reference {
         }
         Ok(Self::File(PathBuf::from(text)))
     }
+}
+
+/// Whether a web address names a user: `https://USER[:PASSWORD]@HOST/…`.
+fn has_secret(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| rest.split(['/', '?', '#']).next().is_some_and(|host| host.contains('@')))
 }
 
 /// Whether this is the address of a model file: `http(s)://…/NAME.gguf`, perhaps with a query.

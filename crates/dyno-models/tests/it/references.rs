@@ -52,3 +52,14 @@ fn names_nobody_knows_are_answered_with_what_is_known() {
         assert!(error.to_string().contains(sentence), "{reference}: {error}");
     }
 }
+
+#[test]
+fn an_address_with_a_password_is_refused_and_not_repeated() {
+    for address in ["https://me:secret@host/model.gguf", "http://secret@host/v1", "https://a:secret@host?x=/"]
+    {
+        let error = Reference::parse(address).unwrap_err();
+        assert!(matches!(error, ModelError::SecretInAddress) && error.is_bad_input(), "{error:?}");
+        assert!(!error.to_string().contains("secret") && !error.to_string().contains("host"), "{error}");
+    }
+    assert!(Reference::parse("https://host/a@b/model.gguf").is_ok(), "an @ in the path is a name");
+}

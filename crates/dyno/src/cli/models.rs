@@ -17,7 +17,7 @@ pub(crate) enum ModelsVerb {
     ///
     /// A model on a hub or a web server is not fetched for it: only its header is read, over the network.
     Inspect {
-        /// Model: path, hf:ORG/REPO[@REVISION][:FILE-OR-QUANT], https://HOST/PATH.gguf, synth:SHAPE@QUANT or builtin:default.
+        /// Model: path, hf:ORG/REPO:QUANT, https://HOST/PATH.gguf, synth:SHAPE@QUANT or builtin:default.
         #[arg(value_name = "MODEL")]
         model: String,
         /// Output.
@@ -26,7 +26,7 @@ pub(crate) enum ModelsVerb {
     },
     /// Fetch a model of a hub into the cache, and print the file.
     ///
-    /// MODEL is hf:ORG/REPO[@REVISION][:FILE-OR-QUANT]. Without a file or quantization, the first of q4_k_m, q4_0, q5_k_m, q8_0,
+    /// MODEL is hf:ORG/REPO, and may go on with @REVISION and with :FILE or :QUANT. Without a file or quantization, the first of q4_k_m, q4_0, q5_k_m, q8_0,
     /// bf16, f16 that is there is taken; all parts of a split model are fetched. A stopped download goes on where it was.
     Pull {
         /// Model, for example hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:q4_k_m.
