@@ -30,7 +30,7 @@ impl App {
         Ok(Some(kept).filter(|kept| suits && is_plausible(kept)))
     }
 
-    /// Rates of the engine on this machine: as kept, or measured in about a minute on the first call and after `refresh`.
+    /// Rates of the engine on this machine: as kept, or measured in one to two minutes on the first call and after `refresh`.
     ///
     /// # Errors
     /// [`AppError::Cancelled`], [`AppError::Engine`] without an engine, [`AppError::Model`] when the models to time cannot be made,
