@@ -115,13 +115,13 @@ impl App {
     /// Size and age of the executable: another build may work at another speed.
     fn engine_identity(&self) -> Result<String, AppError> {
         let file = find_engine(ENGINE, self.places.engine_dir.as_deref(), self.places.beside.as_deref())?;
-        let about = std::fs::metadata(&file).map_err(|source| AppError::Write { path: file, source })?;
+        let about = std::fs::metadata(&file).ok();
+        let bytes = about.as_ref().map_or(0, std::fs::Metadata::len);
         let modified_s = about
-            .modified()
-            .ok()
+            .and_then(|about| about.modified().ok())
             .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
             .map_or(0, |since| since.as_secs());
-        Ok(format!("{ENGINE} of {} bytes, built at {modified_s}", about.len()))
+        Ok(format!("{ENGINE} of {bytes} bytes, built at {modified_s}"))
     }
 }
 
