@@ -6,7 +6,10 @@
 
 mod build;
 mod dyno;
+mod likelihood;
 mod llama_bench;
+mod perplexity;
+mod session;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -15,7 +18,9 @@ use anyhow::{Context as _, bail};
 use dyno_stats::paired_log_ratio;
 
 const USAGE: &str = "\
-usage: cargo xtask peers [OPTIONS]
+usage: cargo xtask peers [OPTIONS]                 speed, against llama-bench
+       cargo xtask peers perplexity [OPTIONS]      the same perplexity as llama-perplexity?
+       cargo xtask peers likelihood [OPTIONS]      multiple choice, against llama.cpp's server
   --models REF,…     models to run [default: synth:smollm2-135m@q4_0,synth:qwen2.5-0.5b@q4_0,synth:llama-3.2-1b@q4_k_m]
   --rounds N         pairs of measurements per model, at least 2 [default: 6]
   --threads N        threads for prefill and decode [default: all processors]
@@ -91,11 +96,16 @@ struct ModelReport {
 /// # Errors
 /// For unknown arguments, and when something cannot be built, made or run.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
+    match arguments.split_first() {
+        Some((name, rest)) if name == "perplexity" => return perplexity::run(rest),
+        Some((name, rest)) if name == "likelihood" => return likelihood::run(rest),
+        _ => {}
+    }
     let Some(options) = Options::parse(arguments)? else {
         println!("{USAGE}");
         return Ok(());
     };
-    let built = build::engine_and_peer()?;
+    let built = build::engine_and_peer(&build::LLAMA_BENCH)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut reports = Vec::new();
     for reference in &options.models {
@@ -114,7 +124,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
 
 /// The engine executable, built in release.
 pub(crate) fn engine() -> anyhow::Result<PathBuf> {
-    Ok(build::engine_and_peer()?.engine)
+    Ok(build::engine_and_peer(&build::LLAMA_BENCH)?.engine)
 }
 
 impl Options {
@@ -169,12 +179,12 @@ async fn measure(built: &build::Built, file: &Path, options: &Options) -> anyhow
         let peer_first = number % 2 == 0;
         let mut peer = None;
         if peer_first {
-            peer = Some(llama_bench::measure(&built.llama_bench, file, options.threads)?);
+            peer = Some(llama_bench::measure(&built.peer, file, options.threads)?);
         }
         let (bare, path, parts) = dyno::measure(&built.engine, file, options.threads).await?;
         let peer = match peer {
             Some(peer) => peer,
-            None => llama_bench::measure(&built.llama_bench, file, options.threads)?,
+            None => llama_bench::measure(&built.peer, file, options.threads)?,
         };
         rounds.push(Round { peer, bare, path, parts });
     }

@@ -28,6 +28,8 @@ pub struct Places {
     pub engine_dir: Option<PathBuf>,
     /// Folder of the running executable.
     pub beside: Option<PathBuf>,
+    /// An executable that calls [`crate::launch_code`] when its first argument is [`crate::CODE_LAUNCHER`]: dyno itself.
+    pub executable: Option<PathBuf>,
     /// The hub that models are fetched from, and the bounds of the model cache.
     pub hub: HubSettings,
 }
@@ -138,8 +140,8 @@ impl App {
                 })?;
                 self.keep(made)
             }
-            // Neither is made: there is no progress to show.
-            Reference::File(_) | Reference::Url(_) => {
+            // Nothing is made: there is no progress to show.
+            Reference::File(_) | Reference::Builtin(_) | Reference::Url(_) => {
                 dyno_models::resolve(reference, &self.places.cache_dir, &mut |_, _| true)?
             }
         };

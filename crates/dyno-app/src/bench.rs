@@ -135,7 +135,7 @@ impl App {
         let Some(first) = result.records.first() else { return };
         let page =
             job.page.clone().unwrap_or_else(|| self.places.pages_dir.join(format!("{}.html", first.id)));
-        match write_page(&page, &dyno_report::render_many(&result.records, dyno_report::Format::Html)) {
+        match write_page(&page, &self.run_page(&result.records)) {
             Ok(()) => result.page = Some(page),
             // The records are kept and printed; losing the page must not hide an earlier error.
             Err(error) => {

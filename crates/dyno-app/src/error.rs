@@ -43,6 +43,14 @@ pub enum AppError {
         "the engine's timings make no sense; close what else keeps this machine busy and try again, or see `dyno doctor`"
     )]
     Rates,
+    /// A file cannot be read.
+    #[error("{} cannot be read: {source}; check its permissions, or choose another place", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A file cannot be written.
     #[error("{} cannot be written: {source}; free some space or choose another place", path.display())]
     Write {
@@ -56,6 +64,16 @@ pub enum AppError {
     Unhealthy {
         /// How many.
         problems: usize,
+    },
+    /// No attempt at an answer fulfilled the policy.
+    #[error(
+        "none of {attempts} attempt(s) was accepted; the best one: {problems} (all of them: --format json; more of them: --retries)"
+    )]
+    NotAccepted {
+        /// How many.
+        attempts: usize,
+        /// What is wrong with the best.
+        problems: String,
     },
     /// There is no run to show.
     #[error("nothing was measured yet; `dyno bench` measures the built-in model")]
@@ -102,8 +120,10 @@ impl AppError {
             | Self::History(_)
             | Self::Machine(_)
             | Self::Rates
+            | Self::Read { .. }
             | Self::Write { .. }
             | Self::Unhealthy { .. }
+            | Self::NotAccepted { .. }
             | Self::NothingMeasured
             | Self::Cancelled => 1,
         }

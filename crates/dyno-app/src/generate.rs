@@ -1,14 +1,30 @@
-//! `generate`: one prompt, one answer.
+//! `generate`: one prompt, one answer; with a policy as many attempts as it takes.
 
-use dyno_engine::{Engine, Session};
+mod answer;
+mod attempts;
+mod judge;
+mod policy;
+mod preset;
+mod wishes;
+
+use dyno_engine::Engine;
 use dyno_types::{
-    ChatMessage, EngineSettings, Event, EventSink, FinishReason, GenerateRequest, GeneratedToken,
-    GenerationEvent, GenerationReport, LoadReport, Prompt, Sampling, TokenId, TokenLogprob,
+    ChatMessage, EngineSettings, EventSink, FinishReason, GenerateRequest, Prompt, Sampling, TokenId,
+    TokenLogprob,
 };
-use futures::StreamExt;
 use serde::Serialize;
 
+pub use attempts::{AttemptReport, PolicyReport};
+pub(crate) use policy::Policy;
+pub use policy::PolicyWishes;
+pub(crate) use preset::start_of;
+pub use wishes::SamplingWishes;
+
+use crate::app::Model;
+use crate::eval::host::{Host, Loading};
 use crate::{App, AppError};
+use answer::Answer;
+use judge::JudgeModel;
 
 /// One generation, as asked for.
 #[derive(Debug, Clone)]
@@ -21,8 +37,12 @@ pub struct GenerateJob {
     pub system: Option<String>,
     /// Continue the prompt as it stands even if the model has a chat template.
     pub raw: bool,
-    /// Sampling.
-    pub sampling: Sampling,
+    /// Sampling, as far as it was asked for; the rest comes from the preset, or is the default.
+    pub sampling: SamplingWishes,
+    /// A task, whose preset for this model is taken; `none` is like nothing, but without a remark about presets.
+    pub preset: Option<String>,
+    /// What the answer is held to.
+    pub policy: PolicyWishes,
     /// Most tokens.
     pub max_tokens: u32,
     /// Stop strings.
@@ -55,7 +75,7 @@ pub struct GeneratedStep {
 pub struct Generated {
     /// Model reference.
     pub model: String,
-    /// The text.
+    /// The text; with a policy that of the accepted attempt, or of the best one where none was.
     pub text: String,
     /// Whether the model's chat template was used.
     pub chat: bool,
@@ -73,14 +93,39 @@ pub struct Generated {
     pub finish_reason: FinishReason,
     /// Sampling used.
     pub sampling: Sampling,
+    /// What the policy made of it, when there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicyReport>,
+}
+
+impl Generated {
+    /// The failure that a policy without an accepted attempt is.
+    #[must_use]
+    pub fn refusal(&self) -> Option<AppError> {
+        let report = self.policy.as_ref().filter(|report| report.accepted.is_none())?;
+        let problems: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
+        Some(AppError::NotAccepted { attempts: report.attempts.len(), problems: problems.join("; ") })
+    }
+}
+
+/// Where progress goes, and where text goes.
+type Shown<'a> = (&'a dyn EventSink, &'a mut (dyn FnMut(&str) + Send));
+
+/// A model that is asked, and what of it is in use.
+struct Asked<'a> {
+    host: &'a Host<'a>,
+    job: &'a GenerateJob,
+    sampling: &'a Sampling,
+    /// Whether prompts are chats.
+    chat: bool,
 }
 
 impl App {
-    /// Generates one answer; `on_text` gets each piece of text as it becomes complete.
+    /// Generates one answer; `on_text` gets each piece of text as it becomes complete, with a policy the whole text in the end.
     ///
     /// # Errors
     /// [`AppError::Input`] for a request that makes no sense, [`AppError::Model`], [`AppError::Engine`],
-    /// [`AppError::Cancelled`].
+    /// [`AppError::Cancelled`]. That no attempt was accepted is part of the result.
     pub async fn generate(
         &self,
         job: &GenerateJob,
@@ -88,61 +133,110 @@ impl App {
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Generated, AppError> {
         check(job)?;
+        let policy = job.policy.policy()?;
         let model = self.resolve(&job.model, events)?;
+        let judge = policy.as_ref().and_then(|policy| policy.judge.as_deref());
+        let judge = judge.map(|judge| self.judge_loading(judge, events)).transpose()?;
+        let engine = self.engine()?;
+        self.generate_with(&engine, (job, &model), (policy, judge), (events, on_text)).await
+    }
+
+    /// The same with this engine.
+    async fn generate_with(
+        &self,
+        engine: &dyn Engine,
+        (job, model): (&GenerateJob, &Model),
+        (policy, judge): (Option<Policy>, Option<Loading>),
+        (events, on_text): Shown<'_>,
+    ) -> Result<Generated, AppError> {
+        let sampling = self.sampling_for(job, &model.path, events)?;
+        if let Some(policy) = &policy {
+            policy.check_sampling(&sampling)?;
+        }
         let mut settings = job.settings.clone();
         self.fit_context(&mut settings, &model.facts, job.context_given)?;
         self.choose_threads(&mut settings);
-        let session = self.engine()?.start().await?;
-        events.emit(Event::PhaseStarted { phase: format!("loading {}", model.facts.file_name), total: 100 });
-        let mut show = |fraction: f32| {
-            events.emit(Event::PhaseAdvanced { done: (fraction * 100.0) as u64, detail: String::new() });
-            !self.cancel.is_cancelled()
+        let loading = Loading { path: model.path.clone(), settings };
+        let host = Host::open(engine, loading, &self.cancel, events).await?;
+        let chat = host.loaded().has_chat_template && !job.raw;
+        let asked = Asked { host: &host, job, sampling: &sampling, chat };
+        let result = match policy {
+            _ if job.system.is_some() && !chat => Err(AppError::Input(
+                "--system needs a chat template, and this model has none; put it into the prompt".to_owned(),
+            )),
+            None => self.one_answer(&asked, on_text).await,
+            Some(policy) => {
+                let mut judge = JudgeModel::new(engine, judge);
+                let made = asked.attempts(&policy, &mut judge, events).await;
+                judge.close().await;
+                made.inspect(|generated| on_text(&generated.text))
+            }
         };
-        let loaded = session.load(&model.path, &settings, &mut show).await;
-        events.emit(Event::PhaseEnded);
-        let result = match loaded {
-            Ok(loaded) => self.run_generation(&*session, job, &settings, (&loaded, on_text)).await,
-            Err(error) => Err(error.into()),
-        };
-        session.stop().await;
+        host.close().await;
         result
     }
 
-    async fn run_generation(
+    async fn one_answer(
         &self,
-        session: &dyn Session,
-        job: &GenerateJob,
-        settings: &EngineSettings,
-        (loaded, on_text): (&LoadReport, &mut (dyn FnMut(&str) + Send)),
+        asked: &Asked<'_>,
+        on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Generated, AppError> {
-        session.open_context(settings).await?;
-        let chat = loaded.has_chat_template && !job.raw;
-        if job.system.is_some() && !chat {
-            return Err(AppError::Input(
-                "--system needs a chat template, and this model has none; put it into the prompt".to_owned(),
-            ));
-        }
-        let mut stream = session.generate(request(job, chat)).await?;
-        let (mut text, mut tokens) = (String::new(), Vec::new());
-        let mut report = None;
-        while let Some(event) = tokio::select! {
-            event = stream.next() => event,
-            () = self.cancel.cancelled() => return Err(AppError::Cancelled),
-        } {
-            match event? {
-                GenerationEvent::Token(token) => {
-                    on_text(&token.text);
-                    text.push_str(&token.text);
-                    tokens.push(step(token));
-                }
-                GenerationEvent::Finished(finished) => report = Some(finished),
-            }
-        }
-        let report = report.ok_or_else(|| {
-            dyno_engine::EngineError::Internal("the stream ended without a report".to_owned())
-        })?;
-        Ok(assemble(job, text, (chat, tokens), &report))
+        let request = asked.request(asked.prompt(), asked.sampling.clone());
+        let answer = answer::answer(asked.host.session(), request, &self.cancel, on_text).await?;
+        Ok(asked.generated(answer, asked.sampling.clone(), None))
     }
+
+    /// What the judge's process is to load; it is not started before it is asked.
+    fn judge_loading(&self, reference: &str, events: &dyn EventSink) -> Result<Loading, AppError> {
+        let model = self.resolve(reference, events)?;
+        let mut settings = EngineSettings::default();
+        self.fit_context(&mut settings, &model.facts, false)?;
+        self.choose_threads(&mut settings);
+        Ok(Loading { path: model.path, settings })
+    }
+}
+
+impl Asked<'_> {
+    /// The question, as the model gets it.
+    fn prompt(&self) -> Prompt {
+        if !self.chat {
+            return Prompt::Text(self.job.prompt.clone());
+        }
+        let system = self.job.system.iter().map(|system| message("system", system));
+        Prompt::Chat(system.chain([message("user", &self.job.prompt)]).collect())
+    }
+
+    fn request(&self, prompt: Prompt, sampling: Sampling) -> GenerateRequest {
+        GenerateRequest {
+            id: 1,
+            prompt,
+            sampling,
+            max_tokens: self.job.max_tokens,
+            stop: self.job.stop.clone(),
+            ignore_eos: false,
+            logprobs: self.job.logprobs,
+        }
+    }
+
+    fn generated(&self, answer: Answer, sampling: Sampling, policy: Option<PolicyReport>) -> Generated {
+        Generated {
+            model: self.job.model.clone(),
+            chat: self.chat,
+            prompt_tokens: answer.report.prompt_tokens,
+            ttft_ms: answer.ttft_ms(),
+            prefill_tps: answer.prefill_tps(),
+            decode_tps: answer.decode_tps(),
+            finish_reason: answer.report.finish_reason,
+            sampling,
+            text: answer.text,
+            tokens: answer.tokens,
+            policy,
+        }
+    }
+}
+
+fn message(role: &str, content: &str) -> ChatMessage {
+    ChatMessage { role: role.to_owned(), content: content.to_owned() }
 }
 
 fn check(job: &GenerateJob) -> Result<(), AppError> {
@@ -159,62 +253,8 @@ fn check(job: &GenerateJob) -> Result<(), AppError> {
             "--stop got an empty text, which would stop at once; leave it out".to_owned(),
         ));
     }
-    job.sampling.validate().map_err(|error| AppError::Input(error.to_string()))
+    job.sampling.over(Sampling::default()).validate().map_err(|error| AppError::Input(error.to_string()))
 }
 
-fn request(job: &GenerateJob, chat: bool) -> GenerateRequest {
-    let message =
-        |role: &str, content: &str| ChatMessage { role: role.to_owned(), content: content.to_owned() };
-    let prompt = if chat {
-        let system = job.system.iter().map(|system| message("system", system));
-        Prompt::Chat(system.chain([message("user", &job.prompt)]).collect())
-    } else {
-        Prompt::Text(job.prompt.clone())
-    };
-    GenerateRequest {
-        id: 1,
-        prompt,
-        sampling: job.sampling.clone(),
-        max_tokens: job.max_tokens,
-        stop: job.stop.clone(),
-        ignore_eos: false,
-        logprobs: job.logprobs,
-    }
-}
-
-fn step(token: GeneratedToken) -> GeneratedStep {
-    GeneratedStep { token: token.token, at_ms: ms(token.at_ns), logprob: token.logprob, top: token.top }
-}
-
-fn ms(ns: u64) -> f64 {
-    ns as f64 / 1e6
-}
-
-fn assemble(
-    job: &GenerateJob,
-    text: String,
-    (chat, tokens): (bool, Vec<GeneratedStep>),
-    report: &GenerationReport,
-) -> Generated {
-    let rate = |count: f64, time_ms: f64| (count > 0.0 && time_ms > 0.0).then(|| count / time_ms * 1e3);
-    let computed = report.prompt_tokens.saturating_sub(report.cached_tokens);
-    let decode = match tokens.as_slice() {
-        [first, .., last] => rate(tokens.len() as f64 - 1.0, last.at_ms - first.at_ms),
-        _ => None,
-    };
-    Generated {
-        model: job.model.clone(),
-        chat,
-        prompt_tokens: report.prompt_tokens,
-        ttft_ms: tokens.first().map(|token| token.at_ms),
-        prefill_tps: rate(
-            f64::from(computed),
-            ms(report.prefill_end_ns.saturating_sub(report.prefill_start_ns)),
-        ),
-        decode_tps: decode,
-        finish_reason: report.finish_reason,
-        sampling: job.sampling.clone(),
-        text,
-        tokens,
-    }
-}
+#[cfg(test)]
+mod tests;

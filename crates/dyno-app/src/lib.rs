@@ -9,6 +9,7 @@ mod bench;
 mod cache;
 mod doctor;
 mod error;
+mod eval;
 mod generate;
 mod inspect;
 mod kept;
@@ -16,19 +17,38 @@ mod models;
 mod page;
 mod past;
 mod predictions;
+mod presets;
+mod quant_impact;
+mod quantize;
 mod rates;
 mod recommend;
 mod synth;
+mod tune;
 
 pub use app::{App, Limits, Places};
 pub use bench::{BenchJob, BenchResult, ContextChoice};
 pub use doctor::{Check, CheckStatus, DoctorReport};
 pub use dyno_advise::{Complexity, DetectedTier, Route};
 pub use dyno_bench::CancelFlag;
+pub use dyno_eval::{CHECK_SPECS, SamplingChoice, Standing, Weights};
 pub use dyno_hub::{CacheSize, Checked, HubError, HubSettings, Pruned, Verdict, parse_bytes};
 pub use error::AppError;
-pub use generate::{GenerateJob, Generated, GeneratedStep};
+pub use eval::{
+    CODE_LAUNCHER, EVAL_CONTEXT, EVAL_SEQUENCES, EvalCatalogue, EvalJob, EvalResult, StrategyRow, SuiteRow,
+    TextJob, eval_catalogue, launch_code,
+};
+pub use generate::{
+    AttemptReport, GenerateJob, Generated, GeneratedStep, PolicyReport, PolicyWishes, SamplingWishes,
+};
 pub use models::{Fetched, Inspected, ModelRow, damaged, listed};
 pub use page::write_page;
+pub use past::Records;
+pub use presets::{ModelPresets, TunedPreset};
+pub use quant_impact::{QUANT_IMPACT_TYPES, QuantImpactJob, QuantImpactResult};
+pub use quantize::{QuantizeJob, QuantizeResult, Quantized};
 pub use recommend::{MemoryBasis, RecommendJob, RouteJob, parse_memory};
 pub use synth::{SynthCatalogue, Synthesized};
+pub use tune::{
+    CANDIDATES_USUAL, PlannedRound, PlannedTask, SkippedTask, StartComparison, TUNE_BUDGET, TaskTuning,
+    TriedRound, TriedSetting, TuneJob, TuneResult,
+};

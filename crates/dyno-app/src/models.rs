@@ -47,9 +47,17 @@ impl App {
         events: &dyn EventSink,
         work: impl FnOnce(&Library, &Job<'_>) -> Result<T, HubError>,
     ) -> Result<T, AppError> {
+        self.with_hub_job(events, |job| work(&Library::new(self.places.hub.clone()), job))
+    }
+
+    /// Does work that can be stopped and shows its progress.
+    pub(crate) fn with_hub_job<T>(
+        &self,
+        events: &dyn EventSink,
+        work: impl FnOnce(&Job<'_>) -> Result<T, HubError>,
+    ) -> Result<T, AppError> {
         let cancelled = || self.cancel.is_cancelled();
-        let job = Job { events, cancelled: &cancelled };
-        Ok(work(&Library::new(self.places.hub.clone()), &job)?)
+        Ok(work(&Job { events, cancelled: &cancelled })?)
     }
 
     /// Fetches a model of a hub into the cache, or makes a synthetic one there.
@@ -65,7 +73,7 @@ impl App {
                     library.synthesize(reference, &spec, &mut progress, job)
                 })?
             }
-            Reference::File(_) | Reference::Url(_) => {
+            Reference::File(_) | Reference::Builtin(_) | Reference::Url(_) => {
                 return Err(AppError::Input(format!(
                     "{reference:?} is nothing to pull; name a model of a hub: hf:ORG/REPO[@REVISION][:FILE-OR-QUANT]"
                 )));
@@ -146,7 +154,7 @@ impl App {
                     self.with_job(events, |library, job| library.remote_header(&address, job))?;
                 (vec![header], bytes)
             }
-            Reference::File(_) | Reference::Synthetic(_) => return Ok(None),
+            Reference::File(_) | Reference::Builtin(_) | Reference::Synthetic(_) => return Ok(None),
         };
         let part = |RemoteHeader { name, header }: RemoteHeader| (PathBuf::from(name), header);
         let files = ModelFiles { parts: headers.into_iter().map(part).collect() };

@@ -1,12 +1,16 @@
-//! `history` and `report`: runs measured before.
+//! `history` and `report`: runs and evaluations of before.
 
 use std::path::Path;
 
-use dyno_report::HistoryRow;
-use dyno_store::{Filter, History};
-use dyno_types::{RUN_SCHEMA, RunRecord};
+use dyno_report::{EvalRow, Format, HistoryRow};
+use dyno_store::{EvalFilter, Filter, History};
+use dyno_types::{EVAL_SCHEMA, EvalRecord, RUN_SCHEMA, RunRecord};
+use serde::de::DeserializeOwned;
 
 use crate::{App, AppError};
+
+/// Most evaluations shown side by side unasked.
+const COMPANY_MAX: usize = 32;
 
 /// Largest record file read, bytes.
 const RECORD_BYTES_MAX: u64 = 256 << 20;
@@ -31,48 +35,159 @@ impl App {
         Ok(headlines.into_iter().map(row).collect())
     }
 
-    /// Removes one run by id or unique beginning of it; returns its id.
+    /// Evaluations, newest first.
     ///
     /// # Errors
-    /// [`AppError::Input`] when there is no such run, [`AppError::History`].
-    pub fn remove_run(&self, id: &str) -> Result<String, AppError> {
-        let history = self.open_history()?;
-        let record = kept(&history, id)?;
-        history.remove(&record.id)?;
-        Ok(record.id)
+    /// [`AppError::History`].
+    pub fn evals(&self, model: Option<&str>, only_valid: bool, limit: u32) -> Result<Vec<EvalRow>, AppError> {
+        let filter =
+            EvalFilter { model: model.map(ToOwned::to_owned), only_valid, limit, ..EvalFilter::default() };
+        let headlines = self.open_history()?.list_evals(&filter)?;
+        Ok(headlines.into_iter().map(eval_row).collect())
     }
 
-    /// The named runs (ids, unique beginnings, or record files), or the latest.
+    /// Removes one run or evaluation by id or unique beginning of it; returns its id.
     ///
     /// # Errors
-    /// [`AppError::Input`] when one does not exist or nothing was measured yet.
-    pub fn runs(&self, names: &[String]) -> Result<Vec<RunRecord>, AppError> {
+    /// [`AppError::Input`] when there is none, [`AppError::History`].
+    pub fn remove_record(&self, id: &str) -> Result<String, AppError> {
+        let history = self.open_history()?;
+        match kept(&history, id)? {
+            Kept::Run(record) => history.remove(&record.id).map(|_| record.id),
+            Kept::Eval(record) => history.remove_eval(&record.id).map(|_| record.id),
+        }
+        .map_err(AppError::from)
+    }
+
+    /// The named runs or evaluations (ids, unique beginnings, or record files), or the latest one.
+    ///
+    /// # Errors
+    /// [`AppError::Input`] when one does not exist, or runs are named beside evaluations;
+    /// [`AppError::NothingMeasured`].
+    pub fn records(&self, names: &[String]) -> Result<Records, AppError> {
         if names.is_empty() {
-            let latest = self.open_history()?.latest(1)?;
-            if latest.is_empty() {
-                return Err(AppError::NothingMeasured);
-            }
-            return Ok(latest);
+            return latest(&self.open_history()?);
         }
         // Record files alone need no history, which may be absent or broken.
         let is_file = |name: &str| Path::new(name).extension().is_some_and(|extension| extension == "json");
         let history = if names.iter().all(|name| is_file(name)) { None } else { Some(self.open_history()?) };
-        let run = |name: &String| match &history {
-            Some(history) if !is_file(name) => kept(history, name),
-            _ => read_record(Path::new(name)),
+        let (mut runs, mut evals) = (Vec::new(), Vec::new());
+        for name in names {
+            let found = match &history {
+                Some(history) if !is_file(name) => kept(history, name)?,
+                _ => read_record(Path::new(name))?,
+            };
+            match found {
+                Kept::Run(record) => runs.push(*record),
+                Kept::Eval(record) => evals.push(*record),
+            }
+        }
+        match (runs.is_empty(), evals.is_empty()) {
+            (_, true) => Ok(Records::Runs(runs)),
+            (true, false) => Ok(Records::Evals(evals)),
+            (false, false) => Err(AppError::Input(format!(
+                "{} is a run and {} is an evaluation; name only runs or only evaluations",
+                runs[0].id, evals[0].id
+            ))),
+        }
+    }
+
+    /// The page of runs. That of a single run also tells the quality of its model, where the history holds an evaluation.
+    #[must_use]
+    pub fn run_page(&self, records: &[RunRecord]) -> String {
+        let evals = match records {
+            // The page of a run does not depend on a history that can be read.
+            [record] => {
+                self.open_history().and_then(|history| evals_of(&history, record)).unwrap_or_default()
+            }
+            _ => Vec::new(),
         };
-        names.iter().map(run).collect()
+        match records {
+            [record] if !evals.is_empty() => dyno_report::page_with_quality(record, &evals),
+            _ => dyno_report::render_many(records, Format::Html),
+        }
     }
 }
 
-/// A run of the history, by id or unique beginning of it.
-fn kept(history: &History, name: &str) -> Result<RunRecord, AppError> {
-    history
-        .get(name)?
-        .ok_or_else(|| AppError::Input(format!("there is no run {name:?}; `dyno history` lists them")))
+/// Records of one kind.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Records {
+    /// Runs of `bench`.
+    Runs(Vec<RunRecord>),
+    /// Evaluations of `eval`.
+    Evals(Vec<EvalRecord>),
 }
 
-fn read_record(file: &Path) -> Result<RunRecord, AppError> {
+/// One record of either kind.
+enum Kept {
+    Run(Box<RunRecord>),
+    Eval(Box<EvalRecord>),
+}
+
+/// The latest record of either kind; of evaluations made together all.
+fn latest(history: &History) -> Result<Records, AppError> {
+    let run = history.latest(1)?.pop();
+    let headline = history.list_evals(&EvalFilter { limit: 1, ..EvalFilter::default() })?.pop();
+    let run_started = run.as_ref().map(|record| record.started_unix_ms);
+    let newer = headline.filter(|eval| run_started.is_none_or(|started| eval.started_unix_ms > started));
+    if let Some(headline) = newer
+        && let Some(record) = history.get_eval(&headline.id)?
+    {
+        return Ok(Records::Evals(with_company(history, record)?));
+    }
+    run.map(|record| Records::Runs(vec![record])).ok_or(AppError::NothingMeasured)
+}
+
+/// Evaluations of the weights that were evaluated last under the header of this run's model, and of their quantizations where
+/// these were compared.
+fn evals_of(history: &History, record: &RunRecord) -> Result<Vec<EvalRecord>, AppError> {
+    let mut evals = history.evals_of_fingerprint(&record.model.fingerprint)?;
+    if let Some(weights) = evals.first().map(|newest| newest.model_sha256.clone()) {
+        evals.retain(|eval| eval.model_sha256 == weights);
+        let compared = evals.iter().find(|eval| eval.together.len() > 1).cloned();
+        let company = compared.map(|eval| with_company(history, eval)).transpose()?.unwrap_or_default();
+        evals.extend(company.into_iter().filter(|eval| eval.model_sha256 != weights));
+    }
+    Ok(evals)
+}
+
+/// The evaluation with those that were made together with it, as far as they are still there.
+fn with_company(history: &History, record: EvalRecord) -> Result<Vec<EvalRecord>, AppError> {
+    let mut found = Vec::new();
+    for id in record.together.iter().take(COMPANY_MAX) {
+        if *id == record.id {
+            found.push(record.clone());
+        } else {
+            found.extend(history.get_eval(id)?.filter(|other| other.id == *id));
+        }
+    }
+    Ok(if found.is_empty() { vec![record] } else { found })
+}
+
+/// A record of the history, by id or unique beginning of it.
+fn kept(history: &History, name: &str) -> Result<Kept, AppError> {
+    match (history.get(name)?, history.get_eval(name)?) {
+        (Some(run), None) => Ok(Kept::Run(Box::new(run))),
+        (None, Some(eval)) => Ok(Kept::Eval(Box::new(eval))),
+        (Some(run), Some(eval)) if run.id == name && eval.id != name => Ok(Kept::Run(Box::new(run))),
+        (Some(run), Some(eval)) if eval.id == name && run.id != name => Ok(Kept::Eval(Box::new(eval))),
+        (Some(run), Some(eval)) => Err(AppError::Input(format!(
+            "{name:?} is the beginning of the run {} and of the evaluation {}: write more of it",
+            run.id, eval.id
+        ))),
+        (None, None) => {
+            Err(AppError::Input(format!("there is no run or evaluation {name:?}; `dyno history` lists them")))
+        }
+    }
+}
+
+/// The part that every record has.
+#[derive(serde::Deserialize)]
+struct RecordHead {
+    schema: String,
+}
+
+fn read_record(file: &Path) -> Result<Kept, AppError> {
     let fail =
         |reason: String| AppError::Input(format!("{} is no record dyno can read: {reason}", file.display()));
     let size = std::fs::metadata(file).map_err(|error| fail(error.to_string()))?.len();
@@ -80,11 +195,18 @@ fn read_record(file: &Path) -> Result<RunRecord, AppError> {
         return Err(fail("it is larger than 256 MiB".to_owned()));
     }
     let text = std::fs::read_to_string(file).map_err(|error| fail(error.to_string()))?;
-    let record: RunRecord = serde_json::from_str(&text).map_err(|error| fail(error.to_string()))?;
-    if record.schema != RUN_SCHEMA {
-        return Err(fail(format!("its schema is {:?}, this dyno reads {RUN_SCHEMA:?}", record.schema)));
+    let head: RecordHead = parsed(&text).map_err(fail)?;
+    match head.schema.as_str() {
+        RUN_SCHEMA => parsed(&text).map(|record| Kept::Run(Box::new(record))).map_err(fail),
+        EVAL_SCHEMA => parsed(&text).map(|record| Kept::Eval(Box::new(record))).map_err(fail),
+        other => {
+            Err(fail(format!("its schema is {other:?}, this dyno reads {RUN_SCHEMA:?} and {EVAL_SCHEMA:?}")))
+        }
     }
-    Ok(record)
+}
+
+fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
 /// A reference without the folders of a path: short enough for a list, and still what the user knows the model by.
@@ -102,6 +224,22 @@ fn row(headline: dyno_store::Headline) -> HistoryRow {
         prefill_tps: headline.prefill_tps,
         ttft_ms: headline.ttft_ms,
         rss_peak_bytes: headline.rss_peak_bytes,
+        valid: headline.valid,
+    }
+}
+
+fn eval_row(headline: dyno_store::EvalHeadline) -> EvalRow {
+    EvalRow {
+        id: headline.id,
+        started_unix_ms: headline.started_unix_ms,
+        model: short(&headline.reference).to_owned(),
+        quantization: headline.quantization,
+        suite: headline.suite,
+        strategy: headline.strategy,
+        items: headline.items,
+        accuracy: headline.accuracy,
+        ppl: headline.ppl,
+        results: headline.results,
         valid: headline.valid,
     }
 }

@@ -21,6 +21,7 @@ mod stage;
 mod summary;
 mod sweep;
 mod threads;
+mod turns;
 mod validity;
 
 pub use analysis::analyze;
@@ -33,4 +34,5 @@ pub use prompt::{CORPUS, standard_prompts};
 pub use run::{BenchOutcome, run_bench};
 pub use summary::summarize;
 pub use sweep::{SWEEP_POINTS_MAX, expand_sweep};
+pub use turns::{TurnModel, TurnPlan, TurnWatch, Turns, TurnsOutcome, measure_in_turn};
 pub use validity::flags;

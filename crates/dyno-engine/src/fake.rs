@@ -9,9 +9,13 @@
 //!   after `decode.at(n + k − 2) + sampling_ns`;
 //! - every time is multiplied by the process's jitter (parts per million), and computing times by the factor of the
 //!   thread count, each rounded down to whole ns.
+//!
+//! Likelihoods are exact, too, by [`FakeScript::logprob`]. It takes no time to compute them; a reference file holds only a
+//! mark, and quantizing copies the file.
 
 mod arithmetic;
 mod generation;
+mod likelihood;
 mod script;
 mod session;
 

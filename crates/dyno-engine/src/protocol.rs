@@ -7,10 +7,14 @@ mod events;
 mod failure;
 mod replies;
 mod requests;
+mod scoring;
 
 pub use failure::{FAILURE_BYTES_MAX, FailureKind, failure, failure_status, status_failure};
 pub use replies::{measure_report, progress_fraction};
-pub use requests::{LOGPROBS_MAX, STOP_BYTES_MAX, STOPS_MAX, check_request};
+pub use requests::{LOGPROBS_MAX, STOP_BYTES_MAX, STOPS_MAX, check_chat, check_request};
+pub use scoring::{
+    ScoreExpectation, check_perplexity, check_quantize, check_score, chunk_score, quantize_ms, score_messages,
+};
 
 /// Messages and services generated from `proto/engine.proto`.
 pub mod proto {
@@ -19,7 +23,7 @@ pub mod proto {
 }
 
 /// Rises with every incompatible change of `proto/engine.proto`.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// Largest message either side accepts, bytes. A prompt of some million tokens and the times of some million decode
 /// steps fit; give it to both `max_decoding_message_size` and `max_encoding_message_size`.
@@ -40,6 +44,12 @@ pub struct ProtocolError {
 impl ProtocolError {
     fn new(field: &'static str, value: impl std::fmt::Display, expected: impl Into<String>) -> Self {
         Self { field, value: value.to_string(), expected: expected.into() }
+    }
+
+    /// The same as a sentence for the caller whose request it is.
+    #[must_use]
+    pub fn refusal(&self) -> String {
+        format!("{} is {}, but must be {}", self.field, self.value, self.expected)
     }
 
     /// For a part of a message that is not there.

@@ -6,17 +6,21 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use dyno_types::{
-    ContextReport, EngineInfo, EngineMemory, EngineSettings, GenerateRequest, LoadReport, MeasureReport,
-    MeasureRequest, TokenId, UnloadReport,
+    ChatMessage, ContextReport, EngineInfo, EngineMemory, EngineSettings, GenerateRequest, LoadReport,
+    MeasureReport, MeasureRequest, PerplexityRequest, QuantizeReport, QuantizeRequest, ScoreRequest, TokenId,
+    UnloadReport,
 };
 use tokio::time::Instant;
 use tonic::{Status, Streaming};
 
 use crate::conversation::Conversation;
 use crate::link::{Link, Task};
-use crate::protocol::{check_request, measure_report, progress_fraction, proto};
+use crate::protocol::{ProtocolError, check_request, measure_report, progress_fraction, proto};
 use crate::session::ProgressSink;
-use crate::{EngineError, ExitCause, GenerationStream, Session};
+use crate::{
+    EngineError, ExitCause, GenerationStream, PerplexityStream, ScoreStream, Session, likelihood,
+    quantization,
+};
 
 /// Longest wait for a sign of health; engines answer at once, whatever they compute.
 const HEALTH_LIMIT: Duration = Duration::from_secs(5);
@@ -95,13 +99,14 @@ impl Session for RemoteSession {
         Ok(self.link.request(&task, self.link.client().tokenize(request)).await?.tokens)
     }
 
+    async fn tokenize_chat(&self, messages: &[ChatMessage]) -> Result<Vec<TokenId>, EngineError> {
+        let task = self.link.task(format!("while tokenizing a chat of {} messages", messages.len()));
+        let chat = proto::Chat::from(messages.to_vec());
+        Ok(self.link.request(&task, self.link.client().tokenize_chat(chat)).await?.tokens)
+    }
+
     async fn generate(&self, request: GenerateRequest) -> Result<GenerationStream, EngineError> {
-        check_request(&request).map_err(|error| {
-            EngineError::BadRequest(format!(
-                "{} is {}, but must be {}",
-                error.field, error.value, error.expected
-            ))
-        })?;
+        check_request(&request).map_err(refused)?;
         self.conversation.get_or_init(|| Conversation::open(Arc::clone(&self.link))).generate(request)
     }
 
@@ -115,6 +120,22 @@ impl Session for RemoteSession {
             .request(&task, self.link.client().measure(proto::MeasureRequest::from(request)))
             .await?;
         Ok(measure_report(reply, request)?)
+    }
+
+    async fn score(&self, request: ScoreRequest) -> Result<ScoreStream, EngineError> {
+        likelihood::score(Arc::clone(&self.link), request).await
+    }
+
+    async fn perplexity(&self, request: PerplexityRequest) -> Result<PerplexityStream, EngineError> {
+        likelihood::perplexity(Arc::clone(&self.link), request).await
+    }
+
+    async fn quantize(
+        &self,
+        request: &QuantizeRequest,
+        progress: ProgressSink<'_>,
+    ) -> Result<QuantizeReport, EngineError> {
+        quantization::quantize(&self.link, request, progress).await
     }
 
     async fn clear_context(&self) -> Result<(), EngineError> {
@@ -147,6 +168,11 @@ impl Session for RemoteSession {
     async fn stop(self: Box<Self>) -> ExitCause {
         self.link.stop().await
     }
+}
+
+/// A request of our own caller that is out of bounds.
+pub(crate) fn refused(error: ProtocolError) -> EngineError {
+    EngineError::BadRequest(error.refusal())
 }
 
 /// Follows a load to its report. Only progress that advances counts as a sign of life.

@@ -4,18 +4,25 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use dyno_types::{
-    ContextReport, EngineInfo, EngineMemory, EngineSettings, GenerateRequest, GenerationEvent, LoadReport,
-    MeasureReport, MeasureRequest, TokenId, UnloadReport,
+    ChatMessage, ChunkScore, ContextReport, EngineInfo, EngineMemory, EngineSettings, GenerateRequest,
+    GenerationEvent, LoadReport, MeasureReport, MeasureRequest, PerplexityRequest, QuantizeReport,
+    QuantizeRequest, ScoreRequest, ScoredItem, TokenId, UnloadReport,
 };
 use futures::stream::BoxStream;
 
 use crate::{EngineError, ExitCause};
 
-/// Takes load progress, 0..=1; returns whether to go on (false aborts the load).
+/// Takes progress, 0..=1; returns whether to go on (false aborts).
 pub type ProgressSink<'a> = &'a mut (dyn FnMut(f32) -> bool + Send);
 
 /// Tokens of one generation, ending in `Finished` or an error. Dropping it cancels the generation.
 pub type GenerationStream = BoxStream<'static, Result<GenerationEvent, EngineError>>;
+
+/// Scored items in the order of the request, as they are done; an error ends it. Dropping it cancels what is left.
+pub type ScoreStream = BoxStream<'static, Result<ScoredItem, EngineError>>;
+
+/// Chunks of a text in order, as they are done; an error ends it. Dropping it cancels what is left.
+pub type PerplexityStream = BoxStream<'static, Result<ChunkScore, EngineError>>;
 
 /// Something that starts engine processes (or a fake, or a remote server).
 #[async_trait]
@@ -55,11 +62,37 @@ pub trait Session: Send + Sync {
         parse_special: bool,
     ) -> Result<Vec<TokenId>, EngineError>;
 
+    /// A chat as the model's template renders it, as tokens: what a generation of this [`dyno_types::Prompt::Chat`] would begin with.
+    async fn tokenize_chat(&self, messages: &[ChatMessage]) -> Result<Vec<TokenId>, EngineError>;
+
     /// Starts a generation; the first event follows when the first token is there.
     async fn generate(&self, request: GenerateRequest) -> Result<GenerationStream, EngineError>;
 
     /// Times the bare backend.
     async fn measure(&self, request: &MeasureRequest) -> Result<MeasureReport, EngineError>;
+
+    /// Log-likelihoods of continuations, batched: what items share is computed once, many continuations go into one batch.
+    /// A context of several sequences makes it faster; its content is forgotten. An item that cannot be scored has its
+    /// own refusal in the stream, and the others go on.
+    ///
+    /// Not while generations run, and one such request at a time.
+    async fn score(&self, request: ScoreRequest) -> Result<ScoreStream, EngineError>;
+
+    /// Perplexity of a text chunk by chunk, with the divergence from a reference where one is given. The context's
+    /// content is forgotten.
+    ///
+    /// Not while generations run, and one such request at a time.
+    async fn perplexity(&self, request: PerplexityRequest) -> Result<PerplexityStream, EngineError>;
+
+    /// Writes a model file with other tensor types; needs no loaded model. The source must have passed the bounded header
+    /// reader. The target appears whole, or (after a failure, a death or when this future is dropped) not at all.
+    ///
+    /// Native code cannot be interrupted: when `progress` returns false or the future is dropped, the process is killed.
+    async fn quantize(
+        &self,
+        request: &QuantizeRequest,
+        progress: ProgressSink<'_>,
+    ) -> Result<QuantizeReport, EngineError>;
 
     /// Forgets everything the context holds (all sequences).
     async fn clear_context(&self) -> Result<(), EngineError>;

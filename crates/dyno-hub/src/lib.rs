@@ -14,6 +14,7 @@ mod library;
 mod settings;
 
 pub use cache::{CacheSize, Entry, EntryFile, EntryKind, Lease, Pruned};
+pub use download::digest::sha256_of;
 pub use error::HubError;
 pub use hub::{DEFAULT_PREFERENCE, RemoteFile, RemoteHeader};
 pub use job::Job;

@@ -2,17 +2,20 @@
 
 pub mod gguf;
 
+mod builtin;
 mod cache;
 mod catalogue;
 mod error;
 mod facts;
 mod file_type;
 mod hub_reference;
+mod placement;
 mod reference;
 mod shapes;
 mod split;
 mod synth;
 
+pub use builtin::{BUILTINS, Builtin};
 pub use cache::default_cache_dir;
 pub use catalogue::{CatalogueHit, catalogue, find_model, models_for, recognise};
 pub use error::ModelError;

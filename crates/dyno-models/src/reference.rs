@@ -3,16 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use crate::ModelError;
+use crate::builtin::Builtin;
 use crate::hub_reference::HubReference;
 use crate::shapes::{nearest, shape_names};
 use crate::split::ModelFiles;
 use crate::synth::{Progress, SynthSpec, synthesize};
 
 /// Reference of the model that `dyno bench` measures when none is named.
-pub const DEFAULT_REFERENCE: &str = "builtin:default";
-
-/// Built-in models: name and what they are. The default is a true shape of about 140 MB, made on the first run.
-const BUILTINS: &[(&str, &str)] = &[("default", "smollm2-135m@q8_0")];
+pub const DEFAULT_REFERENCE: &str = "builtin:nano";
 
 /// References of other kinds, recognised so that the refusal can say what they are.
 const UNSUPPORTED: &[(&str, &str)] = &[
@@ -26,7 +24,9 @@ const UNSUPPORTED: &[(&str, &str)] = &[
 pub enum Reference {
     /// A file.
     File(PathBuf),
-    /// A synthetic model; built-in ones are synthetic, too.
+    /// A model inside this program.
+    Builtin(&'static Builtin),
+    /// A synthetic model.
     Synthetic(SynthSpec),
     /// A model on a hub.
     Hub(HubReference),
@@ -46,11 +46,7 @@ impl Reference {
             return SynthSpec::parse(text, 0).map(Self::Synthetic);
         }
         if let Some(name) = text.strip_prefix("builtin:") {
-            let Some((_, spec)) = BUILTINS.iter().find(|(known, _)| *known == name) else {
-                let known = BUILTINS.iter().map(|(known, _)| *known).collect::<Vec<_>>().join(", ");
-                return Err(ModelError::UnknownBuiltin { name: name.to_owned(), known });
-            };
-            return SynthSpec::parse(spec, 0).map(Self::Synthetic);
+            return Builtin::find(name).map(Self::Builtin);
         }
         if text.starts_with("hf:") {
             return HubReference::parse(text).map(Self::Hub);
@@ -88,6 +84,7 @@ fn is_file_address(text: &str) -> bool {
 /// [`ModelError`]: unknown or unsupported references, missing or broken files, and what [`synthesize`] fails with.
 pub fn resolve(reference: &str, cache_dir: &Path, progress: Progress<'_>) -> Result<PathBuf, ModelError> {
     match Reference::parse(reference)? {
+        Reference::Builtin(builtin) => builtin.place(cache_dir),
         Reference::Synthetic(spec) => synthesize(&spec, cache_dir, progress),
         Reference::Hub(_) | Reference::Url(_) => {
             Err(ModelError::Elsewhere { reference: reference.to_owned() })

@@ -4,7 +4,6 @@
 mod blocks;
 mod metadata;
 mod mixture;
-mod place;
 mod random;
 mod recurrent;
 mod tensors;
@@ -20,11 +19,11 @@ use dyno_types::ModelFacts;
 
 use crate::facts::facts_of;
 use crate::gguf::{GgufError, GgufHeader, GgufPlan, GgufWriter, MetadataEntry, TensorInfo};
+use crate::placement::{Placement, file_name, write_failed};
 use crate::shapes::{Shape, nearest};
 use crate::{FILE_TYPES, FileType, ModelError, ModelFiles};
 
 use blocks::BlockMaker;
-use place::{Placement, file_name, write_failed};
 use random::Random;
 use tensors::{Fill, PlannedTensor};
 

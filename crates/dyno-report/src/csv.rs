@@ -98,7 +98,7 @@ fn flag_name(flag: &ValidityFlag) -> String {
 }
 
 /// Text that no spreadsheet takes for a formula: a leading `=`, `+`, `-` or `@` gets an apostrophe before it.
-fn text(value: &str) -> String {
+pub(crate) fn text(value: &str) -> String {
     let shown = plain(value);
     if shown.trim_start().starts_with(['=', '+', '-', '@', '\u{FF1D}', '\u{FF0B}', '\u{FF0D}', '\u{FF20}']) {
         format!("'{shown}")
@@ -107,7 +107,7 @@ fn text(value: &str) -> String {
     }
 }
 
-fn line(cells: impl Iterator<Item = String>) -> String {
+pub(crate) fn line(cells: impl Iterator<Item = String>) -> String {
     cells.map(|cell| quoted(&cell)).collect::<Vec<_>>().join(",") + "\r\n"
 }
 

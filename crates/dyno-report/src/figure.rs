@@ -138,6 +138,18 @@ pub(crate) fn percent(share: f64) -> String {
     if share.is_finite() { format!("{:.1} %", share.clamp(0.0, 1.0) * 100.0) } else { MISSING.to_owned() }
 }
 
+/// A difference of two shares in points: `+12.3`.
+pub(crate) fn points(difference: f64) -> String {
+    if difference.is_finite() { format!("{:+.1}", difference * 100.0) } else { MISSING.to_owned() }
+}
+
+/// An interval of shares in percent, without the unit: `[46.1, 60.9]`.
+pub(crate) fn percent_interval(ends: [f64; 2]) -> String {
+    let end =
+        |share: f64| if share.is_finite() { format!("{:.1}", share * 100.0) } else { MISSING.to_owned() };
+    format!("[{}, {}]", end(ends[0]), end(ends[1]))
+}
+
 /// A relative difference as `+12.3 %`.
 pub(crate) fn signed_percent(difference: f64) -> String {
     if difference.is_finite() { format!("{:+.1} %", difference * 100.0) } else { MISSING.to_owned() }

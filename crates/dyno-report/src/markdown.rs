@@ -24,8 +24,12 @@ pub(crate) fn one(record: &RunRecord) -> String {
     for (label, text) in lines {
         page += &format!("- {label}: {}\n", markdown(&text));
     }
-    page += &format!("\n**{}**\n", sentences::verdict(record));
-    page += &bullets(sentences::remarks(record).into_iter().map(|remark| remark.text));
+    page += &format!("\n**{}**\n", sentences::verdict(&record.validity));
+    page += &bullets(
+        sentences::remarks(&record.validity, &record.model, &record.notes)
+            .into_iter()
+            .map(|remark| remark.text),
+    );
     page += &format!("\n{}", speed_table(record));
     if !record.metrics.is_empty() {
         page += &format!("\n{}", metric_table(record));
@@ -94,7 +98,7 @@ fn metric_table(record: &RunRecord) -> String {
 }
 
 /// A pipe table; the first `left` columns are aligned left, the others right.
-fn table(header: &[String], left: usize, rows: Vec<Vec<String>>) -> String {
+pub(crate) fn table(header: &[String], left: usize, rows: Vec<Vec<String>>) -> String {
     let line = |cells: &[String]| {
         let escaped: Vec<String> =
             cells.iter().map(|cell| markdown(cell).replace("\\[", "[").replace("\\]", "]")).collect();
@@ -107,6 +111,6 @@ fn table(header: &[String], left: usize, rows: Vec<Vec<String>>) -> String {
     text
 }
 
-fn bullets(items: impl Iterator<Item = String>) -> String {
+pub(crate) fn bullets(items: impl Iterator<Item = String>) -> String {
     items.map(|item| format!("- {}\n", markdown(&item).replace("\\[", "[").replace("\\]", "]"))).collect()
 }

@@ -1,6 +1,9 @@
 //! What a record says, in sentences: growth with context, advice, where the time goes, and whether to trust it.
 
-use dyno_types::{ContextAnalysis, LinearLaw, Metric, PowerLaw, Prediction, RequestSample, RunRecord, Unit};
+use dyno_types::{
+    ContextAnalysis, LinearLaw, Metric, ModelFacts, PowerLaw, Prediction, RequestSample, RunRecord, Unit,
+    Validity,
+};
 
 use crate::figure::{Scale, about, bytes, count, figure, number, percent, signed_percent};
 use crate::text::plain;
@@ -18,9 +21,9 @@ pub(crate) struct Remark {
     pub(crate) text: String,
 }
 
-/// The verdict over the record, one sentence.
-pub(crate) fn verdict(record: &RunRecord) -> &'static str {
-    match (record.validity.valid, record.validity.flags.is_empty()) {
+/// The verdict over a record, one sentence.
+pub(crate) fn verdict(validity: &Validity) -> &'static str {
+    match (validity.valid, validity.flags.is_empty()) {
         (true, true) => "Valid: nothing disturbed this measurement.",
         (true, false) => "Valid, with remarks.",
         (false, _) => "Not valid: do not compare these figures with others.",
@@ -28,20 +31,19 @@ pub(crate) fn verdict(record: &RunRecord) -> &'static str {
 }
 
 /// Validity flags in plain words (voiding ones first), synthetic weights, then the record's own notes.
-pub(crate) fn remarks(record: &RunRecord) -> Vec<Remark> {
-    let mut flags: Vec<Remark> = record
-        .validity
+pub(crate) fn remarks(validity: &Validity, model: &ModelFacts, notes: &[String]) -> Vec<Remark> {
+    let mut flags: Vec<Remark> = validity
         .flags
         .iter()
         .map(|flag| Remark { voids: flag.voids(), text: flag.explain().to_owned() })
         .collect();
     flags.sort_by_key(|remark| !remark.voids);
-    if record.model.synthetic {
+    if model.synthetic {
         let text =
             "The weights are random (a synthetic model): speed and memory are real, quality does not apply.";
         flags.push(Remark { voids: false, text: text.to_owned() });
     }
-    flags.extend(record.notes.iter().map(|note| Remark { voids: false, text: plain(note) }));
+    flags.extend(notes.iter().map(|note| Remark { voids: false, text: plain(note) }));
     flags
 }
 

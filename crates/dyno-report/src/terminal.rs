@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table};
-use dyno_types::{MetricSummary, RunRecord, Unit};
+use dyno_types::{MetricSummary, RunRecord, Unit, Validity};
 
 use crate::columns::{
     HEADLINES, WINDOW_HEADER, headline_cell, metric_ids, metric_label, tail, varying, window_rows,
@@ -23,16 +23,21 @@ pub enum Color {
     Always,
 }
 
+/// What a piece of text is.
 #[derive(Clone, Copy)]
-enum Ink {
+pub(crate) enum Ink {
+    /// A heading.
     Heading,
+    /// Nothing is wrong.
     Good,
+    /// Something is to be known.
     Warning,
+    /// Not to be relied on.
     Bad,
 }
 
 impl Color {
-    fn paint(self, ink: Ink, text: &str) -> String {
+    pub(crate) fn paint(self, ink: Ink, text: &str) -> String {
         let code = match ink {
             Ink::Heading => "1",
             Ink::Good => "32",
@@ -49,7 +54,8 @@ impl Color {
 /// Everything about one record.
 pub(crate) fn one(record: &RunRecord, color: Color) -> String {
     let mut page = circumstances(record, color);
-    page += &validity(record, color);
+    let remarks = sentences::remarks(&record.validity, &record.model, &record.notes);
+    page += &validity(&record.validity, remarks, color);
     let (sizes, speeds): (Vec<&str>, Vec<&str>) =
         metric_ids(record).into_iter().partition(|id| is_memory(record, id));
     if record.metrics.is_empty() {
@@ -82,7 +88,7 @@ pub(crate) fn many(records: &[RunRecord], color: Color) -> String {
     right(&mut table, columns.len()..header.len());
     let mut page: String = trimmed(&table);
     for record in records.iter().filter(|record| !record.validity.valid) {
-        let line = format!("{}: {}", crate::text::plain(&record.id), sentences::verdict(record));
+        let line = format!("{}: {}", crate::text::plain(&record.id), sentences::verdict(&record.validity));
         page += &format!("{}\n", color.paint(Ink::Bad, &line));
     }
     page
@@ -123,14 +129,19 @@ fn circumstances(record: &RunRecord, color: Color) -> String {
     text
 }
 
-fn validity(record: &RunRecord, color: Color) -> String {
-    let ink = match (record.validity.valid, record.validity.flags.is_empty()) {
+/// The verdict over a record and its reasons.
+pub(crate) fn validity(
+    validity: &Validity,
+    remarks: impl IntoIterator<Item = sentences::Remark>,
+    color: Color,
+) -> String {
+    let ink = match (validity.valid, validity.flags.is_empty()) {
         (true, true) => Ink::Good,
         (true, false) => Ink::Warning,
         (false, _) => Ink::Bad,
     };
-    let mut text = format!("\n{}\n", color.paint(ink, sentences::verdict(record)));
-    for remark in sentences::remarks(record) {
+    let mut text = format!("\n{}\n", color.paint(ink, sentences::verdict(validity)));
+    for remark in remarks {
         text += &format!("  {} {}\n", if remark.voids { "!" } else { "-" }, remark.text);
     }
     text
@@ -178,7 +189,8 @@ fn context_section(record: &RunRecord, color: Color) -> String {
     section("Context", &table, color)
 }
 
-fn list_section(title: &str, items: Vec<String>, color: Color) -> String {
+/// A titled list; nothing where there are no items.
+pub(crate) fn list_section(title: &str, items: Vec<String>, color: Color) -> String {
     if items.is_empty() {
         return String::new();
     }
@@ -187,7 +199,8 @@ fn list_section(title: &str, items: Vec<String>, color: Color) -> String {
     text
 }
 
-fn section(title: &str, table: &Table, color: Color) -> String {
+/// A titled table.
+pub(crate) fn section(title: &str, table: &Table, color: Color) -> String {
     format!("\n{}\n{}", color.paint(Ink::Heading, title), trimmed(table))
 }
 

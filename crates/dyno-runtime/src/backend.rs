@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dyno_types::{EngineSettings, MemoryBreakdown, TokenId};
+use dyno_types::{EngineSettings, MemoryBreakdown, QuantizeRequest, TokenId};
 
 /// Who a backend is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -115,7 +115,8 @@ pub trait Backend {
     /// Logits of the batch item with this index in the last decoded batch (it must have wanted them); `vocabulary` long.
     fn logits(&self, index: usize) -> &[f32];
 
-    /// Drops positions `from..` of a sequence (all of it for 0). False when this model cannot (recurrent state).
+    /// Drops positions `from..` of a sequence (all of it for 0). False, and nothing dropped, when this model cannot: its state is
+    /// recurrent, or it no longer has what the positions before `from` would need (a window that has moved on).
     fn trim_sequence(&mut self, sequence: u32, from: u32) -> bool;
 
     /// Makes sequence `to` a copy of `from`.
@@ -129,4 +130,15 @@ pub trait Backend {
 
     /// Frees context and weights.
     fn unload(&mut self);
+
+    /// Writes `request.source` with other tensor types to `request.target`; needs no loaded model and leaves a loaded one
+    /// alone. `progress` takes 0..=1; returning false asks to stop, where that is possible.
+    fn quantize(
+        &mut self,
+        request: &QuantizeRequest,
+        progress: &mut dyn FnMut(f32) -> bool,
+    ) -> Result<(), BackendError> {
+        let _ = progress;
+        Err(BackendError::BadRequest(format!("this engine cannot make a file of type {}", request.type_name)))
+    }
 }

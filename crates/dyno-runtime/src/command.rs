@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use dyno_types::{
-    ContextReport, EngineSettings, GenerateRequest, LoadReport, MeasureReport, MeasureRequest,
-    MemoryBreakdown, TokenId, UnloadReport,
+    ChatMessage, ChunkScore, ContextReport, EngineSettings, GenerateRequest, LoadReport, MeasureReport,
+    MeasureRequest, MemoryBreakdown, PerplexityRequest, QuantizeRequest, ScoreItem, ScoredItem, TokenId,
+    UnloadReport,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -23,6 +24,18 @@ pub(crate) enum LoadMessage {
     Done(Result<LoadReport, Failure>),
 }
 
+/// Where the results of one request go, batch by batch; an error is the last. Dropping the other end cancels.
+pub(crate) type Results<T> = mpsc::Sender<Result<Vec<T>, Failure>>;
+
+/// A quantization's progress, then its result.
+#[derive(Debug)]
+pub(crate) enum QuantizeMessage {
+    /// 0..=1.
+    Progress(f32),
+    /// The last message: the time it took, ms.
+    Done(Result<f64, Failure>),
+}
+
 /// One request to the model thread.
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -32,6 +45,8 @@ pub(crate) enum Command {
     OpenContext(EngineSettings, Reply<ContextReport>),
     /// Text to tokens.
     Tokenize { text: String, add_special: bool, parse_special: bool, reply: Reply<Vec<TokenId>> },
+    /// A chat to tokens, through the model's template.
+    TokenizeChat(Vec<ChatMessage>, Reply<Vec<TokenId>>),
     /// Events of all generations go here from now on.
     Attach(mpsc::Sender<Vec<Event>>),
     /// Start a generation that arrived at this clock reading.
@@ -40,6 +55,12 @@ pub(crate) enum Command {
     Cancel(u64),
     /// Time the bare backend. Closing the reply ends it early.
     Measure(MeasureRequest, Reply<MeasureReport>),
+    /// Score items.
+    Score(Vec<ScoreItem>, Results<ScoredItem>),
+    /// Compute a text's perplexity.
+    Perplexity(PerplexityRequest, Results<ChunkScore>),
+    /// Write a model file with other tensor types.
+    Quantize(QuantizeRequest, mpsc::Sender<QuantizeMessage>),
     /// Forget all sequences.
     ClearContext(Reply<()>),
     /// Memory by purpose.

@@ -51,6 +51,6 @@ impl From<BackendError> for Failure {
 impl From<ProtocolError> for Failure {
     /// A value out of range is the caller's fault; the name of the field says whose.
     fn from(error: ProtocolError) -> Self {
-        Self::bad_request(format!("{} is {}, but must be {}", error.field, error.value, error.expected))
+        Self::bad_request(error.refusal())
     }
 }

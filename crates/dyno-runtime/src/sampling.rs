@@ -15,9 +15,12 @@ use crate::random::Random;
 
 mod exponential;
 mod likeliest;
+mod log_softmax;
 
-use exponential::{exp, mass, run_sum};
+pub(crate) use exponential::exp;
+use exponential::{mass, run_sum};
 use likeliest::{Candidate, LANES, collect_at_least, collect_likeliest, first_at, highest};
+pub use log_softmax::LogSoftmax;
 
 /// Logits nobody can choose from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -199,10 +202,8 @@ pub fn log_probabilities(
     chosen: TokenId,
     top: u32,
 ) -> Result<(f32, Vec<TokenLogprob>), LogitsError> {
-    let highest = highest(logits)?;
-    // −highest − ln Σ is added in two steps, so that large logits keep their low digits.
-    let log_mass = mass(logits, highest).ln();
-    let logprob = |logit: f32| ((f64::from(logit) - f64::from(highest) - log_mass) as f32).min(0.0);
+    let normaliser = LogSoftmax::of(logits)?;
+    let logprob = |logit: f32| normaliser.logprob(logit) as f32;
     let mut candidates = Vec::new();
     collect_likeliest(logits, (top as usize).min(logits.len()), &mut candidates);
     candidates.sort_unstable_by(Candidate::likelier_first);

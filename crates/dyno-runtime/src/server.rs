@@ -8,14 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dyno_engine::protocol::proto::{self, engine_service_server::EngineService};
-use dyno_engine::protocol::{failure, failure_status};
-use dyno_types::{EngineInfo, EngineMemory, EngineSettings, GenerateRequest, MeasureRequest};
+use dyno_engine::protocol::{check_chat, check_score, failure, failure_status};
+use dyno_types::{
+    ChatMessage, ChunkScore, EngineInfo, EngineMemory, EngineSettings, GenerateRequest, MeasureRequest,
+    PerplexityRequest, QuantizeRequest, ScoreRequest, ScoredItem,
+};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::command::{Command, LoadMessage, Reply};
+use crate::command::{Command, LoadMessage, QuantizeMessage, Reply};
 use crate::scheduler::{Event, Outcome};
 use crate::{Clock, Failure, own_memory};
 
@@ -67,6 +70,9 @@ fn settings(message: Option<proto::Settings>) -> Result<EngineSettings, Status> 
 impl EngineService for Server {
     type LoadStream = Messages<proto::LoadEvent>;
     type ConverseStream = Messages<proto::Step>;
+    type ScoreStream = Messages<proto::ScoredItems>;
+    type PerplexityStream = Messages<proto::ChunkScores>;
+    type QuantizeStream = Messages<proto::QuantizeEvent>;
 
     async fn handshake(
         &self,
@@ -101,6 +107,16 @@ impl EngineService for Server {
         Ok(Response::new(proto::TokenizeReply { tokens }))
     }
 
+    async fn tokenize_chat(
+        &self,
+        request: Request<proto::Chat>,
+    ) -> Result<Response<proto::TokenizeReply>, Status> {
+        let messages: Vec<ChatMessage> = request.into_inner().into();
+        check_chat(&messages).map_err(|error| status(&Failure::bad_request(error.to_string())))?;
+        let tokens = self.ask(|reply| Command::TokenizeChat(messages, reply)).await?;
+        Ok(Response::new(proto::TokenizeReply { tokens }))
+    }
+
     async fn converse(
         &self,
         request: Request<Streaming<proto::Command>>,
@@ -124,6 +140,44 @@ impl EngineService for Server {
             MeasureRequest::try_from(request.into_inner()).map_err(|error| status(&error.into()))?;
         let report = self.ask(|reply| Command::Measure(request, reply)).await?;
         Ok(Response::new(report.into()))
+    }
+
+    async fn score(
+        &self,
+        request: Request<Streaming<proto::ScoreItems>>,
+    ) -> Result<Response<Self::ScoreStream>, Status> {
+        let mut messages = request.into_inner();
+        let mut request = ScoreRequest::default();
+        while let Some(message) = messages.message().await? {
+            request.items.extend(message.items.into_iter().map(Into::into));
+            check_score(&request).map_err(|error| status(&error.into()))?;
+        }
+        check_score(&request).map_err(|error| status(&error.into()))?;
+        let (results, scored) = mpsc::channel(MESSAGES_WAITING);
+        self.send(Command::Score(request.items, results)).await?;
+        Ok(Response::new(Box::pin(ReceiverStream::new(scored).map(scored_items))))
+    }
+
+    async fn perplexity(
+        &self,
+        request: Request<proto::PerplexityRequest>,
+    ) -> Result<Response<Self::PerplexityStream>, Status> {
+        let request =
+            PerplexityRequest::try_from(request.into_inner()).map_err(|error| status(&error.into()))?;
+        let (results, chunks) = mpsc::channel(MESSAGES_WAITING);
+        self.send(Command::Perplexity(request, results)).await?;
+        Ok(Response::new(Box::pin(ReceiverStream::new(chunks).map(chunk_scores))))
+    }
+
+    async fn quantize(
+        &self,
+        request: Request<proto::QuantizeRequest>,
+    ) -> Result<Response<Self::QuantizeStream>, Status> {
+        let request =
+            QuantizeRequest::try_from(request.into_inner()).map_err(|error| status(&error.into()))?;
+        let (messages, events) = mpsc::channel(MESSAGES_WAITING);
+        self.send(Command::Quantize(request, messages)).await?;
+        Ok(Response::new(Box::pin(ReceiverStream::new(events).map(quantize_event))))
     }
 
     async fn clear_context(&self, _request: Request<proto::Empty>) -> Result<Response<proto::Empty>, Status> {
@@ -200,6 +254,26 @@ fn load_event(message: LoadMessage) -> Result<proto::LoadEvent, Status> {
         LoadMessage::Done(Err(failure)) => return Err(status(&failure)),
     };
     Ok(proto::LoadEvent { event: Some(event) })
+}
+
+fn scored_items(results: Result<Vec<ScoredItem>, Failure>) -> Result<proto::ScoredItems, Status> {
+    let items = results.map_err(|failure| status(&failure))?;
+    Ok(proto::ScoredItems { items: items.into_iter().map(Into::into).collect() })
+}
+
+fn chunk_scores(results: Result<Vec<ChunkScore>, Failure>) -> Result<proto::ChunkScores, Status> {
+    let chunks = results.map_err(|failure| status(&failure))?;
+    Ok(proto::ChunkScores { chunks: chunks.into_iter().map(Into::into).collect() })
+}
+
+fn quantize_event(message: QuantizeMessage) -> Result<proto::QuantizeEvent, Status> {
+    use proto::quantize_event::Event as Message;
+    let event = match message {
+        QuantizeMessage::Progress(fraction) => Message::Progress(fraction),
+        QuantizeMessage::Done(Ok(quantize_ms)) => Message::Done(proto::QuantizeReply { quantize_ms }),
+        QuantizeMessage::Done(Err(failure)) => return Err(status(&failure)),
+    };
+    Ok(proto::QuantizeEvent { event: Some(event) })
 }
 
 fn step(events: Vec<Event>) -> proto::Step {

@@ -74,6 +74,8 @@ pub enum Call {
     Decode(Vec<BatchItem>),
     /// A sequence was cut.
     Trim(u32, u32),
+    /// A sequence was copied onto another.
+    Copy(u32, u32),
     /// Everything was forgotten.
     Clear,
     /// Unloaded.
@@ -114,6 +116,10 @@ pub struct Behaviour {
     pub batch_takes: Duration,
     /// Whether sequences cannot be cut (as in recurrent models).
     pub cannot_trim: bool,
+    /// Most tokens that can be cut off a sequence that is to keep some (0 as in recurrent models, some as with windows).
+    pub cuts_at_most: Option<u32>,
+    /// Logits depend on everything a sequence holds, not only on its last tokens.
+    pub long_memory: bool,
     /// Favour this token by more than the logits span, so that generations have a known shape.
     pub favourite: Option<TokenId>,
 }
@@ -159,7 +165,8 @@ impl TestBackend {
     }
 
     fn row(&self, history: &[TokenId]) -> Vec<f32> {
-        let tail = &history[history.len().saturating_sub(MEMORY)..];
+        let memory = if self.behaviour.long_memory { history.len() } else { MEMORY };
+        let tail = &history[history.len().saturating_sub(memory)..];
         if tail.last() == Some(&NONSENSE) {
             return vec![f32::NAN; VOCABULARY as usize];
         }
@@ -315,13 +322,18 @@ impl Backend for TestBackend {
 
     fn trim_sequence(&mut self, sequence: u32, from: u32) -> bool {
         self.recording.note(Call::Trim(sequence, from));
-        if !self.behaviour.cannot_trim {
-            self.sequences[sequence as usize].truncate(from as usize);
+        let tokens = &mut self.sequences[sequence as usize];
+        let cut = tokens.len().saturating_sub(from as usize);
+        let too_far = |most: u32| from > 0 && cut > most as usize;
+        if self.behaviour.cannot_trim || self.behaviour.cuts_at_most.is_some_and(too_far) {
+            return false;
         }
-        !self.behaviour.cannot_trim
+        tokens.truncate(from as usize);
+        true
     }
 
     fn copy_sequence(&mut self, from: u32, to: u32) {
+        self.recording.note(Call::Copy(from, to));
         self.sequences[to as usize] = self.sequences[from as usize].clone();
     }
 

@@ -6,14 +6,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use dyno_types::{
-    ContextReport, EngineSettings, GenerateRequest, LoadReport, MeasureReport, MeasureRequest,
-    MemoryBreakdown, Prompt, TokenId, UnloadReport,
+    ChatMessage, ChunkScore, ContextReport, EngineSettings, GenerateRequest, LoadReport, MeasureReport,
+    MeasureRequest, MemoryBreakdown, PerplexityRequest, Prompt, QuantizeRequest, ScoreItem, ScoredItem,
+    TokenId, UnloadReport,
 };
 use tokio::sync::mpsc::{self, error::TryRecvError};
 
-use crate::command::{Command, LoadMessage};
+use crate::command::{Command, LoadMessage, QuantizeMessage, Results};
+use crate::likelihoods::Likelihoods;
 use crate::measure::{MeasureContext, measure};
+use crate::perplexity::Perplexity;
 use crate::scheduler::{Event, Job, Limits, Outcome, Scheduler};
+use crate::scoring::Scorer;
 use crate::template::{ChatTemplate, TemplateError};
 use crate::{Backend, Clock, DescribedModel, Failure, FailureKind, own_memory};
 
@@ -28,7 +32,10 @@ struct Model {
 struct Context {
     /// As opened: threads resolved, window as the backend has it.
     settings: EngineSettings,
+    limits: Limits,
     scheduler: Scheduler,
+    /// Never while the scheduler has anything to do.
+    likelihoods: Option<Likelihoods>,
 }
 
 /// Owns a backend; lives on the model thread.
@@ -66,7 +73,8 @@ impl<B: Backend> Worker<B> {
     }
 
     fn is_busy(&self) -> bool {
-        self.context.as_ref().is_some_and(|context| !context.scheduler.is_idle())
+        let at_work = |context: &Context| !context.scheduler.is_idle() || context.likelihoods.is_some();
+        self.context.as_ref().is_some_and(at_work)
     }
 
     fn carry_out(&mut self, command: Command) {
@@ -84,6 +92,7 @@ impl<B: Backend> Worker<B> {
             Command::Tokenize { text, add_special, parse_special, reply } => {
                 drop(reply.send(self.tokenize(&text, add_special, parse_special)));
             }
+            Command::TokenizeChat(messages, reply) => drop(reply.send(self.tokenize_chat(messages))),
             Command::Attach(listener) => self.attach(listener),
             Command::Submit { request, arrived_ns } => self.submit(request, arrived_ns),
             Command::Cancel(id) => self.context.iter_mut().for_each(|context| context.scheduler.cancel(id)),
@@ -93,6 +102,12 @@ impl<B: Backend> Worker<B> {
                     self.measure(&request, &|| reply.is_closed() || stopping.load(Ordering::Relaxed));
                 let _ = reply.send(outcome);
             }
+            Command::Score(items, results) => self.score(items, results),
+            Command::Perplexity(request, results) => self.perplexity(&request, results),
+            Command::Quantize(request, messages) => {
+                let outcome = self.quantize(&request, &messages);
+                drop(messages.blocking_send(QuantizeMessage::Done(outcome)));
+            }
             Command::ClearContext(reply) => drop(reply.send(self.clear_context())),
             Command::Memory(reply) => drop(reply.send(Ok(self.memory()))),
             Command::Unload(reply) => drop(reply.send(self.unload())),
@@ -100,9 +115,16 @@ impl<B: Backend> Worker<B> {
         }
     }
 
-    /// One batch of the running generations.
+    /// One batch of the running generations, or of the request for likelihoods.
     fn step(&mut self) {
         let Some(context) = &mut self.context else { return };
+        if let Some(likelihoods) = &mut context.likelihoods {
+            if !likelihoods.step(&mut self.backend) {
+                context.likelihoods = None;
+                self.backend.clear();
+            }
+            return;
+        }
         if self.listener.as_ref().is_none_or(mpsc::Sender::is_closed) {
             // Nobody hears the tokens.
             context.scheduler.cancel_all();
@@ -121,23 +143,30 @@ impl<B: Backend> Worker<B> {
     }
 
     fn attach(&mut self, listener: mpsc::Sender<Vec<Event>>) {
+        // Likelihoods go another way and are not concerned.
         self.end_generations("another conversation with this engine began");
         self.listener = Some(listener);
     }
 
     /// Fails all generations because of `reason`; their sequences are forgotten.
     fn end_generations(&mut self, reason: &str) {
-        if !self.is_busy() {
+        let Some(context) = self.context.as_mut().filter(|context| !context.scheduler.is_idle()) else {
             return;
-        }
+        };
         let mut events = Vec::new();
-        if let Some(context) = &mut self.context {
-            context
-                .scheduler
-                .fail_all(&Failure::cancelled(format!("cancelled, because {reason}")), &mut events);
+        context.scheduler.fail_all(&cancelled(reason), &mut events);
+        self.backend.clear();
+        self.tell(events);
+    }
+
+    /// Fails everything that uses the context because of `reason`.
+    fn end_work(&mut self, reason: &str) {
+        self.end_generations(reason);
+        let likelihoods = self.context.as_mut().and_then(|context| context.likelihoods.take());
+        if let Some(likelihoods) = likelihoods {
+            likelihoods.fail(cancelled(reason));
             self.backend.clear();
         }
-        self.tell(events);
     }
 
     /// Loads a model in place of the one that may be loaded; that one is freed first, untimed.
@@ -148,7 +177,7 @@ impl<B: Backend> Worker<B> {
         messages: &mpsc::Sender<LoadMessage>,
     ) -> Result<LoadReport, Failure> {
         let settings = resolve(settings.clone())?;
-        self.end_generations("another model was loaded");
+        self.end_work("another model was loaded");
         self.free();
         if messages.is_closed() {
             return Err(Failure::cancelled("the load was cancelled before it began"));
@@ -183,14 +212,15 @@ impl<B: Backend> Worker<B> {
         let Some(model) = &self.model else { return Err(no_model()) };
         let vocabulary = model.described.vocabulary;
         let mut settings = resolve(settings)?;
-        self.end_generations("the context was replaced");
+        self.end_work("the context was replaced");
         self.context = None;
         let start_ns = self.clock.now_ns();
         let window = self.backend.open_context(&settings)?;
         let context_ms = milliseconds(self.clock.now_ns().saturating_sub(start_ns));
         settings.context = window;
         let limits = Limits { window, batch: settings.batch, sequences: settings.sequences, vocabulary };
-        self.context = Some(Context { settings, scheduler: Scheduler::new(limits) });
+        let scheduler = Scheduler::new(limits);
+        self.context = Some(Context { settings, limits, scheduler, likelihoods: None });
         Ok(ContextReport { context_ms, context: window, memory: self.backend.memory() })
     }
 
@@ -199,6 +229,11 @@ impl<B: Backend> Worker<B> {
             return Err(no_model());
         }
         Ok(self.backend.tokenize(text, add_special, parse_special)?)
+    }
+
+    fn tokenize_chat(&self, messages: Vec<ChatMessage>) -> Result<Vec<TokenId>, Failure> {
+        let model = self.model.as_ref().ok_or_else(no_model)?;
+        prompt_tokens(&self.backend, model, Prompt::Chat(messages))
     }
 
     fn submit(&mut self, request: GenerateRequest, arrived_ns: u64) {
@@ -210,6 +245,9 @@ impl<B: Backend> Worker<B> {
 
     fn accept(&mut self, request: GenerateRequest, arrived_ns: u64) -> Result<(), Failure> {
         let (Some(model), Some(context)) = (&self.model, &mut self.context) else { return Err(no_context()) };
+        if context.likelihoods.is_some() {
+            return Err(Failure::bad_request("likelihoods are being computed; generate when they are done"));
+        }
         let prompt = prompt_tokens(&self.backend, model, request.prompt)?;
         context.scheduler.submit(Job {
             id: request.id,
@@ -230,15 +268,67 @@ impl<B: Backend> Worker<B> {
     ) -> Result<MeasureReport, Failure> {
         let (Some(model), Some(context)) = (&self.model, &self.context) else { return Err(no_context()) };
         if self.is_busy() {
-            return Err(Failure::bad_request("generations are running; measure when they are done"));
+            return Err(busy());
         }
         let EngineSettings { context: window, batch, threads, threads_prefill, .. } = context.settings;
         let open = MeasureContext { window, batch, threads, threads_prefill };
         measure(&mut self.backend, &model.described, open, request, (self.clock.as_ref(), given_up))
     }
 
+    fn score(&mut self, items: Vec<ScoreItem>, results: Results<ScoredItem>) {
+        match self.idle_context() {
+            Ok((_, context, _)) => {
+                let scorer = Box::new(Scorer::new(items, context.limits));
+                context.likelihoods = Some(Likelihoods::Scores(scorer, results));
+            }
+            Err(failure) => drop(results.blocking_send(Err(failure))),
+        }
+    }
+
+    fn perplexity(&mut self, request: &PerplexityRequest, results: Results<ChunkScore>) {
+        let begun = self.idle_context().and_then(|(model, context, backend)| {
+            let begun = Perplexity::begin(request, backend, &model.described, context.limits)?;
+            Ok((context, begun))
+        });
+        match begun {
+            Ok((context, perplexity)) => {
+                context.likelihoods = Some(Likelihoods::Perplexity(Box::new(perplexity), results));
+            }
+            Err(failure) => drop(results.blocking_send(Err(failure))),
+        }
+    }
+
+    /// A context that nobody uses, with its model and backend.
+    fn idle_context(&mut self) -> Result<(&Model, &mut Context, &mut B), Failure> {
+        if self.is_busy() {
+            return Err(busy());
+        }
+        match (&self.model, &mut self.context) {
+            (Some(model), Some(context)) => Ok((model, context, &mut self.backend)),
+            _ => Err(no_context()),
+        }
+    }
+
+    /// Writes a model file with other tensor types; gives the time it took, ms.
+    fn quantize(
+        &mut self,
+        request: &QuantizeRequest,
+        messages: &mpsc::Sender<QuantizeMessage>,
+    ) -> Result<f64, Failure> {
+        if self.is_busy() {
+            return Err(busy());
+        }
+        let start_ns = self.clock.now_ns();
+        let mut progress = |fraction: f32| {
+            let _ = messages.try_send(QuantizeMessage::Progress(fraction.clamp(0.0, 1.0)));
+            !messages.is_closed() && !self.stopping.load(Ordering::Relaxed)
+        };
+        self.backend.quantize(request, &mut progress)?;
+        Ok(milliseconds(self.clock.now_ns().saturating_sub(start_ns)))
+    }
+
     fn clear_context(&mut self) -> Result<(), Failure> {
-        self.end_generations("the context was cleared");
+        self.end_work("the context was cleared");
         if self.context.is_none() {
             return Err(no_context());
         }
@@ -254,7 +344,7 @@ impl<B: Backend> Worker<B> {
         if self.model.is_none() {
             return Err(no_model());
         }
-        self.end_generations("the model was unloaded");
+        self.end_work("the model was unloaded");
         let start_ns = self.clock.now_ns();
         self.free();
         let unload_ms = milliseconds(self.clock.now_ns().saturating_sub(start_ns));
@@ -288,9 +378,9 @@ fn prompt_tokens(backend: &dyn Backend, model: &Model, prompt: Prompt) -> Result
                 Some(Err(error)) => return Err(Failure::new(FailureKind::Model, error.to_string())),
                 Some(Ok(template)) => template,
             };
-            let text =
-                template.render(&messages, SystemTime::now()).map_err(|error| template_failure(&error))?;
-            let mut tokens = backend.tokenize(&text, false, true)?;
+            let (asked, begun) = begun_answer(&messages);
+            let text = template.render(asked, SystemTime::now()).map_err(|error| template_failure(&error))?;
+            let mut tokens = backend.tokenize(&format!("{text}{begun}"), false, true)?;
             if let (Some(bos), true) = (described.bos, described.adds_bos)
                 && tokens.first() != Some(&bos)
             {
@@ -298,6 +388,14 @@ fn prompt_tokens(backend: &dyn Backend, model: &Model, prompt: Prompt) -> Result
             }
             Ok(tokens)
         }
+    }
+}
+
+/// A chat apart from the beginning of the answer, when its last message is one of the assistant's.
+fn begun_answer(messages: &[ChatMessage]) -> (&[ChatMessage], &str) {
+    match messages.split_last() {
+        Some((last, asked)) if last.role == "assistant" && !asked.is_empty() => (asked, &last.content),
+        _ => (messages, ""),
     }
 }
 
@@ -338,6 +436,16 @@ fn no_template() -> Failure {
     Failure::new(
         FailureKind::NoTemplate,
         "the model has no chat template; use --raw to continue the prompt as it stands",
+    )
+}
+
+fn cancelled(reason: &str) -> Failure {
+    Failure::cancelled(format!("cancelled, because {reason}"))
+}
+
+fn busy() -> Failure {
+    Failure::bad_request(
+        "generations are running or likelihoods are being computed; ask again when they are done",
     )
 }
 

@@ -75,7 +75,7 @@ pub(crate) fn check_positive(values: &[f64], needed: usize) -> Result<(), StatsE
 }
 
 /// Refuses two inputs of different lengths.
-pub(crate) fn check_same_length(left: &[f64], right: &[f64]) -> Result<(), StatsError> {
+pub(crate) fn check_same_length<L, R>(left: &[L], right: &[R]) -> Result<(), StatsError> {
     if left.len() == right.len() {
         Ok(())
     } else {

@@ -56,16 +56,16 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
-    /// Several runs begin like this.
-    #[error("{prefix:?} is the beginning of several runs ({}): write more of it", examples.join(", "))]
+    /// Several records begin like this.
+    #[error("{prefix:?} is the beginning of several kept records ({}): write more of it", examples.join(", "))]
     Ambiguous {
         /// What was asked for.
         prefix: String,
-        /// Some of the runs.
+        /// Some of them.
         examples: Vec<String>,
     },
-    /// A run with this id is there already.
-    #[error("there is already a run {id} in {}: nothing was replaced", path.display())]
+    /// A record with this id is there already.
+    #[error("there is already a record {id} in {}: nothing was replaced", path.display())]
     Duplicate {
         /// The id.
         id: String,
@@ -74,7 +74,7 @@ pub enum StoreError {
     },
     /// A record that could not be read back.
     #[error(
-        "run {id} cannot be kept, because it could not be read again ({reason}): this is a bug of dyno, please report it"
+        "record {id} cannot be kept, because it could not be read again ({reason}): this is a bug of dyno, please report it"
     )]
     Unkeepable {
         /// Id of the record.
@@ -84,7 +84,7 @@ pub enum StoreError {
     },
     /// A kept record that this version cannot read.
     #[error(
-        "run {id} cannot be read by this dyno ({reason}): a newer dyno may; `dyno history --remove {id}` drops it"
+        "record {id} cannot be read by this dyno ({reason}): a newer dyno may; `dyno history --remove {id}` drops it"
     )]
     Unreadable {
         /// Id of the record.

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use dyno_types::{RUN_SCHEMA, RunRecord};
+use dyno_types::RunRecord;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params};
 
+use crate::kept::{Kept, id_and_record, parse, readable_json};
 use crate::ledger::{self, LedgerEntry};
 use crate::{Filter, Headline, StoreError, migrate};
 
@@ -14,7 +15,7 @@ use crate::{Filter, Headline, StoreError, migrate};
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pause between attempts where SQLite itself does not wait.
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
-/// Runs named when an id is ambiguous.
+/// Records named when an id is ambiguous.
 const EXAMPLES_MAX: u32 = 5;
 /// Predictions to learn from, the latest.
 const LEDGER_MAX: u32 = 1000;
@@ -24,7 +25,7 @@ const HEADLINE_COLUMNS: &str = "id, started_unix_ms, model, reference, quantizat
 /// An open history.
 #[derive(Debug)]
 pub struct History {
-    connection: Connection,
+    pub(crate) connection: Connection,
     path: PathBuf,
 }
 
@@ -82,13 +83,7 @@ impl History {
             ],
         );
         let entered = inserted.and_then(|_| ledger::enter(&transaction, record));
-        match entered.and_then(|()| transaction.commit()) {
-            Ok(()) => Ok(()),
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
-                Err(StoreError::Duplicate { id: line.id, path: self.path.clone() })
-            }
-            Err(error) => Err(self.failed(error)),
-        }
+        entered.and_then(|()| transaction.commit()).map_err(|error| self.insert_failed(&record.id, error))
     }
 
     /// The run with this id, or the only one whose id begins like this; `None` when there is none.
@@ -96,28 +91,7 @@ impl History {
     /// # Errors
     /// [`StoreError::Ambiguous`], [`StoreError::Unreadable`], [`StoreError::Database`].
     pub fn get(&self, id: &str) -> Result<Option<RunRecord>, StoreError> {
-        if id.is_empty() {
-            return Ok(None);
-        }
-        let query = "SELECT id, record FROM runs WHERE id = ?1";
-        if let Some(found) = self
-            .connection
-            .query_row(query, [id], id_and_record)
-            .optional()
-            .map_err(|error| self.failed(error))?
-        {
-            return parse(&found).map(Some);
-        }
-        let query = "SELECT id, record FROM runs WHERE substr(id, 1, length(?1)) = ?1 ORDER BY id LIMIT ?2";
-        let found = self.rows(query, params![id, EXAMPLES_MAX], id_and_record)?;
-        match found.as_slice() {
-            [] => Ok(None),
-            [one] => parse(one).map(Some),
-            several => {
-                let examples = several.iter().map(|(id, _)| id.clone()).collect();
-                Err(StoreError::Ambiguous { prefix: id.to_owned(), examples })
-            }
-        }
+        self.find(id)
     }
 
     /// The latest runs, newest first, at most this many.
@@ -177,7 +151,36 @@ impl History {
         self.rows(&query, params![machine, LEDGER_MAX], ledger::read)
     }
 
-    fn rows<T>(
+    /// The record with this id, or the only one whose id begins like this.
+    pub(crate) fn find<R: Kept>(&self, id: &str) -> Result<Option<R>, StoreError> {
+        if id.is_empty() {
+            return Ok(None);
+        }
+        let query = format!("SELECT id, record FROM {} WHERE id = ?1", R::TABLE);
+        if let Some(found) = self
+            .connection
+            .query_row(&query, [id], id_and_record)
+            .optional()
+            .map_err(|error| self.failed(error))?
+        {
+            return parse(&found).map(Some);
+        }
+        let query = format!(
+            "SELECT id, record FROM {} WHERE substr(id, 1, length(?1)) = ?1 ORDER BY id LIMIT ?2",
+            R::TABLE
+        );
+        let found = self.rows(&query, params![id, EXAMPLES_MAX], id_and_record)?;
+        match found.as_slice() {
+            [] => Ok(None),
+            [one] => parse(one).map(Some),
+            several => {
+                let examples = several.iter().map(|(id, _)| id.clone()).collect();
+                Err(StoreError::Ambiguous { prefix: id.to_owned(), examples })
+            }
+        }
+    }
+
+    pub(crate) fn rows<T>(
         &self,
         query: &str,
         parameters: impl rusqlite::Params,
@@ -189,8 +192,18 @@ impl History {
         rows().map_err(|error| self.failed(error))
     }
 
-    fn failed(&self, error: rusqlite::Error) -> StoreError {
+    pub(crate) fn failed(&self, error: rusqlite::Error) -> StoreError {
         StoreError::from_sqlite(&self.path, &error)
+    }
+
+    /// What it means that this record could not be added.
+    pub(crate) fn insert_failed(&self, id: &str, error: rusqlite::Error) -> StoreError {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::ConstraintViolation) => {
+                StoreError::Duplicate { id: id.to_owned(), path: self.path.clone() }
+            }
+            _ => self.failed(error),
+        }
     }
 }
 
@@ -207,31 +220,6 @@ fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
             }
             other => return other,
         }
-    }
-}
-
-/// The record as JSON that is known to read back: JSON has no infinities, and finding that out years later would be too late.
-fn readable_json(record: &RunRecord) -> Result<String, StoreError> {
-    let fail = |error: serde_json::Error| StoreError::Unkeepable {
-        id: record.id.clone(),
-        reason: error.to_string(),
-    };
-    let json = serde_json::to_string(record).map_err(fail)?;
-    serde_json::from_str::<RunRecord>(&json).map_err(fail)?;
-    Ok(json)
-}
-
-fn id_and_record(row: &Row<'_>) -> rusqlite::Result<(String, String)> {
-    Ok((row.get(0)?, row.get(1)?))
-}
-
-fn parse((id, json): &(String, String)) -> Result<RunRecord, StoreError> {
-    let unreadable = |reason: String| StoreError::Unreadable { id: id.clone(), reason };
-    let record: RunRecord = serde_json::from_str(json).map_err(|error| unreadable(error.to_string()))?;
-    if record.schema == RUN_SCHEMA {
-        Ok(record)
-    } else {
-        Err(unreadable(format!("its schema is {:?}, this dyno reads {RUN_SCHEMA:?}", record.schema)))
     }
 }
 
@@ -253,6 +241,8 @@ fn read_headline(row: &Row<'_>) -> rusqlite::Result<Headline> {
 
 #[cfg(test)]
 mod tests {
+    use dyno_types::RUN_SCHEMA;
+
     use super::*;
 
     #[test]

@@ -79,7 +79,8 @@ pub struct ChatMessage {
 pub enum Prompt {
     /// Text continued as it stands (BOS added when the tokenizer says so; no special tokens parsed from it).
     Text(String),
-    /// A chat, rendered by the model's own template.
+    /// A chat, rendered by the model's own template. A last message of the assistant's is the beginning of its answer, which
+    /// is continued.
     Chat(Vec<ChatMessage>),
     /// Token ids, submitted as they are.
     Tokens(Vec<TokenId>),

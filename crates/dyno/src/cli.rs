@@ -3,15 +3,19 @@
 mod bench;
 mod cache;
 mod doctor;
+mod eval;
 mod generate;
 mod history;
 mod knobs;
 mod models;
+mod policy;
+mod quantize;
 mod recommend;
 mod report;
 mod route;
 mod sampling;
 mod synth;
+mod tune;
 
 use std::path::PathBuf;
 
@@ -20,21 +24,25 @@ pub(crate) use {
     bench::BenchArgs,
     cache::{CacheArgs, CacheVerb},
     doctor::DoctorArgs,
+    eval::EvalArgs,
     generate::GenerateArgs,
     history::HistoryArgs,
     knobs::KnobArgs,
     models::{ModelsArgs, ModelsVerb},
+    policy::PolicyArgs,
+    quantize::QuantizeArgs,
     recommend::RecommendArgs,
     report::ReportArgs,
     route::RouteArgs,
     sampling::SamplingArgs,
     synth::SynthArgs,
+    tune::TuneArgs,
 };
 
 /// Put your local AI models on the dyno: measure them on your own machine, with numbers that cannot lie.
 ///
 /// A model is named by a path to a GGUF file, by `synth:SHAPE@QUANT` (random weights in the true shape of a known
-/// model: real speed and memory without a download), by `builtin:default`, or by `hf:ORG/REPO[@REVISION][:FILE-OR-QUANT]`
+/// model: real speed and memory without a download), by `builtin:nano`, or by `hf:ORG/REPO[@REVISION][:FILE-OR-QUANT]`
 /// (fetched from the hub into the cache when it is not there yet).
 #[derive(Debug, Parser)]
 #[command(
@@ -84,9 +92,15 @@ pub(crate) enum Verb {
     /// Measure speed and memory of a model, stage by stage.
     Bench(BenchArgs),
     /// Let a model continue or answer a prompt.
-    Generate(GenerateArgs),
+    Generate(Box<GenerateArgs>),
+    /// Measure how good a model's answers are: questions, prompt strategies, perplexity.
+    Eval(Box<EvalArgs>),
+    /// Find the sampling settings that suit a model, task by task.
+    Tune(Box<TuneArgs>),
     /// Make a model file with random weights in the true shape of a known model.
     Synth(SynthArgs),
+    /// Write a model with smaller weights, by llama.cpp's own quantizer.
+    Quantize(QuantizeArgs),
     /// Look at model files; fetch, list, verify, pin and remove those in the cache.
     Models(ModelsArgs),
     /// Where models are kept, how full it is, and making room.
@@ -95,9 +109,9 @@ pub(crate) enum Verb {
     Recommend(RecommendArgs),
     /// Say which model a request would go to, and why.
     Route(RouteArgs),
-    /// List the runs measured so far.
+    /// List the runs and evaluations so far.
     History(HistoryArgs),
-    /// Show runs again: terminal table, page, Markdown, CSV or JSON.
+    /// Show runs and evaluations again: terminal table, page, Markdown, CSV or JSON.
     Report(ReportArgs),
     /// Check this machine and the engine, and say what to do about what is wrong.
     Doctor(DoctorArgs),

@@ -3,14 +3,18 @@
 mod bench;
 mod cache;
 mod doctor;
+mod eval;
 mod generate;
 mod history;
 mod models;
+mod quant_impact;
+mod quantize;
 mod recommend;
 mod report;
 mod route;
 mod shell;
 mod synth;
+mod tune;
 
 use std::time::Duration;
 
@@ -46,8 +50,11 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
     };
     match cli.verb {
         Verb::Bench(args) => bench::run(&context, args).await,
-        Verb::Generate(args) => generate::run(&context, args).await,
+        Verb::Generate(args) => generate::run(&context, *args).await,
+        Verb::Eval(args) => eval::run(&context, *args).await,
+        Verb::Tune(args) => tune::run(&context, *args).await,
         Verb::Synth(args) => synth::run(&context, args).await,
+        Verb::Quantize(args) => quantize::run(&context, args).await,
         Verb::Models(args) => models::run(&context, args),
         Verb::Cache(args) => cache::run(&context, args),
         Verb::Recommend(args) => recommend::run(&context, args).await,

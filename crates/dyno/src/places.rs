@@ -27,9 +27,11 @@ pub(crate) fn resolve(cli: &Cli) -> anyhow::Result<Places> {
         }
     };
     let pages_dir = history_file.parent().unwrap_or(&cache_dir).join("reports");
-    let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(PathBuf::from));
+    let executable = std::env::current_exe().ok();
+    let beside = executable.as_deref().and_then(Path::parent).map(PathBuf::from);
     let hub = hub(cli, &cache_dir)?;
-    Ok(Places { cache_dir, history_file, pages_dir, engine_dir: cli.engine_dir.clone(), beside, hub })
+    let engine_dir = cli.engine_dir.clone();
+    Ok(Places { cache_dir, history_file, pages_dir, engine_dir, beside, executable, hub })
 }
 
 /// The hub and the bounds of the cache.

@@ -5,11 +5,12 @@ use std::path::Path;
 use std::rc::Rc;
 
 use dyno_runtime::{Backend, BackendError, BackendInfo, BatchItem, DescribedModel};
-use dyno_types::{EngineSettings, MemoryBreakdown, Switch, TokenId};
+use dyno_types::{EngineSettings, MemoryBreakdown, QuantizeRequest, Switch, TokenId};
 
 use crate::identity;
 use crate::log;
 use crate::native::{self, Context, Model};
+use crate::quantize;
 
 /// Most sequences one context of llama.cpp can hold (its `LLAMA_MAX_SEQ`).
 const MAX_SEQUENCES: u32 = 256;
@@ -201,6 +202,14 @@ impl Backend for LlamaBackend {
     fn unload(&mut self) {
         self.context = None;
         self.model = None;
+    }
+
+    fn quantize(
+        &mut self,
+        request: &QuantizeRequest,
+        progress: &mut dyn FnMut(f32) -> bool,
+    ) -> Result<(), BackendError> {
+        quantize::quantize(request, progress)
     }
 }
 

@@ -7,8 +7,10 @@ mod backend;
 #[cfg(test)]
 mod compiler;
 mod identity;
+mod importance;
 mod log;
 mod native;
+mod quantize;
 
 pub use backend::LlamaBackend;
 pub use identity::LLAMA_CPP_BUILD;

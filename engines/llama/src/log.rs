@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::Write;
+use std::sync::mpsc::Sender;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Most error lines kept between two failures.
@@ -27,6 +28,8 @@ struct Log {
     level: Level,
     line: String,
     errors: VecDeque<String>,
+    /// Told of steps that lines announce.
+    watcher: Option<Sender<f32>>,
 }
 
 static LOG: Mutex<Log> = Mutex::new(Log {
@@ -34,6 +37,7 @@ static LOG: Mutex<Log> = Mutex::new(Log {
     level: Level::Info,
     line: String::new(),
     errors: VecDeque::new(),
+    watcher: None,
 });
 
 fn log() -> MutexGuard<'static, Log> {
@@ -80,12 +84,29 @@ pub(crate) fn take_errors() -> Vec<String> {
     log.errors.drain(..).collect()
 }
 
+/// From now on tells `watcher` of every line that begins like `[  3/ 41]`, as the fraction that is reached; `None` ends it.
+pub(crate) fn watch_steps(watcher: Option<Sender<f32>>) {
+    log().watcher = watcher;
+}
+
+/// The fraction in front of a line such as `[  3/ 41] blk.0 …`.
+fn step(line: &str) -> Option<f32> {
+    let (counts, _) = line.strip_prefix('[')?.split_once(']')?;
+    let (done, all) = counts.split_once('/')?;
+    let (done, all): (u32, u32) = (done.trim().parse().ok()?, all.trim().parse().ok()?);
+    (all > 0 && done <= all).then(|| done as f32 / all as f32)
+}
+
 impl Log {
     fn finish_line(&mut self) {
         let line = std::mem::take(&mut self.line);
         let line = line.trim_end();
         if line.is_empty() {
             return;
+        }
+        if let (Some(watcher), Some(fraction)) = (&self.watcher, step(line)) {
+            // Whoever no longer listens misses nothing.
+            let _ = watcher.send(fraction);
         }
         if self.level >= self.threshold {
             // A closed stderr is no reason to stop computing.
@@ -167,6 +188,14 @@ mod tests {
             abort_line("a.c:1: GGML_ASSERT(x) failed", &[]),
             "llama.cpp aborts the engine: a.c:1: GGML_ASSERT(x) failed"
         );
+    }
+
+    #[test]
+    fn steps_are_read_from_the_beginning_of_a_line() {
+        assert_eq!(step("[   3/  12]  blk.0.attn_q.weight - [64, 64]"), Some(0.25));
+        for line in ["[3/0] x", "[5/3] x", "3/12", "[a/b]", "[3/12", "[-1/2] x", "[inf/inf] x"] {
+            assert_eq!(step(line), None, "{line}");
+        }
     }
 
     #[test]

@@ -22,6 +22,10 @@ use llama_cpp_sys_4 as sys;
 
 use crate::log::{self, Level};
 
+mod quantize;
+
+pub(crate) use quantize::{QuantizeOptions, quantize};
+
 /// Routes logs and aborts here and starts llama.cpp, once per process.
 pub(crate) fn start() {
     static STARTED: Once = Once::new();
@@ -392,7 +396,7 @@ pub(crate) struct Context {
     arrays: BatchArrays,
     // Dropped after `drop` has freed the context that uses them.
     threads: Threads,
-    _model: Rc<Model>,
+    model: Rc<Model>,
 }
 
 impl Context {
@@ -413,7 +417,7 @@ impl Context {
             vocabulary,
             arrays: BatchArrays::default(),
             threads,
-            _model: Rc::clone(model),
+            model: Rc::clone(model),
         };
         context.attach();
         Some(context)
@@ -484,11 +488,21 @@ impl Context {
         }
     }
 
-    /// Drops positions `from..` of a sequence below the opened number. False when the model's state cannot be cut there.
+    /// Drops positions `from..` of a sequence below the opened number. False, and nothing dropped, when the model's state
+    /// cannot be cut there: it is recurrent, or its sliding windows have moved past what they would need.
     pub(crate) fn trim(&mut self, sequence: u32, from: u32) -> bool {
         let (Ok(sequence), Ok(from)) = (i32::try_from(sequence), i32::try_from(from)) else { return false };
+        // SAFETY: the model is alive; a const getter.
+        let window = unsafe { sys::llama_model_n_swa(self.model.raw.as_ptr()) };
         // SAFETY: the memory lives as long as the context; the caller checked the sequence number.
-        unsafe { sys::llama_memory_seq_rm(self.memory, sequence, from, -1) }
+        unsafe {
+            // llama.cpp itself cuts windows without asking; only the positions that are left tell.
+            let first = sys::llama_memory_seq_pos_min(self.memory, sequence);
+            if window > 0 && from > 0 && first > (from - window).max(0) {
+                return false;
+            }
+            sys::llama_memory_seq_rm(self.memory, sequence, from, -1)
+        }
     }
 
     /// Makes sequence `to` a copy of `from`, both below the opened number and different.

@@ -1,7 +1,7 @@
-//! Builds the engine, and `llama-bench` against the very libraries the engine links.
+//! Builds the engine, and llama.cpp's own tools against the very libraries the engine links.
 //!
 //! The published sources cannot configure llama.cpp's tools (folders they refer to are left out of the crate), but hold
-//! llama-bench itself; compiling its two files with the compiler and flags recorded by the libraries' own build and
+//! some of them whole; compiling a tool's few files with the compiler and flags recorded by the libraries' own build and
 //! linking the same archives is the closest comparison there is.
 
 use std::path::{Path, PathBuf};
@@ -17,12 +17,26 @@ const FRONT: &str = "dyno";
 /// Package and executable of the engine.
 const ENGINE: &str = "dyno-engine-llama";
 
+/// A tool of llama.cpp: its name is that of its executable, its files lie in one folder below `tools`.
+pub(crate) struct Tool {
+    name: &'static str,
+    folder: &'static str,
+    files: &'static [&'static str],
+}
+
+/// Times the bare backend.
+pub(crate) const LLAMA_BENCH: Tool =
+    Tool { name: "llama-bench", folder: "llama-bench", files: &["llama-bench.cpp", "main.cpp"] };
+/// Perplexity of a text.
+pub(crate) const LLAMA_PERPLEXITY: Tool =
+    Tool { name: "llama-perplexity", folder: "perplexity", files: &["perplexity.cpp", "main.cpp"] };
+
 /// What was built.
 pub(crate) struct Built {
     /// The engine executable.
     pub(crate) engine: PathBuf,
     /// The peer.
-    pub(crate) llama_bench: PathBuf,
+    pub(crate) peer: PathBuf,
 }
 
 /// What cargo said of the engine's build.
@@ -36,7 +50,7 @@ struct Artifacts {
 }
 
 /// Builds both; the peer only when it is older than the libraries.
-pub(crate) fn engine_and_peer() -> anyhow::Result<Built> {
+pub(crate) fn engine_and_peer(tool: &Tool) -> anyhow::Result<Built> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         // Together, as `make build` does: the engine alone would share fewer features, and llama.cpp be compiled again.
@@ -63,9 +77,9 @@ pub(crate) fn engine_and_peer() -> anyhow::Result<Built> {
     )?;
     let folder =
         engine.parent().and_then(Path::parent).context("the engine lies in no target folder")?.join("peers");
-    let llama_bench = folder.join("llama-bench");
-    build_peer(&out_dir.join("llama.cpp"), &cmake, &llama_bench)?;
-    Ok(Built { engine, llama_bench })
+    let peer = folder.join(tool.name);
+    build_peer(tool, &out_dir.join("llama.cpp"), &cmake, &peer)?;
+    Ok(Built { engine, peer })
 }
 
 impl Artifacts {
@@ -91,7 +105,7 @@ impl Artifacts {
     }
 }
 
-fn build_peer(sources: &Path, cmake: &Path, target: &Path) -> anyhow::Result<()> {
+fn build_peer(tool: &Tool, sources: &Path, cmake: &Path, target: &Path) -> anyhow::Result<()> {
     let mut archives = Vec::new();
     find_archives(cmake, &mut archives)?;
     if archives.is_empty() {
@@ -106,16 +120,17 @@ fn build_peer(sources: &Path, cmake: &Path, target: &Path) -> anyhow::Result<()>
     let settings = std::fs::read_to_string(cmake.join("CMakeCache.txt"))?;
     let compiler =
         cached(&settings, "CMAKE_CXX_COMPILER").context("the C++ compiler is not in CMakeCache.txt")?;
-    eprintln!("building llama-bench with {compiler} against {} …", cmake.display());
+    eprintln!("building {} with {compiler} against {} …", tool.name, cmake.display());
     let mut command = Command::new(compiler);
     for flags in ["CMAKE_CXX_FLAGS", "CMAKE_CXX_FLAGS_RELEASE"] {
         command.args(cached(&settings, flags).unwrap_or_default().split_whitespace());
     }
     command.arg("-std=c++17");
-    for folder in ["common", "include", "ggml/include", "vendor", "tools/llama-bench"] {
-        command.arg(format!("-I{}", sources.join(folder).display()));
+    let own = sources.join("tools").join(tool.folder);
+    for folder in ["common", "include", "ggml/include", "vendor"].map(|folder| sources.join(folder)) {
+        command.arg(format!("-I{}", folder.display()));
     }
-    command.args(["llama-bench.cpp", "main.cpp"].map(|file| sources.join("tools/llama-bench").join(file)));
+    command.arg(format!("-I{}", own.display())).args(tool.files.iter().map(|file| own.join(file)));
     command.arg("-o").arg(target);
     if cfg!(target_os = "linux") {
         // The archives refer to each other in circles.
@@ -135,7 +150,7 @@ fn build_peer(sources: &Path, cmake: &Path, target: &Path) -> anyhow::Result<()>
     command.args(ssl.filter(|path| !path.ends_with("-NOTFOUND")));
     let status = command.status().with_context(|| format!("cannot run {compiler}"))?;
     if !status.success() {
-        bail!("llama-bench does not build: {compiler} ended with {status}");
+        bail!("{} does not build: {compiler} ended with {status}", tool.name);
     }
     Ok(())
 }

@@ -59,6 +59,7 @@ fn app(folder: &Path, cancel: CancelFlag) -> App {
         pages_dir: folder.join("pages"),
         engine_dir: None,
         beside: None,
+        executable: None,
         hub: HubSettings::new(folder.join("models")),
     };
     let limits = Limits { deadline: Duration::from_secs(60), memory_limit_bytes: None };

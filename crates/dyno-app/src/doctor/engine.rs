@@ -14,7 +14,7 @@ use crate::{App, AppError};
 const QUANTIZATIONS: [&str; 4] = ["q4_0", "q4_k_m", "q8_0", "f16"];
 
 /// The model of the thread check: large enough that more threads must help.
-const THREAD_CHECK_MODEL: &str = "builtin:default";
+const THREAD_CHECK_MODEL: &str = "synth:smollm2-135m@q8_0";
 
 /// All threads must reach at least this part of one thread's rate; less is a pathological build or machine.
 const ALL_THREADS_LEAST: f64 = 0.9;

@@ -217,6 +217,7 @@ mod tests {
             pages_dir: folder.path().to_owned(),
             engine_dir: None,
             beside: None,
+            executable: None,
             hub: crate::HubSettings::new(folder.path().to_owned()),
         };
         let limits = crate::Limits { deadline: std::time::Duration::from_secs(1), memory_limit_bytes: None };

@@ -8,4 +8,5 @@ mod cancelled;
 mod exact;
 mod faults;
 mod settings;
+mod turns;
 mod watched;

@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use dyno_engine::{
-    Engine, EngineError, ExitCause, FakeEngine, FakeScript, GenerationStream, ProgressSink, Session,
+    Engine, EngineError, ExitCause, FakeEngine, FakeScript, GenerationStream, PerplexityStream, ProgressSink,
+    ScoreStream, Session,
 };
 use dyno_types::{
-    ContextReport, EngineInfo, EngineMemory, EngineSettings, GenerateRequest, LoadReport, MeasureReport,
-    MeasureRequest, Prompt, TokenId, UnloadReport,
+    ChatMessage, ContextReport, EngineInfo, EngineMemory, EngineSettings, GenerateRequest, LoadReport,
+    MeasureReport, MeasureRequest, PerplexityRequest, Prompt, QuantizeReport, QuantizeRequest, ScoreRequest,
+    TokenId, UnloadReport,
 };
 use futures::StreamExt as _;
 
@@ -118,6 +120,10 @@ impl Session for WatchedSession {
         self.inner.tokenize(text, add_special, parse_special).await
     }
 
+    async fn tokenize_chat(&self, messages: &[ChatMessage]) -> Result<Vec<TokenId>, EngineError> {
+        self.inner.tokenize_chat(messages).await
+    }
+
     async fn generate(&self, request: GenerateRequest) -> Result<GenerationStream, EngineError> {
         let count = {
             let mut requests = self.seen.requests.lock().unwrap();
@@ -144,6 +150,22 @@ impl Session for WatchedSession {
 
     async fn measure(&self, request: &MeasureRequest) -> Result<MeasureReport, EngineError> {
         self.inner.measure(request).await
+    }
+
+    async fn score(&self, request: ScoreRequest) -> Result<ScoreStream, EngineError> {
+        self.inner.score(request).await
+    }
+
+    async fn perplexity(&self, request: PerplexityRequest) -> Result<PerplexityStream, EngineError> {
+        self.inner.perplexity(request).await
+    }
+
+    async fn quantize(
+        &self,
+        request: &QuantizeRequest,
+        progress: ProgressSink<'_>,
+    ) -> Result<QuantizeReport, EngineError> {
+        self.inner.quantize(request, progress).await
     }
 
     async fn clear_context(&self) -> Result<(), EngineError> {

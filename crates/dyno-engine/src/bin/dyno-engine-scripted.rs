@@ -148,6 +148,37 @@ fn load_events(behaviour: &str) -> Replies<proto::LoadEvent> {
     }
 }
 
+fn quantizing(value: f32) -> Result<proto::QuantizeEvent, Status> {
+    Ok(proto::QuantizeEvent { event: Some(proto::quantize_event::Event::Progress(value)) })
+}
+
+/// Results of a score request, every token with probability 1/e; wrong ones where the behaviour says so.
+fn scored(behaviour: &str, items: &[proto::ScoreItem]) -> Replies<proto::ScoredItems> {
+    let logprob = if behaviour == "score-nan" { f64::NAN } else { -1.0 };
+    let score = |tokens: &proto::Tokens| proto::ContinuationScore {
+        logprobs: vec![logprob; tokens.tokens.len()],
+        greedy: true,
+    };
+    let mut messages = Vec::new();
+    for (index, item) in (0_u64..).zip(items) {
+        let mut continuations: Vec<_> = item.continuations.iter().map(score).collect();
+        if behaviour == "score-short" {
+            continuations.pop();
+        }
+        let index = if behaviour == "score-disordered" { index + 1 } else { index };
+        let outcome = proto::scored_item::Outcome::Scores(proto::ContinuationScores { continuations });
+        let items = vec![proto::ScoredItem { index, outcome: Some(outcome) }];
+        messages.push(Ok(proto::ScoredItems { items }));
+        messages.push(Ok(proto::ScoredItems::default()));
+    }
+    let ended = futures::stream::iter(messages);
+    match behaviour {
+        "hang-in-score" => ended.take(2).chain(futures::stream::pending()).boxed(),
+        "score-ends-early" => ended.take(2).boxed(),
+        _ => ended.boxed(),
+    }
+}
+
 async fn tick<T>(item: T) -> T {
     tokio::time::sleep(Duration::from_millis(2)).await;
     item
@@ -232,6 +263,9 @@ impl Speaker {
 impl EngineService for Scripted {
     type LoadStream = Replies<proto::LoadEvent>;
     type ConverseStream = Replies<proto::Step>;
+    type ScoreStream = Replies<proto::ScoredItems>;
+    type PerplexityStream = Replies<proto::ChunkScores>;
+    type QuantizeStream = Replies<proto::QuantizeEvent>;
 
     async fn handshake(&self, _: Request<proto::HandshakeRequest>) -> Reply<proto::HandshakeReply> {
         match &*self.behaviour {
@@ -278,6 +312,12 @@ impl EngineService for Scripted {
         Ok(Response::new(proto::TokenizeReply { tokens }))
     }
 
+    async fn tokenize_chat(&self, request: Request<proto::Chat>) -> Reply<proto::TokenizeReply> {
+        let contents =
+            request.into_inner().messages.into_iter().flat_map(|message| message.content.into_bytes());
+        Ok(Response::new(proto::TokenizeReply { tokens: contents.map(u32::from).collect() }))
+    }
+
     async fn converse(
         &self,
         request: Request<tonic::Streaming<proto::Command>>,
@@ -313,6 +353,44 @@ impl EngineService for Scripted {
         Ok(Response::new(proto::MeasureReply {
             prefill_ns: vec![9; runs],
             decode: vec![proto::DecodeRun { step_ns }; runs],
+        }))
+    }
+
+    async fn score(&self, request: Request<tonic::Streaming<proto::ScoreItems>>) -> Reply<Self::ScoreStream> {
+        let mut messages = request.into_inner();
+        let mut items = Vec::new();
+        while let Ok(Some(message)) = messages.message().await {
+            items.extend(message.items);
+        }
+        Ok(Response::new(scored(&self.behaviour, &items)))
+    }
+
+    async fn perplexity(&self, request: Request<proto::PerplexityRequest>) -> Reply<Self::PerplexityStream> {
+        let request = request.into_inner();
+        let tokens = request.context - request.context / 2 - 1;
+        let tokens = if &*self.behaviour == "short-chunk" { tokens - 1 } else { tokens };
+        let chunk =
+            move |index| proto::ChunkScore { index, chunks: 2, tokens, nll: 2.0, ..Default::default() };
+        let chunks = (0..2).map(move |index| Ok(proto::ChunkScores { chunks: vec![chunk(index)] }));
+        Ok(Response::new(futures::stream::iter(chunks).boxed()))
+    }
+
+    async fn quantize(&self, request: Request<proto::QuantizeRequest>) -> Reply<Self::QuantizeStream> {
+        let request = request.into_inner();
+        let half = futures::stream::iter([quantizing(0.5)]);
+        Ok(Response::new(match &*self.behaviour {
+            "hang-in-quantize" => half.chain(futures::stream::pending()).boxed(),
+            "abort-in-quantize" => half
+                .chain(later(|| abort_saying("GGML_ASSERT(n > 0) failed")).map(|_| quantizing(0.75)))
+                .boxed(),
+            "refuse-quantize" => {
+                return Err(failure_status(FailureKind::BadRequest, "no such type"));
+            }
+            _ => {
+                std::fs::copy(&request.source, &request.target)?;
+                let done = proto::quantize_event::Event::Done(proto::QuantizeReply { quantize_ms: 3.0 });
+                half.chain(futures::stream::iter([Ok(proto::QuantizeEvent { event: Some(done) })])).boxed()
+            }
         }))
     }
 

@@ -133,7 +133,11 @@ impl Generation {
     /// The text of a token, cut before a stop string that it completes.
     fn visible_text(&mut self, index: u32) -> String {
         let shown = self.text.len();
-        self.text.push_str(&(self.script.text)(index));
+        let text = match self.script.reply {
+            Some(reply) => reply(&self.request, index),
+            None => (self.script.text)(index),
+        };
+        self.text.push_str(&text);
         let stop = self.request.stop.iter().filter_map(|stop| self.text.find(stop)).min();
         self.text[shown..stop.unwrap_or(self.text.len()).max(shown)].to_owned()
     }

@@ -1,5 +1,7 @@
 //! What a fake engine does: its times, its memory, and its failures.
 
+use dyno_types::{GenerateRequest, TokenId};
+
 use crate::ExitCause;
 
 /// Time per token as a linear law of depth.
@@ -60,6 +62,12 @@ pub enum FakePoint {
     Token(u32),
     /// In a bare measurement.
     Measure,
+    /// Instead of the n-th item of a score request, counted from 1.
+    ScoredItem(u32),
+    /// Instead of the n-th chunk of a perplexity, counted from 1.
+    ScoredChunk(u32),
+    /// In a quantization.
+    Quantize,
 }
 
 /// How it goes wrong.
@@ -116,6 +124,8 @@ pub struct FakeScript {
     pub jitter_ppm: Vec<i32>,
     /// Text of the n-th generated token, counted from 0.
     pub text: fn(u32) -> String,
+    /// The same for scripts that look at what was asked; goes before `text`.
+    pub reply: Option<fn(&GenerateRequest, u32) -> String>,
     /// Tokens after which the model ends its answer by itself; `None` is never.
     pub eos_after: Option<u32>,
     /// Whether a prompt reuses what the last generation left in the context.
@@ -130,6 +140,12 @@ pub struct FakeScript {
     pub layers: u32,
     /// Vocabulary, at least 257: one token per byte, and the beginning-of-sequence token.
     pub vocabulary: u32,
+    /// ln p of a token after the tokens before it. `None`: the token whose id follows the last one's (modulo the vocabulary; 0
+    /// after nothing) has probability 1/2, and all others share the rest equally. A token counts as the greedy choice when
+    /// its probability is at least 1/2.
+    pub logprob: Option<fn(&[TokenId], TokenId) -> f64>,
+    /// Divergence of every place from any reference, nats; the likeliest tokens always agree.
+    pub kld: f32,
     /// Memory.
     pub memory: FakeMemory,
     /// Failures; the first that applies happens.
@@ -152,6 +168,7 @@ impl Default for FakeScript {
             threads_percent: Vec::new(),
             jitter_ppm: Vec::new(),
             text: |n| format!(" w{n}"),
+            reply: None,
             eos_after: None,
             reuses_prefix: false,
             has_chat_template: true,
@@ -159,6 +176,8 @@ impl Default for FakeScript {
             context_train: 8192,
             layers: 16,
             vocabulary: 32_000,
+            logprob: None,
+            kld: 0.0,
             memory: FakeMemory {
                 base_bytes: 20 << 20,
                 weights_bytes: 100 << 20,

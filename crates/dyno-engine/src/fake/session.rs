@@ -5,23 +5,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use dyno_types::{
-    ContextReport, EngineInfo, EngineMemory, EngineSettings, GenerateRequest, LoadReport, MeasureReport,
-    MeasureRequest, MemoryBreakdown, ProcessMemory, Prompt, TokenId, UnloadReport,
+    ChatMessage, ContextReport, EngineInfo, EngineMemory, EngineSettings, GenerateRequest, LoadReport,
+    MeasureReport, MeasureRequest, MemoryBreakdown, PerplexityRequest, ProcessMemory, Prompt, QuantizeReport,
+    QuantizeRequest, ScoreRequest, TokenId, UnloadReport,
 };
 use futures::StreamExt as _;
 
 use super::arithmetic::Pace;
 use super::generation::{Generation, length};
+use super::likelihood::{Chunks, Scoring, copy_file};
 use super::{FakeFailure, FakePoint, FakeScript};
-use crate::protocol::{PROTOCOL_VERSION, check_request};
+use crate::protocol::{PROTOCOL_VERSION, check_perplexity, check_quantize, check_request, check_score};
+use crate::remote::refused;
 use crate::session::ProgressSink;
-use crate::{EngineError, ExitCause, GenerationStream, Session};
+use crate::{EngineError, ExitCause, GenerationStream, PerplexityStream, ScoreStream, Session};
 
 /// The seconds a scripted hang claims to have waited.
 const HANG_SECONDS: u64 = 1;
 
 /// Token of the beginning of a sequence; the ids below are bytes.
-const BOS: TokenId = 256;
+pub(super) const BOS: TokenId = 256;
 
 /// What generations share with their session.
 #[derive(Debug)]
@@ -152,8 +155,12 @@ impl State {
             Prompt::Tokens(tokens) => Ok(tokens.clone()),
             Prompt::Chat(_) if !self.script.has_chat_template => Err(EngineError::NoTemplate),
             Prompt::Chat(messages) => {
-                let lines = messages.iter().map(|message| format!("{}: {}\n", message.role, message.content));
-                Ok(self.tokenize(&lines.collect::<String>(), true))
+                // As engines do, a last message of the assistant's is left open.
+                let line = |message: &ChatMessage| match message.role.as_str() {
+                    "assistant" => message.content.clone(),
+                    role => format!("{role}: {}\n", message.content),
+                };
+                Ok(self.tokenize(&messages.iter().map(line).collect::<String>(), true))
             }
         }
     }
@@ -282,10 +289,15 @@ impl Session for FakeSession {
         Ok(self.state.tokenize(text, add_special))
     }
 
+    async fn tokenize_chat(&self, messages: &[ChatMessage]) -> Result<Vec<TokenId>, EngineError> {
+        self.state.loaded()?;
+        self.state.prompt_tokens(&Prompt::Chat(messages.to_vec()))
+    }
+
     /// As with a real engine, what is wrong with a prompt arrives through the stream.
     async fn generate(&self, request: GenerateRequest) -> Result<GenerationStream, EngineError> {
         self.state.alive()?;
-        check_request(&request).map_err(|error| EngineError::BadRequest(error.to_string()))?;
+        check_request(&request).map_err(refused)?;
         Ok(match self.start_generation(request) {
             Ok(generation) => {
                 futures::stream::unfold(generation, |running| std::future::ready(running.step())).boxed()
@@ -317,6 +329,40 @@ impl Session for FakeSession {
             }
         }
         Ok(report)
+    }
+
+    async fn score(&self, request: ScoreRequest) -> Result<ScoreStream, EngineError> {
+        let window = self.state.context()?.context;
+        check_score(&request).map_err(refused)?;
+        self.state.held().cached.clear();
+        let scoring = Scoring::new(Arc::clone(&self.state), request, window);
+        Ok(futures::stream::iter(scoring).boxed())
+    }
+
+    async fn perplexity(&self, request: PerplexityRequest) -> Result<PerplexityStream, EngineError> {
+        let window = self.state.context()?.context;
+        check_perplexity(&request).map_err(refused)?;
+        self.state.held().cached.clear();
+        let tokens = self.state.tokenize(&request.text, true);
+        Ok(match Chunks::new(Arc::clone(&self.state), request, window, tokens) {
+            Ok(chunks) => futures::stream::iter(chunks).boxed(),
+            Err(error) => futures::stream::iter([Err(error)]).boxed(),
+        })
+    }
+
+    async fn quantize(
+        &self,
+        request: &QuantizeRequest,
+        progress: ProgressSink<'_>,
+    ) -> Result<QuantizeReport, EngineError> {
+        self.state.alive()?;
+        check_quantize(request).map_err(refused)?;
+        self.state.fail_at("while quantizing", |point| point == FakePoint::Quantize)?;
+        if !progress(0.5) {
+            self.state.held().ended = Some(EngineError::Cancelled);
+            return Err(EngineError::Cancelled);
+        }
+        copy_file(request)
     }
 
     async fn clear_context(&self) -> Result<(), EngineError> {

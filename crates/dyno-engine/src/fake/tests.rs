@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use dyno_types::{
-    EngineSettings, FinishReason, GenerateRequest, GenerationEvent, GenerationReport, MeasureRequest, Prompt,
-    Sampling,
+    ContinuationScore, EngineSettings, FinishReason, GenerateRequest, GenerationEvent, GenerationReport,
+    MeasureRequest, PerplexityRequest, Prompt, Sampling, ScoreItem, ScoreRefusal, ScoreRequest,
 };
 use futures::StreamExt as _;
 
@@ -285,4 +285,58 @@ async fn impossible_prompts_are_refused() {
         let end = run(script(), request(prompt_tokens, 1)).await.2;
         assert!(matches!(end, Err(EngineError::BadRequest(_))), "{end:?}");
     }
+}
+
+#[tokio::test]
+async fn likelihoods_follow_from_the_tokens() {
+    let engine = FakeEngine::new(FakeScript { vocabulary: 257, kld: 0.25, ..script() });
+    let session = open(&engine, &EngineSettings { context: 8, ..EngineSettings::default() }).await;
+    // Half for the successor; the other half shared by 256 tokens.
+    let (half, rest) = (0.5_f64.ln(), (0.5_f64 / 256.0).ln());
+    let item = |prefix: &[u32], continuations: &[&[u32]]| ScoreItem {
+        prefix: prefix.to_vec(),
+        continuations: continuations.iter().map(|tokens| tokens.to_vec()).collect(),
+    };
+    let items = vec![item(&[1, 5], &[&[6, 7], &[6, 9], &[5]]), item(&[256], &[&[0]]), item(&[1; 8], &[&[2]])];
+    let results: Vec<_> = session.score(ScoreRequest { items }).await.unwrap().collect().await;
+    let score = |logprobs: &[f64], greedy| ContinuationScore { logprobs: logprobs.to_vec(), greedy };
+    let close = |a: &ContinuationScore, b: &ContinuationScore| {
+        a.greedy == b.greedy && a.logprobs.iter().zip(&b.logprobs).all(|(a, b)| (a - b).abs() < 1e-12)
+    };
+    let first = results[0].as_ref().unwrap().outcome.as_ref().unwrap();
+    let expected = [score(&[half, half], true), score(&[half, rest], false), score(&[rest], false)];
+    assert!(first.iter().zip(&expected).all(|(a, b)| close(a, b)), "{first:?}");
+    assert!(results[1].as_ref().unwrap().outcome.as_ref().unwrap()[0].greedy);
+    let refusal = results[2].as_ref().unwrap().outcome.as_ref().unwrap_err();
+    assert!(matches!(refusal, ScoreRefusal::TooLong { prefix_tokens: 8, window: 8, .. }));
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("reference");
+    let request = PerplexityRequest { text: "abcdefgabcdefgh".to_owned(), context: 8, ..Default::default() };
+    let store = PerplexityRequest { store: Some(file.clone()), ..request.clone() };
+    let compare = PerplexityRequest { reference: Some(file), ..request };
+    assert!(session.perplexity(compare.clone()).await.unwrap().next().await.unwrap().is_err());
+    let stored: Vec<_> = session.perplexity(store).await.unwrap().collect().await;
+    // BOS a b c | d e f g, then BOS b c d | e f g h.
+    assert_eq!(stored.len(), 2);
+    assert!((stored[1].as_ref().unwrap().nll + 3.0 * half).abs() < 1e-12);
+    let compared: Vec<_> = session.perplexity(compare).await.unwrap().collect().await;
+    assert_eq!(compared[1].as_ref().unwrap().divergence.as_ref().unwrap().kld, [0.25; 3]);
+}
+
+#[tokio::test]
+async fn likelihoods_fail_where_the_script_says() {
+    let failure = FakeFailure::Die(ExitCause::Signal(9));
+    let fault = |point| FakeFault { process: None, point, failure: failure.clone() };
+    let faults = vec![fault(FakePoint::ScoredItem(3)), fault(FakePoint::ScoredChunk(2))];
+    let engine = FakeEngine::new(FakeScript { faults, ..script() });
+    let session = open(&engine, &EngineSettings::default()).await;
+    let items = vec![ScoreItem { prefix: vec![1], continuations: vec![vec![2]] }; 5];
+    let results: Vec<_> = session.score(ScoreRequest { items }).await.unwrap().collect().await;
+    assert_eq!((results.len(), results.iter().filter(|item| item.is_ok()).count()), (3, 2));
+    assert!(matches!(session.clear_context().await, Err(EngineError::Died { .. })));
+    let session = open(&engine, &EngineSettings::default()).await;
+    let request = PerplexityRequest { text: "x".repeat(40), context: 8, ..Default::default() };
+    let results: Vec<_> = session.perplexity(request).await.unwrap().collect().await;
+    assert_eq!((results.len(), results.iter().filter(|chunk| chunk.is_ok()).count()), (2, 1));
 }

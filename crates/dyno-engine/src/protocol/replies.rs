@@ -71,7 +71,7 @@ fn word(field: &'static str, text: String) -> Result<String, ProtocolError> {
 }
 
 /// A duration, ms: finite and not negative.
-fn duration_ms(field: &'static str, value: f64) -> Result<f64, ProtocolError> {
+pub(super) fn duration_ms(field: &'static str, value: f64) -> Result<f64, ProtocolError> {
     if value.is_finite() && value >= 0.0 {
         Ok(value)
     } else {

@@ -108,18 +108,29 @@ impl From<proto::Sampling> for Sampling {
     }
 }
 
+impl From<Vec<ChatMessage>> for proto::Chat {
+    fn from(messages: Vec<ChatMessage>) -> Self {
+        let message =
+            |message: ChatMessage| proto::ChatMessage { role: message.role, content: message.content };
+        Self { messages: messages.into_iter().map(message).collect() }
+    }
+}
+
+impl From<proto::Chat> for Vec<ChatMessage> {
+    fn from(chat: proto::Chat) -> Self {
+        let message =
+            |message: proto::ChatMessage| ChatMessage { role: message.role, content: message.content };
+        chat.messages.into_iter().map(message).collect()
+    }
+}
+
 impl From<GenerateRequest> for proto::Submission {
     fn from(request: GenerateRequest) -> Self {
         use proto::submission::Prompt as Message;
         let prompt = match request.prompt {
             Prompt::Text(text) => Message::Text(text),
             Prompt::Tokens(tokens) => Message::Tokens(proto::Tokens { tokens }),
-            Prompt::Chat(messages) => Message::Chat(proto::Chat {
-                messages: messages
-                    .into_iter()
-                    .map(|message| proto::ChatMessage { role: message.role, content: message.content })
-                    .collect(),
-            }),
+            Prompt::Chat(messages) => Message::Chat(messages.into()),
         };
         Self {
             id: request.id,
@@ -141,12 +152,7 @@ impl TryFrom<proto::Submission> for GenerateRequest {
         let prompt = match message.prompt.ok_or_else(|| ProtocolError::missing("prompt"))? {
             Message::Text(text) => Prompt::Text(text),
             Message::Tokens(tokens) => Prompt::Tokens(tokens.tokens),
-            Message::Chat(chat) => Prompt::Chat(
-                chat.messages
-                    .into_iter()
-                    .map(|message| ChatMessage { role: message.role, content: message.content })
-                    .collect(),
-            ),
+            Message::Chat(chat) => Prompt::Chat(chat.into()),
         };
         let request = Self {
             id: message.id,
@@ -186,11 +192,17 @@ pub fn check_request(request: &GenerateRequest) -> Result<(), ProtocolError> {
         let value = format!("a string of {} bytes", stop.len());
         return Err(ProtocolError::new("stop", value, format!("1 to {STOP_BYTES_MAX} bytes")));
     }
-    check_chat(&request.prompt)
+    match &request.prompt {
+        Prompt::Chat(messages) => check_chat(messages),
+        Prompt::Text(_) | Prompt::Tokens(_) => Ok(()),
+    }
 }
 
-fn check_chat(prompt: &Prompt) -> Result<(), ProtocolError> {
-    let Prompt::Chat(messages) = prompt else { return Ok(()) };
+/// Checks that a chat has messages, of known roles.
+///
+/// # Errors
+/// Names what is wrong.
+pub fn check_chat(messages: &[ChatMessage]) -> Result<(), ProtocolError> {
     if messages.is_empty() {
         return Err(ProtocolError::new("chat", "empty", "at least one message"));
     }

@@ -1,9 +1,11 @@
 //! What goes out comes back, and what no sound peer would send is refused by name.
 
 use dyno_types::{
-    ChatMessage, ContextReport, EngineInfo, EngineMemory, EngineSettings, FinishReason, GenerateRequest,
-    GeneratedToken, GenerationReport, KNOBS, KvType, LoadReport, MeasureReport, MeasureRequest,
-    MemoryBreakdown, ProcessMemory, Prompt, Sampling, Switch, TokenLogprob, UnloadReport,
+    ChatMessage, ChunkDivergence, ChunkScore, ContextReport, ContinuationScore, EngineInfo, EngineMemory,
+    EngineSettings, FinishReason, GenerateRequest, GeneratedToken, GenerationReport, KNOBS, KvType,
+    LOGPROB_MIN, LoadReport, MeasureReport, MeasureRequest, MemoryBreakdown, PerplexityRequest,
+    ProcessMemory, Prompt, QuantizeRequest, SCORE_ITEM_TOKENS_MAX, Sampling, ScoreItem, ScoreRefusal,
+    ScoreRequest, ScoredItem, Switch, TokenLogprob, UnloadReport,
 };
 use prost::Message;
 
@@ -262,4 +264,119 @@ fn measurements_come_back_in_the_shape_that_was_asked_for() {
     assert_eq!(asked(|request| request.prefill_tokens = 0), "prefill_ns");
     assert_eq!(asked(|request| request.decode_tokens = 0), "decode");
     assert_eq!(asked(|request| request.decode_tokens = 3), "step_ns");
+}
+
+#[test]
+fn items_travel_in_pieces_and_come_back() {
+    let item =
+        |tokens: usize| ScoreItem { prefix: vec![1; tokens], continuations: vec![vec![2], vec![3, 4]] };
+    let items: Vec<_> = (1..6000).map(|number| item(number % 200)).chain([item(300_000), item(1)]).collect();
+    let request = ScoreRequest { items: items.clone() };
+    assert_eq!(check_score(&request), Ok(()));
+    let messages: Vec<_> = score_messages(request).collect();
+    assert!(messages.len() > 2 && messages.iter().all(|message| message.encoded_len() < 4 << 20));
+    let back = messages.iter().map(travelled).flat_map(|message| message.items).map(ScoreItem::from);
+    assert!(back.eq(items));
+    let too_long = ScoreRequest { items: vec![item(SCORE_ITEM_TOKENS_MAX)] };
+    assert_eq!(refused(check_score(&too_long)), "items");
+    assert_eq!(refused(check_score(&ScoreRequest::default())), "items");
+}
+
+#[test]
+fn scores_and_refusals_come_back_and_others_are_refused() {
+    let score = |logprobs: &[f64]| ContinuationScore { logprobs: logprobs.to_vec(), greedy: true };
+    let request = ScoreRequest {
+        items: vec![ScoreItem { prefix: vec![1], continuations: vec![vec![2], vec![3, 4]] }; 9],
+    };
+    let mut expectation = ScoreExpectation::of(&request);
+    let outcomes = [
+        Ok(vec![score(&[-0.5]), score(&[0.0, LOGPROB_MIN])]),
+        Err(ScoreRefusal::EmptyPrefix),
+        Err(ScoreRefusal::NoContinuations),
+        Err(ScoreRefusal::EmptyContinuation { continuation: 3 }),
+        Err(ScoreRefusal::TooLong { prefix_tokens: 1, continuation: 2, continuation_tokens: 3, window: 4 }),
+        Err(ScoreRefusal::UnknownToken { token: 5, vocabulary: 4 }),
+        Err(ScoreRefusal::Failed { reason: "because".to_owned() }),
+    ];
+    for (index, outcome) in (0..).zip(outcomes) {
+        let item = ScoredItem { index, outcome };
+        assert_eq!(expectation.accept(travelled(&item.clone().into())), Ok(item));
+    }
+    assert!(!expectation.is_fulfilled());
+    let wrong = |index, scores: Vec<ContinuationScore>| {
+        let message = ScoredItem { index, outcome: Ok(scores) }.into();
+        refused(ScoreExpectation::of(&request).accept(message))
+    };
+    assert_eq!(wrong(1, vec![score(&[-1.0]), score(&[-1.0, -1.0])]), "index");
+    assert_eq!(wrong(0, vec![score(&[-1.0])]), "logprobs");
+    assert_eq!(wrong(0, vec![score(&[-1.0, -1.0]), score(&[-1.0])]), "logprobs");
+    for no_logprob in [0.1, f64::NAN, f64::NEG_INFINITY] {
+        assert_eq!(wrong(0, vec![score(&[no_logprob]), score(&[-1.0, -1.0])]), "logprobs");
+    }
+}
+
+#[test]
+fn requests_about_files_come_back_with_absolute_paths() {
+    let request = PerplexityRequest {
+        text: "text".to_owned(),
+        context: 512,
+        chunks_max: 3,
+        store: Some("/a/b".into()),
+        store_bytes_max: 77,
+        reference: Some("/c".into()),
+    };
+    let message = proto::PerplexityRequest::from(request.clone());
+    assert_eq!(PerplexityRequest::try_from(travelled(&message)), Ok(request.clone()));
+    let relative = proto::PerplexityRequest::from(PerplexityRequest { store: Some("b".into()), ..request });
+    assert!(relative.store.starts_with('/') && relative.store.ends_with("/b"));
+    let request = QuantizeRequest {
+        source: "/a".into(),
+        target: "/b".into(),
+        type_name: "q4_k_m".to_owned(),
+        threads: 2,
+        imatrix: Some("/c".into()),
+        pure_type: true,
+        allow_requantize: true,
+    };
+    let message = proto::QuantizeRequest::from(&request);
+    assert_eq!(QuantizeRequest::try_from(travelled(&message)), Ok(request));
+    let wrong = |change: fn(&mut proto::QuantizeRequest)| {
+        let mut message = message.clone();
+        change(&mut message);
+        refused(QuantizeRequest::try_from(message))
+    };
+    assert_eq!(wrong(|request| request.type_name = "q 8".to_owned()), "type_name");
+    assert_eq!(wrong(|request| request.threads = 5000), "threads");
+    assert_eq!(wrong(|request| request.source.clear()), "path");
+}
+
+#[test]
+fn chunks_come_back_and_others_are_refused() {
+    let request = PerplexityRequest { context: 8, reference: Some("/r".into()), ..Default::default() };
+    let divergence = ChunkDivergence { kld: vec![0.0, 1.0, 2.5], top1_agreements: 2, reference_nll: 4.0 };
+    let chunk = ChunkScore {
+        index: 1,
+        chunks: 2,
+        tokens: 3,
+        nll: 5.0,
+        nll_squared: 9.0,
+        divergence: Some(divergence),
+    };
+    let message = proto::ChunkScore::from(chunk.clone());
+    assert_eq!(chunk_score(travelled(&message), 1, &request), Ok(chunk));
+    assert_eq!(refused(chunk_score(message.clone(), 0, &request)), "index");
+    let plain = PerplexityRequest { reference: None, ..request.clone() };
+    assert_eq!(refused(chunk_score(message.clone(), 1, &plain)), "divergence");
+    let wrong = |change: fn(&mut proto::ChunkScore)| {
+        let mut message = message.clone();
+        change(&mut message);
+        refused(chunk_score(message, 1, &request))
+    };
+    assert_eq!(wrong(|chunk| chunk.tokens = 4), "tokens");
+    assert_eq!(wrong(|chunk| chunk.chunks = 1), "chunks");
+    assert_eq!(wrong(|chunk| chunk.nll = f64::NAN), "nll");
+    assert_eq!(wrong(|chunk| chunk.divergence = None), "divergence");
+    assert_eq!(wrong(|chunk| chunk.divergence.as_mut().unwrap().kld[0] = -1.0), "kld");
+    assert_eq!(wrong(|chunk| chunk.divergence.as_mut().unwrap().kld.truncate(2)), "kld");
+    assert_eq!(wrong(|chunk| chunk.divergence.as_mut().unwrap().top1_agreements = 4), "top1_agreements");
 }

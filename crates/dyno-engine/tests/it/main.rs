@@ -6,5 +6,6 @@ mod ending;
 mod generating;
 mod loading;
 mod parent;
+mod scoring;
 mod scripted;
 mod starting;

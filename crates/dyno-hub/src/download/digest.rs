@@ -14,8 +14,11 @@ use crate::{HubError, Job};
 /// Read at a time, bytes.
 const STEP_BYTES: usize = 1 << 20;
 
-/// Digest of the file as 64 lower-case hexadecimal digits; shown as the phase `checking NAME`.
-pub(crate) fn sha256_of(path: &Path, name: &str, job: &Job<'_>) -> Result<String, HubError> {
+/// SHA-256 of the file as 64 lower-case hexadecimal digits; shown as the phase `checking NAME`.
+///
+/// # Errors
+/// [`HubError`] when the file cannot be read, or the job is cancelled.
+pub fn sha256_of(path: &Path, name: &str, job: &Job<'_>) -> Result<String, HubError> {
     let failed = HubError::io(path);
     let opened = File::open(path).and_then(|file| file.metadata().map(|about| (file, about.len())));
     let (mut file, total) = match opened {

@@ -21,11 +21,11 @@ fn references_become_files() {
 }
 
 #[test]
-fn the_default_is_a_true_shape_of_moderate_size() {
-    let Reference::Synthetic(spec) = Reference::parse(DEFAULT_REFERENCE).unwrap() else {
+fn the_default_is_inside_this_program() {
+    let Reference::Builtin(builtin) = Reference::parse(DEFAULT_REFERENCE).unwrap() else {
         panic!("it needs no file")
     };
-    assert_eq!(spec.file_name(), "smollm2-135m-q8_0-seed0-v1.gguf");
+    assert!(builtin.bytes.len() < 3_000_000, "every copy of the program carries it");
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn names_nobody_knows_are_answered_with_what_is_known() {
         ("ollama:llama3:8b", true, "not supported in this version yet"),
         ("http://host:8080/v1#m", true, "a remote server"),
         ("https://host/v1", true, "a remote server"),
-        ("builtin:nothing", true, "known: default"),
+        ("builtin:nothing", true, "known: nano, micro"),
         ("synth:lama-3.2-1b@q4_0", true, "did you mean llama-3.2-1b"),
         ("synth:tiny-llama", true, "SHAPE@QUANT"),
         ("missing.gguf", false, "missing.gguf does not exist"),

@@ -32,6 +32,24 @@ impl Axis {
         Self::scaled(0.0, max.clamp(1e-6, 100.0), 1.0, "%")
     }
 
+    /// From `low` to `high` (finite, in the unit shown), with round ticks.
+    pub(crate) fn between(low: f64, high: f64, unit: &'static str) -> Self {
+        /// Nothing measured is larger; beyond it, differences of ends overflow.
+        const FAR: f64 = 1e12;
+        let low = low.clamp(-FAR, FAR);
+        let high = high.clamp(low, FAR);
+        let room = ((high - low) * 0.04).max(low.abs().max(high.abs()) * 1e-6).max(1e-9);
+        Self::scaled(low - room, high + room, 1.0, unit)
+    }
+
+    /// Percent around the values (finite, in percent) only, inside 0 to 100; at least ten points wide.
+    pub(crate) fn percent_around(min: f64, max: f64) -> Self {
+        let min = min.clamp(0.0, 100.0);
+        let max = max.clamp(min, 100.0);
+        let (middle, half) = ((min + max) / 2.0, ((max - min) * 0.65).max(5.0));
+        Self::scaled((middle - half).max(0.0), (middle + half).min(101.0), 1.0, "%")
+    }
+
     /// Around the values only, zero left out.
     pub(crate) fn zoomed(unit: Unit, min: f64, max: f64) -> Self {
         let scale = Scale::of(unit, max);
@@ -199,6 +217,8 @@ mod tests {
                 Axis::from_zero(Unit::Bytes, max),
                 Axis::zoomed(Unit::TokensPerSecond, min, max),
                 Axis::times(min.max(1e-9), max.max(1e-9), true),
+                Axis::between(-max, max, "points"),
+                Axis::percent_around(min, max),
                 Axis::tokens([min, max].into_iter()),
             ] {
                 assert!(axis.low() < axis.high() && axis.ticks().len() <= 1200, "{min} {max}");

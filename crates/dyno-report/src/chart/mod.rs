@@ -1,13 +1,16 @@
 //! Charts as SVG text, drawn by plotters into memory.
 //!
 //! Colours are written as placeholders and replaced by CSS variables, so that one drawing serves light, dark and print.
-//! Nothing from a record enters the drawing as text except numbers; title and description are escaped.
+//! What a record says in words enters a drawing only shortened and without control characters, and is escaped there.
 
 mod axis;
 mod ink;
+mod names;
+mod rows;
 
 pub(crate) use axis::{Axis, token_label};
 pub(crate) use ink::{Ink, SERIES_INKS};
+pub(crate) use rows::{ROW_NAME_MAX, Row, RowChart, RowValue};
 
 use plotters::chart::ChartContext;
 use plotters::coord::types::RangedCoordf64;
@@ -43,6 +46,10 @@ pub(crate) enum Mark {
     Rule { x: f64, label: String, row: u32 },
     /// Numbers above points.
     Labels(Vec<(f64, f64, String)>),
+    /// Intervals as upright strokes: (x, low, high).
+    Intervals(Vec<(f64, f64, f64)>),
+    /// Names beside points, where there is room.
+    Names(Vec<(f64, f64, String)>),
 }
 
 /// A chart: axes and layers, later ones on top.
@@ -67,14 +74,7 @@ impl Chart {
     pub(crate) fn svg(&self, id: &str) -> String {
         let mut drawing = String::new();
         self.draw(&mut drawing).expect("drawing into a string meets no input or output error");
-        let labelled = format!(
-            "<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\">\n\
-             <title id=\"{id}-t\">{}</title>\n<desc id=\"{id}-d\">{}</desc>",
-            html(&self.title),
-            html(&self.description)
-        );
-        let body = drawing.split_once('>').map_or("", |(_, body)| body);
-        labelled + &ink::variables(body)
+        element(id, HEIGHT, [&self.title, &self.description], &drawing)
     }
 
     fn draw(&self, drawing: &mut String) -> Drawn {
@@ -128,11 +128,29 @@ impl Chart {
             Mark::Rule { x, label, row } => {
                 self.draw_rule(plane, place(&(*x, self.y.low())).0, (label, *row), ink)
             }
+            Mark::Intervals(intervals) => intervals.iter().try_for_each(|(x, low, high)| {
+                area.draw(&path([place(&(*x, *low)), place(&(*x, *high))], ink.stroke(6)))
+            }),
+            Mark::Names(named) => self.draw_names(plane, named, ink),
             Mark::Labels(labels) => labels.iter().try_for_each(|(x, y, label)| {
                 let at = area.map_coordinate(&place(&(*x, *y)));
                 write(plane, label, (at.0, at.1 - 26), Ink::Strong, (HPos::Center, VPos::Bottom))
             }),
         }
+    }
+
+    fn draw_names(&self, plane: &Plane, named: &[(f64, f64, String)], ink: Ink) -> Drawn {
+        let area = plane.plotting_area();
+        let at = |(x, y, _): &(f64, f64, String)| area.map_coordinate(&(self.x.place(*x), self.y.place(*y)));
+        let points: Vec<(i32, i32)> = named.iter().map(at).collect();
+        let widths: Vec<i32> =
+            named.iter().map(|(_, _, name)| (name.chars().count() as f64 * DIGIT) as i32).collect();
+        let bottom = area.map_coordinate(&(self.x.low(), self.y.low())).1;
+        let places = names::places(&points, &widths, (WIDTH as i32, bottom));
+        named
+            .iter()
+            .zip(places)
+            .try_for_each(|((_, _, name), corner)| write(plane, name, corner, ink, (HPos::Left, VPos::Top)))
     }
 
     fn draw_rule(&self, plane: &Plane, x: f64, (label, row): (&str, u32), ink: Ink) -> Drawn {
@@ -147,6 +165,18 @@ impl Chart {
         let down = 8 + row as i32 * (FONT + 12);
         write(plane, label, (at.0 + offset, at.1 + down), Ink::Strong, (side, VPos::Top))
     }
+}
+
+/// The drawing as an element of its own, with its title and description; `id` must be unique on the page and plain ASCII.
+fn element(id: &str, height: u32, [title, description]: [&str; 2], drawing: &str) -> String {
+    let labelled = format!(
+        "<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\">\n\
+         <title id=\"{id}-t\">{}</title>\n<desc id=\"{id}-d\">{}</desc>",
+        html(title),
+        html(description)
+    );
+    let body = drawing.split_once('>').map_or("", |(_, body)| body);
+    labelled + &ink::variables(body)
 }
 
 fn path(points: impl IntoIterator<Item = Point>, style: ShapeStyle) -> PathElement<Point> {

@@ -2,7 +2,11 @@
 
 mod curves;
 mod distributions;
+mod evals;
 mod page;
+mod quality;
+mod quality_figures;
 mod view;
 
-pub(crate) use page::{many, one};
+pub(crate) use evals::many as evals_many;
+pub(crate) use page::{many, one, with_quality};

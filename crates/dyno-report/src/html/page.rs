@@ -1,6 +1,8 @@
 //! From records to the page.
 
-use dyno_types::{Better, METRICS, MetricSummary, RunRecord, ThreadChoice, Unit};
+use dyno_types::{
+    Better, EvalRecord, METRICS, MetricSummary, RunRecord, ThreadChoice, ToolInfo, Unit, Validity,
+};
 use minijinja::Environment;
 
 use crate::columns::{
@@ -12,7 +14,8 @@ use crate::facts::{
 };
 use crate::figure::{MISSING, Scale, count};
 use crate::html::view::{Cell, Definition, Facts, Findings, Page, Table, Tile, Trust};
-use crate::html::{curves, distributions};
+use crate::html::{curves, distributions, quality};
+use crate::sentences::Remark;
 use crate::text::plain;
 use crate::{sentences, windows};
 
@@ -21,15 +24,24 @@ const STYLE: &str = include_str!("style.css");
 
 /// The page of one record.
 pub(crate) fn one(record: &RunRecord) -> String {
+    fill(&page_of(record))
+}
+
+/// The page of one record, with what is known about the quality of the same model (the newest evaluation first).
+pub(crate) fn with_quality(record: &RunRecord, evals: &[EvalRecord]) -> String {
+    fill(&Page { quality: quality::of_model(evals), ..page_of(record) })
+}
+
+fn page_of(record: &RunRecord) -> Page {
     let name = model_name(&record.model);
     let mut figures = curves::of_one(record);
     figures.extend(distributions::of_one(record));
     let findings = Findings { record: String::new(), sentences: findings(record) };
-    fill(&Page {
+    Page {
         title: format!("{name} – dyno"),
         heading: name,
         subtitles: vec![model_line(&record.model), machine_line(&record.machine), run_line(record)],
-        trust: vec![trust(record, String::new())],
+        trust: vec![trust_in(record, String::new())],
         tiles: HEADLINES.iter().filter_map(|id| Some(tile(id, record.metrics.get(*id)?))).collect(),
         comparisons: Vec::new(),
         findings: [findings].into_iter().filter(|findings| !findings.sentences.is_empty()).collect(),
@@ -38,14 +50,15 @@ pub(crate) fn one(record: &RunRecord) -> String {
             .into_iter()
             .flatten()
             .collect(),
+        quality: None,
         facts: vec![
             facts("Model", model_facts(&record.model)),
             facts("Machine", machine_facts(record)),
             facts("Engine and settings", settings_facts(record)),
         ],
         definitions: definitions(std::slice::from_ref(record)),
-        footer: footer(record),
-    })
+        footer: footer(&record.tool, &record.schema),
+    }
 }
 
 /// One page that compares several records.
@@ -60,7 +73,7 @@ pub(crate) fn many(records: &[RunRecord]) -> String {
         table.title = format!("{}: {label}", table.title);
         Some(table)
     });
-    let trusted = |(label, record): (&String, &RunRecord)| trust(record, label.clone());
+    let trusted = |(label, record): (&String, &RunRecord)| trust_in(record, label.clone());
     fill(&Page {
         title: format!("{} runs compared – dyno", records.len()),
         heading: format!("{} runs compared", records.len()),
@@ -73,13 +86,15 @@ pub(crate) fn many(records: &[RunRecord]) -> String {
         figures: curves::of_many(records),
         tables: failures.collect(),
         findings: findings.filter(|findings| !findings.sentences.is_empty()).collect(),
+        quality: None,
         facts: labels.iter().zip(records).map(|(label, record)| run_facts(label, record)).collect(),
         definitions: definitions(records),
-        footer: records.first().map(footer).unwrap_or_default(),
+        footer: records.first().map(|record| footer(&record.tool, &record.schema)).unwrap_or_default(),
     })
 }
 
-fn fill(page: &Page) -> String {
+/// The page as text.
+pub(crate) fn fill(page: &Page) -> String {
     let mut environment = Environment::new();
     environment
         .add_template("page.html", TEMPLATE)
@@ -90,14 +105,18 @@ fn fill(page: &Page) -> String {
     template.render(context).expect("the template only reads fields of the page")
 }
 
-fn trust(record: &RunRecord, label: String) -> Trust {
-    let remarks = sentences::remarks(record);
-    let level = match (record.validity.valid, record.validity.flags.is_empty()) {
+fn trust_in(record: &RunRecord, label: String) -> Trust {
+    trust(&record.validity, sentences::remarks(&record.validity, &record.model, &record.notes), label)
+}
+
+/// Whether to trust a record, and why (not).
+pub(crate) fn trust(validity: &Validity, remarks: Vec<Remark>, label: String) -> Trust {
+    let level = match (validity.valid, validity.flags.is_empty()) {
         (false, _) => "bad",
         (true, false) => "fair",
         (true, true) => "good",
     };
-    Trust { level, record: label, verdict: sentences::verdict(record), remarks }
+    Trust { level, record: label, verdict: sentences::verdict(validity), remarks }
 }
 
 /// The analysis, with figures, their units and intervals kept on one line.
@@ -105,7 +124,8 @@ fn findings(record: &RunRecord) -> Vec<String> {
     sentences::analysis(record).iter().map(|sentence| unbroken(sentence)).collect()
 }
 
-fn unbroken(sentence: &str) -> String {
+/// Figures, their units and intervals kept on one line.
+pub(crate) fn unbroken(sentence: &str) -> String {
     const UNITS: [&str; 9] = ["KiB", "MiB", "GiB", "TiB", "µs", "ms", "%", "tokens/s", "tokens"];
     let units = |text: String, unit: &&str| text.replace(&format!(" {unit}"), &format!("\u{a0}{unit}"));
     let mut kept = String::with_capacity(sentence.len());
@@ -118,7 +138,7 @@ fn unbroken(sentence: &str) -> String {
 }
 
 /// A label as it heads a row or column; `n` stays the statistician's.
-fn capitalized(label: &str) -> String {
+pub(crate) fn capitalized(label: &str) -> String {
     let mut characters = label.chars();
     match characters.next() {
         Some(first) if label.len() > 1 => first.to_uppercase().chain(characters).collect(),
@@ -213,7 +233,7 @@ fn comparison_table(records: &[RunRecord]) -> Table {
     let note =
         "Only circumstances that differ are listed. Brackets hold 95 % intervals over engine processes."
             .to_owned();
-    Table { id: "comparison", title: "Side by side".to_owned(), header, rows, prose: false, note }
+    Table { id: "comparison", title: "Side by side".to_owned(), header, rows, names: 1, prose: false, note }
 }
 
 fn headline(record: &RunRecord, id: &str) -> Cell {
@@ -237,6 +257,7 @@ fn table(
         title: title.to_owned(),
         header,
         rows: rows.into_iter().map(cells).collect(),
+        names: 1,
         prose: false,
         note: note.to_owned(),
     };
@@ -256,7 +277,8 @@ fn run_facts(label: &str, record: &RunRecord) -> Facts {
     Facts { title: label.to_owned(), rows }
 }
 
-fn facts(title: &str, rows: Vec<Fact>) -> Facts {
+/// Circumstances under a title.
+pub(crate) fn facts(title: &str, rows: Vec<Fact>) -> Facts {
     Facts {
         title: title.to_owned(),
         rows: rows.into_iter().map(|(label, value)| (label.to_owned(), value)).collect(),
@@ -278,6 +300,7 @@ fn definitions(records: &[RunRecord]) -> Vec<Definition> {
     METRICS.iter().filter(|metric| present(metric.id)).map(define).collect()
 }
 
-fn footer(record: &RunRecord) -> String {
-    format!("{} {} · {}", plain(&record.tool.name), plain(&record.tool.version), plain(&record.schema))
+/// The last line: who wrote the record.
+pub(crate) fn footer(tool: &ToolInfo, schema: &str) -> String {
+    format!("{} {} · {}", plain(&tool.name), plain(&tool.version), plain(schema))
 }

@@ -26,6 +26,8 @@ pub(crate) struct Page {
     pub(crate) figures: Vec<Figure>,
     /// Tables of figures.
     pub(crate) tables: Vec<Table>,
+    /// How good the model is, where that was evaluated.
+    pub(crate) quality: Option<Quality>,
     /// Circumstances.
     pub(crate) facts: Vec<Facts>,
     /// Definitions of the metrics on the page.
@@ -69,6 +71,32 @@ pub(crate) struct Findings {
     pub(crate) record: String,
     /// Sentences.
     pub(crate) sentences: Vec<String>,
+}
+
+/// How good a model is: drawings, tables and the answers that were wrong.
+#[derive(Debug, Serialize)]
+pub(crate) struct Quality {
+    /// Heading.
+    pub(crate) heading: String,
+    /// Sentences before the drawings.
+    pub(crate) introduction: Vec<String>,
+    /// Charts.
+    pub(crate) figures: Vec<Figure>,
+    /// Tables of figures.
+    pub(crate) tables: Vec<Table>,
+    /// Answers that were not right, closed until somebody opens them.
+    pub(crate) wrong: Vec<Wrong>,
+}
+
+/// Answers of one result that were not right.
+#[derive(Debug, Serialize)]
+pub(crate) struct Wrong {
+    /// What they are and how many.
+    pub(crate) summary: String,
+    /// Column headers.
+    pub(crate) header: Vec<String>,
+    /// Rows; the first cell heads its row.
+    pub(crate) rows: Vec<Vec<String>>,
 }
 
 /// One chart.
@@ -115,6 +143,8 @@ pub(crate) struct Table {
     pub(crate) header: Vec<String>,
     /// Rows; the first cell heads its row.
     pub(crate) rows: Vec<Vec<Cell>>,
+    /// How many columns, from the left, hold names instead of figures.
+    pub(crate) names: usize,
     /// Whether the cells hold sentences, which wrap, instead of figures.
     pub(crate) prose: bool,
     /// Remark under the table.

@@ -11,10 +11,11 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use dyno_report::{Format, render_many, render_one};
+use dyno_report::{Format, eval_page, page_with_quality, render_many, render_one};
 use serde_json::Value;
 
 use crate::fixtures::{complete, failed_windows, hostile, incomplete, one_thread};
+use crate::made_up::{hostile_eval, micro, quantizations};
 
 const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 /// A hang guard, not a measurement.
@@ -44,7 +45,7 @@ addEventListener("load", () => {
     const [a, b] = [luminance(ink), luminance(ground(element))].sort((x, y) => y - x);
     return (a + 0.05) / (b + 0.05);
   };
-  const written = [...page.querySelectorAll("h1,h2,h3,p,li,td,th,dt,dd,code,.value span,svg.chart text")];
+  const written = [...page.querySelectorAll("h1,h2,h3,p,li,summary,td,th,dt,dd,code,.value span,svg.chart text")];
   document.querySelector("pre").textContent = JSON.stringify({
     dark: view.matchMedia("(prefers-color-scheme: dark)").matches,
     width: view.innerWidth,
@@ -194,6 +195,14 @@ fn several_runs() {
 fn hostile_names() {
     inspect("hostile names", &render_one(&hostile(), Format::Html), 8);
     inspect("hostile names compared", &render_many(&[hostile(), complete()], Format::Html), 4);
+}
+
+#[test]
+fn evaluations() {
+    inspect("an evaluation", &eval_page(&[micro()]), 4);
+    inspect("quantizations", &eval_page(&quantizations()), 4);
+    inspect("a run with quality", &page_with_quality(&complete(), &[micro()]), 12);
+    inspect("a hostile evaluation", &eval_page(&[hostile_eval()]), 4);
 }
 
 #[test]

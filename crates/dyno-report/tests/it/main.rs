@@ -5,6 +5,8 @@
 mod browser;
 mod fixtures;
 mod hostile;
+mod made_up;
 mod page;
+mod quality;
 mod recommendation;
 mod snapshots;

@@ -6,7 +6,7 @@ use super::LANES;
 ///
 /// Reduction to 2^n · e^r and the polynomial of Cephes' `expf`, without branches and conversions, so that loops over it
 /// compile to vector instructions on any processor.
-pub(super) fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     // 1.5 · 2^23: adding it rounds to a whole number, which then stands in the low bits.
     const ROUNDER: f32 = 12_582_912.0;
     const LN_2_HIGH: f32 = 0.693_359_4;

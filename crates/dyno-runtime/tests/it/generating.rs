@@ -98,6 +98,20 @@ async fn a_chat_goes_through_the_models_template() {
 }
 
 #[tokio::test]
+async fn a_begun_answer_is_continued_and_not_closed() {
+    let session = ready(0).await;
+    let message = |role: &str, content: &str| ChatMessage { role: role.into(), content: content.into() };
+    let chat = vec![message("user", "Hi"), message("assistant", " Well,")];
+    let alone = session.tokenize_chat(&chat).await.unwrap();
+    let as_chat = GenerateRequest { prompt: Prompt::Chat(chat), ..request("") };
+    let (tokens, report) = generate(session.as_ref(), as_chat).await.unwrap();
+    let rendered = "user: Hi\nassistant: Well,";
+    assert_eq!((report.prompt_tokens as usize, alone.len()), (1 + rendered.len(), 1 + rendered.len()));
+    let (as_text, _) = generate(session.as_ref(), request(rendered)).await.unwrap();
+    assert_eq!(text(&tokens), text(&as_text));
+}
+
+#[tokio::test]
 async fn taking_the_context_away_ends_generations_and_the_engine_goes_on() {
     let session = ready(2).await;
     let mut stream =

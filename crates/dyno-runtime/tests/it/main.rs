@@ -5,6 +5,7 @@
 mod generating;
 mod launching;
 mod refusing;
+mod scoring;
 mod working;
 
 use std::path::{Path, PathBuf};

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod crash;
+mod evals;
 mod files;
 mod records;
 mod sample;

@@ -11,8 +11,8 @@ use super::{KnobArgs, SamplingArgs};
 /// Defaults are those of the staged procedure: three prompts, three runs each, in three engine processes.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// Model: path, synth:SHAPE@QUANT or builtin:default.
-    #[arg(default_value = "builtin:default")]
+    /// Model: path, synth:SHAPE@QUANT or builtin:nano.
+    #[arg(default_value = "builtin:nano")]
     pub(crate) model: String,
     /// Runs of each prompt in each engine process.
     #[arg(long, default_value_t = 3, value_name = "N", help_heading = "Plan")]

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{KnobArgs, SamplingArgs};
+use super::{KnobArgs, PolicyArgs, SamplingArgs};
 
 /// Flags of `dyno generate`.
 #[derive(Debug, Args)]
 pub(crate) struct GenerateArgs {
-    /// Model: path, synth:SHAPE@QUANT or builtin:default (also as --model).
+    /// Model: path, synth:SHAPE@QUANT or builtin:nano (also as --model).
     #[arg(value_name = "MODEL", required_unless_present = "model_flag")]
     pub(crate) model: Option<String>,
     /// Model, as a flag.
@@ -34,7 +34,7 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "TEXT")]
     pub(crate) stop: Vec<String>,
     /// Print the text as it comes.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["check", "votes", "judge", "policy"])]
     pub(crate) stream: bool,
     /// Report the N most likely tokens of every step (with --format json).
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100))]
@@ -45,6 +45,13 @@ pub(crate) struct GenerateArgs {
     /// Sampling.
     #[command(flatten)]
     pub(crate) sampling: SamplingArgs,
+    /// Sampling that `dyno tune` found for this model and task: reasoning, creative, knowledge or code; `none` says nothing about
+    /// presets there are. What is typed above wins.
+    #[arg(long, alias = "task", value_name = "TASK", help_heading = "Sampling")]
+    pub(crate) preset: Option<String>,
+    /// What the answer is held to.
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
     /// Engine knobs.
     #[command(flatten)]
     pub(crate) knobs: KnobArgs,

@@ -17,7 +17,7 @@ pub(crate) enum ModelsVerb {
     ///
     /// A model on a hub or a web server is not fetched for it: only its header is read, over the network.
     Inspect {
-        /// Model: path, hf:ORG/REPO:QUANT, https://HOST/PATH.gguf, synth:SHAPE@QUANT or builtin:default.
+        /// Model: path, hf:ORG/REPO:QUANT, https://HOST/PATH.gguf, synth:SHAPE@QUANT or builtin:nano.
         #[arg(value_name = "MODEL")]
         model: String,
         /// Output.

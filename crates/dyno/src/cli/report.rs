@@ -7,10 +7,10 @@ use clap::Args;
 /// Flags of `dyno report`.
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
-    /// Runs by id or a unique beginning of one, or record files (.json) [default: the latest run].
-    #[arg(value_name = "RUN")]
-    pub(crate) runs: Vec<String>,
-    /// table, html, md, csv or json.
+    /// Runs or evaluations by id or a unique beginning of one, or record files (.json) [default: the latest].
+    #[arg(value_name = "ID")]
+    pub(crate) records: Vec<String>,
+    /// table, html, md, csv (a row per metric of a run, per item of an evaluation) or json.
     #[arg(long, default_value = "table", value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: String,
     /// Write to this file instead of standard output.

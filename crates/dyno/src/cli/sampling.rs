@@ -1,6 +1,7 @@
 //! Sampling flags, shared by every verb that samples.
 
 use clap::Args;
+use dyno_app::SamplingWishes;
 use dyno_types::Sampling;
 
 /// Sampling as typed; what was not typed keeps the default.
@@ -28,16 +29,20 @@ pub(crate) struct SamplingArgs {
 }
 
 impl SamplingArgs {
+    /// What was typed.
+    pub(crate) fn wishes(&self) -> SamplingWishes {
+        SamplingWishes {
+            temperature: self.temperature,
+            top_k: self.top_k,
+            top_p: self.top_p,
+            min_p: self.min_p,
+            repetition_penalty: self.repetition_penalty,
+            seed: self.seed,
+        }
+    }
+
     /// The settings these flags mean, over the given defaults.
     pub(crate) fn over(&self, defaults: Sampling) -> Sampling {
-        Sampling {
-            temperature: self.temperature.unwrap_or(defaults.temperature),
-            top_k: self.top_k.unwrap_or(defaults.top_k),
-            top_p: self.top_p.unwrap_or(defaults.top_p),
-            min_p: self.min_p.unwrap_or(defaults.min_p),
-            repetition_penalty: self.repetition_penalty.unwrap_or(defaults.repetition_penalty),
-            seed: self.seed.unwrap_or(defaults.seed),
-            ..defaults
-        }
+        self.wishes().over(defaults)
     }
 }

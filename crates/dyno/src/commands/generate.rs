@@ -4,7 +4,6 @@ use std::io::Read;
 use std::path::Path;
 
 use dyno_app::{AppError, GenerateJob};
-use dyno_types::Sampling;
 
 use super::Context;
 use crate::cli::GenerateArgs;
@@ -27,7 +26,9 @@ pub(super) async fn run(context: &Context, args: GenerateArgs) -> anyhow::Result
         },
         system: args.system,
         raw: args.raw,
-        sampling: args.sampling.over(Sampling::default()),
+        sampling: args.sampling.wishes(),
+        preset: args.preset,
+        policy: args.policy.wishes(),
         max_tokens: args.max_tokens,
         stop: args.stop,
         logprobs: args.logprobs,
@@ -43,11 +44,15 @@ pub(super) async fn run(context: &Context, args: GenerateArgs) -> anyhow::Result
     if let Some(error) = failed {
         return Err(error);
     }
+    let refusal = generated.refusal();
     match args.format.as_str() {
-        "json" => printer::print_json(&generated),
-        _ if stream => printer::print("\n"),
-        _ => printer::print(&format!("{}\n", generated.text)),
+        "json" => printer::print_json(&generated)?,
+        // What nobody accepted must not be taken for an answer.
+        _ if refusal.is_some() => {}
+        _ if stream => printer::print("\n")?,
+        _ => printer::print(&format!("{}\n", generated.text))?,
     }
+    refusal.map_or(Ok(()), |error| Err(error.into()))
 }
 
 fn read_prompt(file: &Path) -> Result<String, AppError> {

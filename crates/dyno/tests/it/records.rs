@@ -54,3 +54,28 @@ fn an_empty_history_says_how_to_fill_it() {
     assert!(finished.err.contains("dyno bench"), "{}", finished.err);
     finished.ok();
 }
+
+/// An evaluation that the store keeps for its own tests.
+fn eval_file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../dyno-store/tests/fixtures/eval-v1.json")
+}
+
+#[test]
+fn an_evaluation_is_shown_in_every_format() {
+    let (world, file) = (World::new(), eval_file());
+    let shown = |format: &str| world.run(&["report", file.to_str().unwrap(), "--format", format]).ok();
+    assert!(shown("table").contains("In short: ") && shown("table").contains("heldout-single"));
+    assert!(shown("html").contains("id=\"figure-tasks\"") && shown("html").contains("</html>"));
+    assert!(shown("md").contains("| suite | strategy |"));
+    assert!(shown("csv").starts_with("eval_id,model,") && shown("csv").lines().count() > 10);
+    let json: serde_json::Value = serde_json::from_str(&shown("json")).unwrap();
+    assert_eq!(json["schema"], "dyno.eval/1");
+}
+
+#[test]
+fn runs_and_evaluations_are_not_mixed_in_one_report() {
+    let (world, run, eval) = (World::new(), record_file(), eval_file());
+    world
+        .run(&["report", run.to_str().unwrap(), eval.to_str().unwrap()])
+        .refused(2, &["only runs or only evaluations"]);
+}

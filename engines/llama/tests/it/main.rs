@@ -8,7 +8,9 @@
 
 mod backend;
 mod driver;
+mod likelihoods;
 mod memory;
 mod models;
 mod process;
+mod quantizing;
 mod version;

@@ -21,7 +21,7 @@ pub(crate) async fn start(config: ProcessEngineConfig) -> Result<Box<dyn Session
 }
 
 /// A process with a model and a context.
-async fn open(
+pub(crate) async fn open(
     config: ProcessEngineConfig,
     path: &Path,
     settings: &EngineSettings,

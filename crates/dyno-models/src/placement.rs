@@ -17,14 +17,14 @@ const LEFT_OVER_AFTER: Duration = Duration::from_secs(60);
 
 /// A file being made. Dropping it removes what was written.
 #[derive(Debug)]
-pub(super) struct Placement {
+pub(crate) struct Placement {
     unfinished: NamedTempFile,
     target: PathBuf,
 }
 
 impl Placement {
     /// Creates the folder when needed, clears what killed processes left, checks the room, and opens the file.
-    pub(super) fn begin(target: &Path, needed_bytes: u64) -> Result<Self, ModelError> {
+    pub(crate) fn begin(target: &Path, needed_bytes: u64) -> Result<Self, ModelError> {
         let folder =
             target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let failed = |source| ModelError::Write { path: folder.to_owned(), source };
@@ -42,12 +42,12 @@ impl Placement {
     }
 
     /// Where to write.
-    pub(super) fn file(&mut self) -> &mut File {
+    pub(crate) fn file(&mut self) -> &mut File {
         self.unfinished.as_file_mut()
     }
 
     /// Syncs and renames; an existing file is replaced.
-    pub(super) fn finish(mut self) -> Result<(), ModelError> {
+    pub(crate) fn finish(mut self) -> Result<(), ModelError> {
         let target = self.target.clone();
         let failed = |source| ModelError::Write { path: target.clone(), source };
         let file = self.unfinished.as_file_mut();
@@ -62,7 +62,7 @@ impl Placement {
 }
 
 /// The error of a write that failed: a full disk is named as such.
-pub(super) fn write_failed(target: &Path, needed_bytes: u64, source: std::io::Error) -> ModelError {
+pub(crate) fn write_failed(target: &Path, needed_bytes: u64, source: std::io::Error) -> ModelError {
     let full = matches!(source.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded);
     match target.parent().map(free_bytes) {
         Some(Ok(free_bytes)) if full => disk_full(target, needed_bytes, free_bytes),
@@ -75,7 +75,7 @@ fn disk_full(target: &Path, needed_bytes: u64, free_bytes: u64) -> ModelError {
     ModelError::DiskFull { file_name: file_name(target), folder: folder.to_owned(), needed_bytes, free_bytes }
 }
 
-pub(super) fn file_name(path: &Path) -> String {
+pub(crate) fn file_name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 

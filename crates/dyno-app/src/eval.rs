@@ -1,0 +1,296 @@
+//! `eval`: questions and texts are put to a model, answers are judged, and everything is kept: what was asked, what came, and how
+//! sure the scores are.
+
+mod answers;
+pub(crate) mod ask;
+mod assemble;
+mod cache;
+mod code;
+pub(crate) mod digest;
+mod draw;
+mod drive;
+pub(crate) mod exam;
+pub(crate) mod held;
+pub(crate) mod host;
+mod job;
+mod likelihood;
+mod perplexity;
+mod progress;
+pub(crate) mod suites;
+pub(crate) mod template;
+
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use dyno_engine::Engine;
+use dyno_types::{DivergenceResult, EngineSettings, Event, EventSink, PerplexityResult, SuiteResult};
+
+pub use code::{CODE_LAUNCHER, launch_code};
+pub use job::{EVAL_CONTEXT, EVAL_SEQUENCES, EvalJob, EvalResult, TextJob};
+pub use suites::{EvalCatalogue, StrategyRow, SuiteRow, eval_catalogue};
+
+use crate::app::Model;
+use crate::eval::ask::Manner;
+use crate::eval::assemble::Circumstances;
+use crate::eval::exam::Exam;
+use crate::eval::host::{Host, Loading};
+use crate::eval::perplexity::Measuring;
+pub(crate) use crate::eval::perplexity::Passage;
+use crate::eval::suites::Questions;
+use crate::eval::template::Template;
+use crate::generate::Policy;
+use crate::{App, AppError};
+
+/// What is asked, checked before anything slow.
+#[derive(Debug, Default)]
+pub(crate) struct EvalPlan {
+    questions: Vec<Questions>,
+    manners: Vec<Manner>,
+    pub(crate) passage: Option<Passage>,
+    /// Distributions over the text that several evaluations share.
+    pub(crate) distributions: Option<Distributions>,
+}
+
+/// Distributions of a model over a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Distributions {
+    /// The model evaluated is the reference of others: its own go into this file.
+    Store(PathBuf),
+    /// Compare with those of the reference of this name, in this file.
+    Compare(String, PathBuf),
+}
+
+/// The model that is asked.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    pub(crate) model: Model,
+    pub(crate) sha256: String,
+    pub(crate) settings: EngineSettings,
+}
+
+impl Subject {
+    fn loading(&self) -> Loading {
+        Loading { path: self.model.path.clone(), settings: self.settings.clone() }
+    }
+}
+
+/// What was found out, as far as it went.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    pub(crate) suites: Vec<SuiteResult>,
+    pub(crate) perplexity: Option<PerplexityResult>,
+    pub(crate) divergence: Option<DivergenceResult>,
+    pub(crate) notes: Vec<String>,
+    pub(crate) deaths: u32,
+}
+
+impl App {
+    /// Evaluates a model. What was answered before an error is in the result beside the error.
+    ///
+    /// # Errors
+    /// Before anything is asked: [`AppError::Input`], [`AppError::Model`], [`AppError::History`], [`AppError::Engine`],
+    /// [`AppError::Cancelled`].
+    pub async fn eval(&self, job: &EvalJob, events: &dyn EventSink) -> Result<EvalResult, AppError> {
+        job.sampling.validate().map_err(|error| AppError::Input(error.to_string()))?;
+        let history = if job.save { Some(self.open_history()?) } else { None };
+        let plan = self.eval_plan(job, events)?;
+        let subject = self.eval_subject(job, events)?;
+        let engine = self.engine()?;
+        let mut result = self.eval_with(&engine, job, (&plan, &subject), events).await?;
+        if let Some(history) = &history
+            && let Err(error) = history.append_eval(&result.record)
+        {
+            events.emit(Event::Warning(format!("the record could not be kept: {error}")));
+            result.error.get_or_insert(error.into());
+        }
+        Ok(result)
+    }
+
+    /// Reads suites, strategies and text.
+    pub(crate) fn eval_plan(&self, job: &EvalJob, events: &dyn EventSink) -> Result<EvalPlan, AppError> {
+        let passage = job.text.as_ref().map(|text| Passage::read(&text.file)).transpose()?;
+        let questions = suites::questions(job, events)?;
+        let strategies = suites::picked_strategies(&job.strategies)?;
+        let policy = held_to(job)?;
+        let manner = |strategy| Manner {
+            strategy,
+            few_shot: job.few_shot,
+            sampling: job.sampling.clone(),
+            max_tokens: job.max_tokens,
+            policy: None,
+        };
+        let with_policy = |manner: Manner| {
+            let held = manner.held_to(policy.as_ref());
+            [Some(manner), held]
+        };
+        // The plain manner goes first: what the policy gains is measured by it.
+        let manners = strategies.into_iter().map(manner).flat_map(with_policy).flatten().collect();
+        template::known(job.template.as_deref())?;
+        Ok(EvalPlan { questions, manners, passage, distributions: None })
+    }
+
+    /// Finds the model and what identifies it.
+    pub(crate) fn eval_subject(&self, job: &EvalJob, events: &dyn EventSink) -> Result<Subject, AppError> {
+        let model = self.resolve(&job.model, events)?;
+        let mut settings = job.settings.clone();
+        self.fit_context(&mut settings, &model.facts, job.context_given)?;
+        self.choose_threads(&mut settings);
+        let sha256 = self.model_sha256(&model.path, events)?;
+        Ok(Subject { model, sha256, settings })
+    }
+
+    /// Carries out a plan with this engine.
+    pub(crate) async fn eval_with(
+        &self,
+        engine: &dyn Engine,
+        job: &EvalJob,
+        (plan, subject): (&EvalPlan, &Subject),
+        events: &dyn EventSink,
+    ) -> Result<EvalResult, AppError> {
+        let started_unix_ms = unix_ms();
+        // The reference goes first and is gone again before the model is loaded: both may not fit together.
+        let reference = self.reference_distributions(engine, job, plan, events).await?;
+        let mut host = Host::open(engine, subject.loading(), &self.cancel, events).await?;
+        let template =
+            Template::choose(job.template.as_deref(), host.session(), host.loaded(), events).await?;
+        let mut findings = Findings::default();
+        let mut error = self
+            .ask_everything(&mut host, job, (plan, subject, &template), (&mut findings, events))
+            .await
+            .err();
+        if let (None, Some(passage)) = (&error, &plan.passage) {
+            let own = reference.as_ref().map(|(name, folder)| {
+                Distributions::Compare(name.clone(), folder.path().join(DISTRIBUTIONS_FILE))
+            });
+            let distributions = own.or_else(|| plan.distributions.clone());
+            let measured =
+                measure_text(&mut host, job, (passage, distributions), &mut findings, events).await;
+            error = measured.err();
+        }
+        findings.deaths = host.deaths();
+        let circumstances = Circumstances {
+            started_unix_ms,
+            ended_unix_ms: unix_ms(),
+            engine: host.info().clone(),
+            settings: subject.settings.clone(),
+            template: template.used(),
+            memory: host.session().memory().await.ok(),
+            complete: error.is_none(),
+        };
+        host.close().await;
+        let record = assemble::record(subject, circumstances, findings);
+        Ok(EvalResult { record, error })
+    }
+
+    /// Puts every suite in every manner to the model; each result is in the findings, also a partial one.
+    async fn ask_everything(
+        &self,
+        host: &mut Host<'_>,
+        job: &EvalJob,
+        (plan, subject, template): (&EvalPlan, &Subject, &Template),
+        (findings, events): (&mut Findings, &dyn EventSink),
+    ) -> Result<(), AppError> {
+        let needs_code = plan.questions.iter().any(Questions::needs_code);
+        let code = if needs_code { Some(self.code_runner(job.unsafe_code, events).await?) } else { None };
+        let exam = Exam {
+            model_sha256: &subject.sha256,
+            template,
+            code: code.as_ref(),
+            answers: job.cache.then(|| self.places.history_file.with_file_name("answers")),
+            events,
+        };
+        for questions in &plan.questions {
+            for manner in plan.manners.iter().filter(|manner| manner.concerns(questions)) {
+                let asked = exam.sit(host, questions, manner).await?;
+                findings.suites.push(asked.result);
+                findings.notes.extend(asked.notes);
+                if let Some(error) = asked.error {
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The reference model's name, and its distributions over the text in a folder that lives as long as they are needed.
+    async fn reference_distributions(
+        &self,
+        engine: &dyn Engine,
+        job: &EvalJob,
+        plan: &EvalPlan,
+        events: &dyn EventSink,
+    ) -> Result<Option<(String, tempfile::TempDir)>, AppError> {
+        let (Some(text), Some(passage)) = (&job.text, &plan.passage) else { return Ok(None) };
+        let Some(reference) = &text.reference else { return Ok(None) };
+        let model = self.resolve(reference, events)?;
+        let mut settings = EngineSettings { context: text.chunk, ..job.settings.clone() };
+        self.choose_threads(&mut settings);
+        let folder = self.distributions_folder()?;
+        let mut host =
+            Host::open(engine, Loading { path: model.path, settings }, &self.cancel, events).await?;
+        let measuring = Measuring {
+            chunk: text.chunk,
+            chunks_max: text.chunks_max,
+            store: Some(folder.path().join(DISTRIBUTIONS_FILE)),
+            reference: None,
+        };
+        let measured = perplexity::measure(&mut host, passage, &measuring, events).await;
+        host.close().await;
+        measured.map(|_| Some((reference.clone(), folder)))
+    }
+
+    /// A folder for [`DISTRIBUTIONS_FILE`], gone when dropped.
+    pub(crate) fn distributions_folder(&self) -> Result<tempfile::TempDir, AppError> {
+        let place = self.places.history_file.parent().unwrap_or(&self.places.cache_dir);
+        let fail = |source| AppError::Write { path: place.to_owned(), source };
+        std::fs::create_dir_all(place).map_err(fail)?;
+        tempfile::Builder::new().prefix("reference-").tempdir_in(place).map_err(fail)
+    }
+}
+
+/// Name of a reference's distributions in their folder.
+pub(crate) const DISTRIBUTIONS_FILE: &str = "distributions";
+
+/// Measures the text; stores the distributions, or compares them.
+async fn measure_text(
+    host: &mut Host<'_>,
+    job: &EvalJob,
+    (passage, distributions): (&Passage, Option<Distributions>),
+    findings: &mut Findings,
+    events: &dyn EventSink,
+) -> Result<(), AppError> {
+    let Some(text) = &job.text else { return Ok(()) };
+    let (name, store, reference) = match distributions {
+        None => (None, None, None),
+        Some(Distributions::Store(file)) => (None, Some(file), None),
+        Some(Distributions::Compare(name, file)) => (Some(name), None, Some(file)),
+    };
+    let measuring = Measuring { chunk: text.chunk, chunks_max: text.chunks_max, store, reference };
+    let chunks = perplexity::measure(host, passage, &measuring, events).await?;
+    findings.perplexity = perplexity::perplexity(passage, text.chunk, &chunks);
+    if let Some(name) = name {
+        findings.divergence = perplexity::divergence(passage, &name, &chunks);
+    }
+    Ok(())
+}
+
+/// The policy that answers are held to. A judge would need a second model beside the one that is measured.
+fn held_to(job: &EvalJob) -> Result<Option<Policy>, AppError> {
+    let Some(policy) = job.policy.policy()? else { return Ok(None) };
+    if policy.judge.is_some() {
+        return Err(AppError::Input(
+            "--judge is for `dyno generate`; an evaluation knows the right answers".to_owned(),
+        ));
+    }
+    policy.check_sampling(&job.sampling)?;
+    Ok(Some(policy))
+}
+
+fn unix_ms() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+//! From answers to the record: scores, speed, comparisons, and whether to trust it.
+
+use std::collections::HashMap;
+
+use dyno_eval::{BASELINE_STRATEGY, Contrast, adjust_together, compare};
+use dyno_types::{
+    AnswerSpeed, Degeneration, EVAL_SCHEMA, EngineInfo, EngineMemory, EngineSettings, EvalRecord, Footprint,
+    ItemResult, PairedComparison, SuiteResult, TemplateUse, Validity, ValidityFlag,
+};
+
+use crate::App;
+use crate::eval::ask::Manner;
+use crate::eval::held;
+use crate::eval::suites::Questions;
+use crate::eval::{Findings, Subject};
+
+/// Under which circumstances the answers came.
+#[derive(Debug)]
+pub(crate) struct Circumstances {
+    pub(crate) started_unix_ms: i64,
+    pub(crate) ended_unix_ms: i64,
+    pub(crate) engine: EngineInfo,
+    pub(crate) settings: EngineSettings,
+    pub(crate) template: TemplateUse,
+    /// Memory of the engine at the end, where it still answered.
+    pub(crate) memory: Option<EngineMemory>,
+    /// Whether everything planned was done.
+    pub(crate) complete: bool,
+}
+
+/// The result of one suite in one manner; the last pair says how many items came from the cache, and the time of the others.
+pub(crate) fn suite_result(
+    questions: &Questions,
+    manner: &Manner,
+    items: Vec<ItemResult>,
+    (items_cached, wall_s): (u64, f64),
+) -> SuiteResult {
+    let heuristic = questions.suite.items.iter().find_map(|item| item.scorer);
+    SuiteResult {
+        suite: questions.id.clone(),
+        strategy: manner.strategy.name.clone(),
+        few_shot: manner.few_shot,
+        sampling: manner.sampling.clone(),
+        items_cached,
+        scores: dyno_eval::scores(&items, heuristic.map_or("heuristic", |heuristic| heuristic.name())),
+        speed: speed(&items, items_cached, wall_s),
+        degeneration: degeneration(questions, manner, &items),
+        items,
+    }
+}
+
+/// Speed of the written answers, those from the cache among them; the wall time is that of the items asked now.
+fn speed(items: &[ItemResult], items_cached: u64, wall_s: f64) -> AnswerSpeed {
+    let written: Vec<&ItemResult> =
+        items.iter().filter(|item| item.choices.is_empty() && item.tokens_out > 0).collect();
+    let tokens_out: u64 = written.iter().map(|item| u64::from(item.tokens_out)).sum();
+    let steps: u64 = written.iter().map(|item| u64::from(item.tokens_out - 1)).sum();
+    let decode_s: f64 = written.iter().map(|item| item.decode_ms / 1e3).sum();
+    AnswerSpeed {
+        tokens_out,
+        items: items.len() as u64 - items_cached,
+        wall_s: if items.len() as u64 == items_cached { 0.0 } else { wall_s },
+        decode_tps: (steps > 0 && decode_s > 0.0).then(|| steps as f64 / decode_s),
+        tokens_per_item: if written.is_empty() { 0.0 } else { tokens_out as f64 / written.len() as f64 },
+    }
+}
+
+/// How written answers look; an answer as long as it could be was cut off.
+fn degeneration(questions: &Questions, manner: &Manner, items: &[ItemResult]) -> Option<Degeneration> {
+    let most: HashMap<&str, u64> = questions
+        .suite
+        .items
+        .iter()
+        .map(|item| {
+            // Of answers held to a policy only those are told to be cut off whose every attempt was.
+            let attempts = manner.policy.as_ref().map_or(1, |policy| u64::from(policy.policy.attempts));
+            let turns = attempts * (1 + item.turns.len() as u64);
+            (item.id.as_str(), turns * u64::from(item.max_tokens.unwrap_or(manner.max_tokens)))
+        })
+        .collect();
+    let cut_off = |item: &ItemResult| {
+        most.get(item.id.as_str()).is_some_and(|most| u64::from(item.tokens_out) >= *most)
+    };
+    dyno_eval::degeneration(items, cut_off)
+}
+
+/// Every other strategy against `direct`, on the items both answered; corrected together.
+fn comparisons(suites: &[SuiteResult]) -> Vec<PairedComparison> {
+    let mut found = Vec::new();
+    for baseline in suites.iter().filter(|result| result.strategy == BASELINE_STRATEGY) {
+        let same = |other: &&SuiteResult| {
+            other.suite == baseline.suite
+                && other.few_shot == baseline.few_shot
+                && other.strategy != baseline.strategy
+                && held::plain_name(other).is_none()
+        };
+        for candidate in suites.iter().filter(same) {
+            let contrast = Contrast {
+                kind: "strategy",
+                suite: &baseline.suite.name,
+                baseline: &baseline.strategy,
+                candidate: &candidate.strategy,
+            };
+            found.extend(compare(contrast, &baseline.items, &candidate.items));
+        }
+    }
+    found.extend(held::comparisons(suites));
+    adjust_together(&mut found);
+    found
+}
+
+/// Whether to trust the record. Unlike speed, answers do not suffer from a debug build or an engine that was started anew:
+/// these are noted, and only a record that is not whole is invalid.
+fn validity(complete: bool, deaths: u32, engine: &EngineInfo) -> Validity {
+    let flags = [
+        (!complete, ValidityFlag::Incomplete),
+        (engine.profile == "debug", ValidityFlag::DebugBuild),
+        (deaths > 0, ValidityFlag::EngineRestarted),
+    ];
+    let flags = flags.into_iter().filter(|(raised, _)| *raised).map(|(_, flag)| flag).collect();
+    Validity { valid: complete, ..Validity::from_flags(flags) }
+}
+
+/// Rates are those of single streams; answers given side by side say nothing about them.
+fn footprint(memory: EngineMemory) -> Footprint {
+    Footprint {
+        rss_peak_bytes: Some(memory.process.rss_peak_bytes),
+        weights_bytes: Some(memory.breakdown.weights_bytes),
+        kv_bytes: Some(memory.breakdown.kv_bytes),
+        prefill_tps: None,
+        decode_tps: None,
+    }
+}
+
+/// The record of everything that was found out.
+pub(crate) fn record(subject: &Subject, circumstances: Circumstances, findings: Findings) -> EvalRecord {
+    let machine = dyno_hardware::profile();
+    let Circumstances { started_unix_ms, ended_unix_ms, engine, settings, template, memory, complete } =
+        circumstances;
+    let mut notes = findings.notes;
+    notes.extend(held::remarks(&findings.suites));
+    if findings.deaths > 0 {
+        notes.push(format!("the engine died {} time(s) and was started anew", findings.deaths));
+    }
+    EvalRecord {
+        schema: EVAL_SCHEMA.to_owned(),
+        id: dyno_store::new_run_id(
+            started_unix_ms,
+            std::process::id() ^ (ended_unix_ms as u32).rotate_left(8),
+        ),
+        started_unix_ms,
+        ended_unix_ms,
+        tool: App::tool(),
+        machine_fingerprint: dyno_hardware::fingerprint(&machine),
+        machine,
+        model: subject.model.facts.clone(),
+        model_sha256: subject.sha256.clone(),
+        validity: validity(complete, findings.deaths, &engine),
+        engine,
+        engine_settings: settings,
+        template,
+        comparisons: comparisons(&findings.suites),
+        suites: findings.suites,
+        perplexity: findings.perplexity,
+        divergence: findings.divergence,
+        footprint: memory.map(footprint),
+        together: Vec::new(),
+        notes,
+    }
+}

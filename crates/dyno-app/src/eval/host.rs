@@ -1,0 +1,151 @@
+//! The engine that answers: started with the model loaded and a context open, and started anew when it dies.
+
+use std::path::PathBuf;
+
+use dyno_bench::CancelFlag;
+use dyno_engine::{Engine, EngineError, Session};
+use dyno_types::{EngineInfo, EngineSettings, Event, EventSink, LoadReport};
+
+use crate::AppError;
+
+/// Most deaths of the engine in one evaluation; something is wrong with more than single questions then.
+const DEATHS_MAX: u32 = 8;
+
+/// What an engine process is to load.
+#[derive(Debug, Clone)]
+pub(crate) struct Loading {
+    /// First (or only) file of the model.
+    pub(crate) path: PathBuf,
+    /// Knobs, threads and window chosen.
+    pub(crate) settings: EngineSettings,
+}
+
+/// A model that can be asked.
+pub(crate) struct Host<'a> {
+    engine: &'a dyn Engine,
+    loading: Loading,
+    cancel: CancelFlag,
+    session: Box<dyn Session>,
+    loaded: LoadReport,
+    deaths: u32,
+}
+
+impl<'a> Host<'a> {
+    /// Starts a process, loads the model, opens the context.
+    pub(crate) async fn open(
+        engine: &'a dyn Engine,
+        loading: Loading,
+        cancel: &CancelFlag,
+        events: &dyn EventSink,
+    ) -> Result<Self, AppError> {
+        let (session, loaded) = start(engine, &loading, cancel, events).await?;
+        Ok(Self { engine, loading, cancel: cancel.clone(), session, loaded, deaths: 0 })
+    }
+
+    /// The process.
+    pub(crate) fn session(&self) -> &dyn Session {
+        &*self.session
+    }
+
+    /// Who it is.
+    pub(crate) fn info(&self) -> &EngineInfo {
+        self.session.info()
+    }
+
+    /// What loading reported.
+    pub(crate) fn loaded(&self) -> &LoadReport {
+        &self.loaded
+    }
+
+    /// Knobs in use.
+    pub(crate) fn settings(&self) -> &EngineSettings {
+        &self.loading.settings
+    }
+
+    /// How often the process died.
+    pub(crate) fn deaths(&self) -> u32 {
+        self.deaths
+    }
+
+    /// Raised when somebody wants this to end.
+    pub(crate) fn cancel(&self) -> &CancelFlag {
+        &self.cancel
+    }
+
+    /// A new process in place of one that died of `cause`.
+    ///
+    /// # Errors
+    /// `cause` itself when processes die too often; whatever starting anew fails with.
+    pub(crate) async fn revive(
+        &mut self,
+        cause: &EngineError,
+        events: &dyn EventSink,
+    ) -> Result<(), AppError> {
+        self.deaths += 1;
+        if self.deaths > DEATHS_MAX {
+            return Err(cause.clone().into());
+        }
+        events.emit(Event::Warning(format!("the engine is started anew: {cause}")));
+        let (session, loaded) = start(self.engine, &self.loading, &self.cancel, events).await?;
+        let dead = std::mem::replace(&mut self.session, session);
+        self.loaded = loaded;
+        dead.stop().await;
+        Ok(())
+    }
+
+    /// Opens another context, with other knobs, in the same process.
+    pub(crate) async fn reopen(&mut self, settings: EngineSettings) -> Result<(), AppError> {
+        self.session.open_context(&settings).await?;
+        self.loading.settings = settings;
+        Ok(())
+    }
+
+    /// Ends the process.
+    pub(crate) async fn close(self) {
+        self.session.stop().await;
+    }
+}
+
+/// Whether the process is gone, so that another one may do better.
+pub(crate) fn is_death(error: &EngineError) -> bool {
+    matches!(error, EngineError::Died { .. } | EngineError::Deadline { .. })
+}
+
+/// Whether only what was asked failed, and the process goes on.
+pub(crate) fn is_refusal(error: &EngineError) -> bool {
+    matches!(
+        error,
+        EngineError::BadRequest(_)
+            | EngineError::OutOfMemory { .. }
+            | EngineError::NoTemplate
+            | EngineError::Internal(_)
+    )
+}
+
+async fn start(
+    engine: &dyn Engine,
+    loading: &Loading,
+    cancel: &CancelFlag,
+    events: &dyn EventSink,
+) -> Result<(Box<dyn Session>, LoadReport), AppError> {
+    let session = engine.start().await?;
+    let name = loading.path.file_name().unwrap_or(loading.path.as_os_str()).display();
+    events.emit(Event::PhaseStarted { phase: format!("loading {name}"), total: 100 });
+    let mut show = |fraction: f32| {
+        events.emit(Event::PhaseAdvanced { done: (fraction * 100.0) as u64, detail: String::new() });
+        !cancel.is_cancelled()
+    };
+    let loaded = session.load(&loading.path, &loading.settings, &mut show).await;
+    events.emit(Event::PhaseEnded);
+    let opened = match loaded {
+        Ok(loaded) => session.open_context(&loading.settings).await.map(|_| loaded),
+        Err(error) => Err(error),
+    };
+    match opened {
+        Ok(loaded) => Ok((session, loaded)),
+        Err(error) => {
+            session.stop().await;
+            Err(if cancel.is_cancelled() { AppError::Cancelled } else { error.into() })
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! How a chat becomes what a model reads: by its own template, by a known one, or not at all.
+
+use dyno_engine::{EngineError, Session};
+use dyno_eval::{Framing, NamedTemplate, template, template_warning, templates};
+use dyno_types::{ChatMessage, Event, EventSink, LoadReport, Prompt, TemplateUse, TokenId};
+
+use crate::AppError;
+
+/// The template in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Template {
+    /// The model's own, rendered in the engine.
+    Model,
+    /// None: text is continued as it stands.
+    None,
+    /// A known one, and whether the model's own gives the same.
+    Known(Box<NamedTemplate>, bool),
+}
+
+/// Names that can be asked for, beside `model` and `none`.
+pub(crate) fn known_names() -> Vec<String> {
+    templates().into_iter().map(|template| template.name).collect()
+}
+
+/// The known template of this name; `None` for no name, `model` and `none`.
+pub(crate) fn known(name: Option<&str>) -> Result<Option<NamedTemplate>, AppError> {
+    match name {
+        None | Some("model" | "none") => Ok(None),
+        Some(name) => {
+            let found = template(name);
+            found.map(Some).map_err(|error| AppError::Input(format!("--template: {error}, model, none")))
+        }
+    }
+}
+
+impl Template {
+    /// The template of this name; without a name the model's own, or none where it has none.
+    pub(crate) async fn choose(
+        name: Option<&str>,
+        session: &dyn Session,
+        loaded: &LoadReport,
+        events: &dyn EventSink,
+    ) -> Result<Self, AppError> {
+        let (chosen, warning) = match (name, known(name)?) {
+            (_, Some(known)) => {
+                let own = loaded.has_chat_template && same_as_own(&known, session).await?;
+                let warning = template_warning(Some(&known.name), loaded.has_chat_template).filter(|_| !own);
+                (Self::Known(Box::new(known), own), warning)
+            }
+            (Some("none"), None) => {
+                let warning = "questions are put as text, although the model has a chat template".to_owned();
+                (Self::None, loaded.has_chat_template.then_some(warning))
+            }
+            (Some("model"), None) if !loaded.has_chat_template => {
+                let advice = "the model has none; name one, or `none`";
+                return Err(AppError::Input(format!("--template model: {advice}")));
+            }
+            _ if loaded.has_chat_template => (Self::Model, None),
+            _ => (Self::None, template_warning(None, false)),
+        };
+        if let Some(warning) = warning {
+            events.emit(Event::Warning(warning));
+        }
+        Ok(chosen)
+    }
+
+    /// As records state it.
+    pub(crate) fn used(&self) -> TemplateUse {
+        let (name, own) = match self {
+            Self::Model => ("model", true),
+            Self::None => ("none", false),
+            Self::Known(known, own) => (known.name.as_str(), *own),
+        };
+        TemplateUse { name: name.to_owned(), own }
+    }
+
+    /// How questions are framed for it.
+    pub(crate) fn framing(&self) -> Framing {
+        if *self == Self::None { Framing::Text } else { Framing::Chat }
+    }
+
+    /// Texts that end an answer, beside those of the question.
+    pub(crate) fn stops(&self) -> &[String] {
+        match self {
+            Self::Known(known, _) => &known.stop,
+            Self::Model | Self::None => &[],
+        }
+    }
+
+    /// What to submit for a prompt.
+    pub(crate) async fn submission(
+        &self,
+        session: &dyn Session,
+        prompt: Prompt,
+    ) -> Result<Prompt, EngineError> {
+        match (self, &prompt) {
+            (Self::Known(..), Prompt::Chat(_)) => self.tokens(session, &prompt).await.map(Prompt::Tokens),
+            _ => Ok(prompt),
+        }
+    }
+
+    /// A prompt as tokens.
+    pub(crate) async fn tokens(
+        &self,
+        session: &dyn Session,
+        prompt: &Prompt,
+    ) -> Result<Vec<TokenId>, EngineError> {
+        match (self, prompt) {
+            (_, Prompt::Tokens(tokens)) => Ok(tokens.clone()),
+            (_, Prompt::Text(text)) => session.tokenize(text, true, false).await,
+            (Self::Known(known, _), Prompt::Chat(messages)) => {
+                // A template that writes the beginning of the sequence itself needs no second one.
+                session.tokenize(&known.render(messages), known.begin.is_empty(), true).await
+            }
+            (_, Prompt::Chat(messages)) => session.tokenize_chat(messages).await,
+        }
+    }
+}
+
+/// Whether a known template gives the very tokens of the model's own, for a chat that shows all roles.
+async fn same_as_own(known: &NamedTemplate, session: &dyn Session) -> Result<bool, AppError> {
+    let turns = [("system", "Be brief."), ("user", "Hi."), ("assistant", "Hello."), ("user", "2 + 2?")];
+    let message =
+        |(role, content): (&str, &str)| ChatMessage { role: role.to_owned(), content: content.to_owned() };
+    let chat = Prompt::Chat(turns.map(message).to_vec());
+    let theirs = match Template::Model.tokens(session, &chat).await {
+        Ok(tokens) => tokens,
+        // A template that refuses this chat is another one.
+        Err(EngineError::BadRequest(_) | EngineError::Model { .. }) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(theirs == Template::Known(Box::new(known.clone()), false).tokens(session, &chat).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_names_list_the_known() {
+        assert_eq!((known(None).unwrap(), known(Some("none")).unwrap()), (None, None));
+        assert_eq!(known(Some("chatml")).unwrap().unwrap().name, "chatml");
+        let error = known(Some("chatlm")).unwrap_err();
+        assert!(error.to_string().contains("chatml") && error.to_string().contains("model, none"), "{error}");
+        assert_eq!(error.exit_code(), 2);
+    }
+}

@@ -1,0 +1,378 @@
+//! Whole evaluations with an engine in virtual time: what is asked, kept, resumed and recorded is known exactly.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use dyno_bench::CancelFlag;
+use dyno_engine::{ExitCause, FakeEngine, FakeFailure, FakeFault, FakePoint, FakeScript};
+use dyno_eval::{ChoiceStyle, Item, ItemKind, Suite, SuiteHeader, strategies};
+use dyno_hub::HubSettings;
+use dyno_types::{EvalRecord, ItemOutcome, ItemResult, ModelFacts, Sampling, Silent, ValidityFlag};
+
+use super::*;
+use crate::{Limits, Places, PolicyWishes};
+
+/// Says `4` and ends; likes the letter a.
+fn script() -> FakeScript {
+    FakeScript {
+        text: |_| "4".to_owned(),
+        eos_after: Some(1),
+        logprob: Some(|_, token| if token == u32::from(b'a') { -1.0 } else { -2.0 }),
+        ..FakeScript::default()
+    }
+}
+
+fn app(folder: &Path, cancel: &CancelFlag) -> App {
+    let places = Places {
+        cache_dir: folder.join("models"),
+        history_file: folder.join("history/history.sqlite"),
+        pages_dir: folder.join("pages"),
+        engine_dir: None,
+        beside: None,
+        executable: None,
+        hub: HubSettings::new(folder.join("models")),
+    };
+    let limits = Limits { deadline: Duration::from_secs(60), memory_limit_bytes: None };
+    App::new(places, limits, cancel.clone())
+}
+
+fn job() -> EvalJob {
+    EvalJob {
+        model: "x.gguf".to_owned(),
+        suites: Vec::new(),
+        strategies: Vec::new(),
+        few_shot: 0,
+        limit: None,
+        sampling: Sampling::greedy(),
+        max_tokens: 8,
+        policy: PolicyWishes::default(),
+        template: None,
+        suite_format: None,
+        strict: false,
+        unsafe_code: false,
+        text: None,
+        cache: true,
+        save: false,
+        settings: EngineSettings { sequences: 4, ..EngineSettings::default() },
+        context_given: false,
+    }
+}
+
+fn numeric(id: usize, answer: &str) -> Item {
+    let mut item = Item::new(format!("n{id}"), "sums", ItemKind::Numeric, format!("question {id}?"));
+    item.answers = vec![answer.to_owned()];
+    item
+}
+
+fn choice(id: usize, choices: &[&str], correct: usize) -> Item {
+    let mut item = Item::new(format!("c{id}"), "choices", ItemKind::Choice, format!("which {id}?"));
+    item.choices = choices.iter().map(ToString::to_string).collect();
+    item.correct = Some(correct);
+    item
+}
+
+/// Four sums, half of them right, and four choices: right, wrong, tied, right.
+fn items() -> Vec<Item> {
+    vec![
+        numeric(0, "4"),
+        numeric(1, "5"),
+        numeric(2, "4.0"),
+        numeric(3, "-4"),
+        choice(0, &["aaa", "bbb"], 0),
+        choice(1, &["aaa", "bbb"], 1),
+        choice(2, &["cd", "dc"], 1),
+        choice(3, &["b", "c", "a"], 2),
+    ]
+}
+
+fn questions(items: Vec<Item>) -> Questions {
+    let header = SuiteHeader { name: "mixed".to_owned(), ..SuiteHeader::default() };
+    let chosen = (0..items.len()).collect();
+    let suite =
+        Suite { header, format: "test", items, examples: Vec::new(), refused: Vec::new(), refused_total: 0 };
+    Questions { id: suite.id("suite digest"), suite, chosen }
+}
+
+fn plan(items: Vec<Item>, names: &[&str]) -> EvalPlan {
+    let manner = |name: &&str| Manner {
+        strategy: strategies().into_iter().find(|strategy| strategy.name == **name).unwrap(),
+        few_shot: 0,
+        sampling: Sampling::greedy(),
+        max_tokens: 8,
+        policy: None,
+    };
+    EvalPlan {
+        questions: vec![questions(items)],
+        manners: names.iter().map(manner).collect(),
+        ..EvalPlan::default()
+    }
+}
+
+fn subject(job: &EvalJob) -> Subject {
+    let model = Model { path: PathBuf::from("x.gguf"), facts: ModelFacts::default(), read_ms: 0.0 };
+    Subject { model, sha256: "model digest".to_owned(), settings: job.settings.clone() }
+}
+
+async fn evaluate(folder: &Path, script: FakeScript, job: &EvalJob, plan: &EvalPlan) -> EvalResult {
+    let app = app(folder, &CancelFlag::default());
+    app.eval_with(&FakeEngine::new(script), job, (plan, &subject(job)), &Silent).await.unwrap()
+}
+
+fn outcomes(record: &EvalRecord, suite: usize) -> Vec<&ItemOutcome> {
+    record.suites[suite].items.iter().map(|item| &item.outcome).collect()
+}
+
+/// Results as far as they do not depend on when they were obtained.
+fn answers(record: &EvalRecord) -> Vec<ItemResult> {
+    record.suites.iter().flat_map(|suite| suite.items.clone()).collect()
+}
+
+#[tokio::test]
+async fn every_item_is_judged_by_its_kind() {
+    use ItemOutcome::{Correct, Tied, Wrong};
+    let folder = tempfile::tempdir().unwrap();
+    let result = evaluate(folder.path(), script(), &job(), &plan(items(), &["direct"])).await;
+    assert!(result.error.is_none(), "{:?}", result.error);
+    let record = result.record;
+    assert_eq!(outcomes(&record, 0), [&Correct, &Wrong, &Correct, &Wrong, &Correct, &Wrong, &Tied, &Correct]);
+    let suite = &record.suites[0];
+    let first = &suite.items[0];
+    assert_eq!((first.answer.as_str(), first.extracted.as_deref(), first.tokens_out), ("4", Some("4"), 1));
+    // The space before a choice is scored, but no byte of its text.
+    let weighed = &suite.items[4].choices;
+    assert_eq!((weighed[0].tokens, weighed[0].bytes), (3, 3));
+    assert_eq!((weighed[0].logprob, weighed[1].logprob), (-3.0, -6.0));
+    let all = &suite.scores[0];
+    assert_eq!((all.metric.as_str(), all.group.as_str(), all.n, all.tied), ("accuracy", "all", 7, 1));
+    assert!((all.value - 4.0 / 7.0).abs() < 1e-12);
+    assert_eq!((suite.items_cached, suite.speed.items), (0, 8));
+    assert!(record.validity.valid && record.validity.flags.is_empty());
+    assert_eq!((record.model_sha256.as_str(), record.template.name.as_str()), ("model digest", "model"));
+}
+
+#[tokio::test]
+async fn the_same_again_asks_nothing_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = plan(items(), &["direct"]);
+    let first = evaluate(folder.path(), script(), &job(), &plan).await.record;
+    // An engine that dies when asked anything shows that nothing is asked.
+    let deadly = |point| FakeFault { process: None, point, failure: FakeFailure::Die(ExitCause::Signal(9)) };
+    let script = FakeScript {
+        faults: vec![deadly(FakePoint::Token(1)), deadly(FakePoint::ScoredItem(1))],
+        ..script()
+    };
+    let again = evaluate(folder.path(), script, &job(), &plan).await;
+    assert!(again.error.is_none());
+    assert_eq!(answers(&again.record), answers(&first));
+    assert_eq!((again.record.suites[0].items_cached, again.record.suites[0].speed.items), (8, 0));
+    assert_eq!(again.record.suites[0].scores, first.suites[0].scores);
+    assert!(again.record.notes.iter().any(|note| note.contains("cache")), "{:?}", again.record.notes);
+    let without = EvalJob { cache: false, ..job() };
+    let fresh = evaluate(folder.path(), self::script(), &without, &plan).await.record;
+    assert_eq!((fresh.suites[0].items_cached, answers(&fresh)), (0, answers(&first)));
+}
+
+/// Raises the flag when so many items were answered.
+struct CancelsAt<'a> {
+    cancel: &'a CancelFlag,
+    left: AtomicUsize,
+    phase: Mutex<String>,
+}
+
+impl EventSink for CancelsAt<'_> {
+    fn emit(&self, event: Event) {
+        match event {
+            Event::PhaseStarted { phase, .. } => *self.phase.lock().unwrap() = phase,
+            Event::PhaseAdvanced { .. }
+                if self.phase.lock().unwrap().starts_with("mixed")
+                    && self.left.fetch_sub(1, Ordering::SeqCst) == 1 =>
+            {
+                self.cancel.cancel();
+            }
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn stopped_at_any_item_it_goes_on_from_there() {
+    let plan = plan(items(), &["direct", "thinking"]);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let whole = evaluate(elsewhere.path(), script(), &job(), &plan).await.record;
+    assert_eq!(answers(&whole).len(), 16);
+    for at in 1..16 {
+        let folder = tempfile::tempdir().unwrap();
+        let cancel = CancelFlag::default();
+        let sink = CancelsAt { cancel: &cancel, left: AtomicUsize::new(at), phase: Mutex::default() };
+        let (job, engine) = (job(), FakeEngine::new(script()));
+        let stopped = app(folder.path(), &cancel)
+            .eval_with(&engine, &job, (&plan, &subject(&job)), &sink)
+            .await
+            .unwrap();
+        assert!(matches!(stopped.error, Some(AppError::Cancelled)), "at {at}: {:?}", stopped.error);
+        assert!(!stopped.record.validity.valid);
+        assert_eq!(stopped.record.validity.flags, [ValidityFlag::Incomplete]);
+        assert_eq!(answers(&stopped.record).len(), at);
+        let resumed = evaluate(folder.path(), script(), &job, &plan).await;
+        assert!(resumed.error.is_none());
+        let cached: u64 = resumed.record.suites.iter().map(|suite| suite.items_cached).sum();
+        assert_eq!((cached, answers(&resumed.record)), (at as u64, answers(&whole)), "at {at}");
+        assert_eq!(resumed.record.comparisons, whole.comparisons);
+    }
+}
+
+#[tokio::test]
+async fn neither_order_nor_batching_changes_an_answer() {
+    let sorted = |record: &EvalRecord| {
+        let mut answers = answers(record);
+        answers.sort_by(|left, right| left.id.cmp(&right.id));
+        answers
+    };
+    let run = async |items: Vec<Item>, sequences: u32| {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = EngineSettings { sequences, ..EngineSettings::default() };
+        let job = EvalJob { settings, ..job() };
+        sorted(&evaluate(folder.path(), script(), &job, &plan(items, &["direct"])).await.record)
+    };
+    let expected = run(items(), 4).await;
+    let mut reversed = items();
+    reversed.reverse();
+    assert_eq!(run(reversed, 1).await, expected);
+    assert_eq!(run(items(), 32).await, expected);
+}
+
+fn dies(process: Option<u32>, point: FakePoint) -> FakeScript {
+    let failure = FakeFailure::Die(ExitCause::Signal(6));
+    FakeScript { faults: vec![FakeFault { process, point, failure }], ..script() }
+}
+
+#[tokio::test]
+async fn an_engine_that_dies_once_is_noted_and_changes_nothing() {
+    let plan = plan(items(), &["direct"]);
+    let expected = {
+        let folder = tempfile::tempdir().unwrap();
+        answers(&evaluate(folder.path(), script(), &job(), &plan).await.record)
+    };
+    for point in [FakePoint::Token(1), FakePoint::ScoredItem(2)] {
+        let folder = tempfile::tempdir().unwrap();
+        let result = evaluate(folder.path(), dies(Some(0), point), &job(), &plan).await;
+        assert!(result.error.is_none(), "{:?}", result.error);
+        assert_eq!(answers(&result.record), expected);
+        assert_eq!(result.record.validity.flags, [ValidityFlag::EngineRestarted]);
+        assert!(result.record.validity.valid, "answers do not suffer from a restart");
+    }
+}
+
+#[tokio::test]
+async fn a_question_that_kills_engines_fails_alone_and_is_tried_again_next_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut items = items();
+    items[1].question = "long ".repeat(100);
+    let plan = plan(items, &["direct"]);
+    let result = evaluate(folder.path(), dies(None, FakePoint::PromptOver(200)), &job(), &plan).await;
+    assert!(result.error.is_none(), "{:?}", result.error);
+    let failed = |record: &EvalRecord| -> Vec<usize> {
+        let outcomes = outcomes(record, 0);
+        let is_failed = |index: &usize| matches!(outcomes[*index], ItemOutcome::Failed { .. });
+        (0..outcomes.len()).filter(is_failed).collect()
+    };
+    assert_eq!(failed(&result.record), [1]);
+    assert_eq!(result.record.suites[0].scores[0].failed, 1);
+    let healed = evaluate(folder.path(), script(), &job(), &plan).await.record;
+    assert_eq!((failed(&healed), healed.suites[0].items_cached), (vec![], 7));
+}
+
+#[tokio::test]
+async fn what_does_not_fit_the_window_fails_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut items = items();
+    items[0].question = "x".repeat(5000);
+    items[4].question = "x".repeat(5000);
+    let record = evaluate(folder.path(), script(), &job(), &plan(items, &["direct"])).await.record;
+    for index in [0, 4] {
+        let outcome = &record.suites[0].items[index].outcome;
+        let ItemOutcome::Failed { reason } = outcome else { panic!("{outcome:?}") };
+        assert!(reason.contains("4096"), "{reason}");
+    }
+    assert_eq!(record.suites[0].scores[0].n, 5);
+}
+
+#[tokio::test]
+async fn strategies_are_compared_with_direct_on_the_same_items() {
+    let folder = tempfile::tempdir().unwrap();
+    let items: Vec<Item> = (0..40).map(|id| numeric(id, if id % 2 == 0 { "4" } else { "5" })).collect();
+    let record = evaluate(folder.path(), script(), &job(), &plan(items, &["direct", "thinking", "concise"]))
+        .await
+        .record;
+    assert_eq!(record.suites.len(), 3);
+    let names: Vec<(&str, &str, u64)> = record
+        .comparisons
+        .iter()
+        .map(|found| (found.baseline.as_str(), found.candidate.as_str(), found.n))
+        .collect();
+    assert_eq!(names, [("direct", "thinking", 40), ("direct", "concise", 40)]);
+    assert!(record.comparisons.iter().all(|found| found.difference == 0.0 && found.p_adjusted == 1.0));
+}
+
+#[tokio::test]
+async fn without_a_template_questions_are_text_and_a_gap_is_filled() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut blank = choice(9, &["b", "a"], 1);
+    blank.style = ChoiceStyle::Blank;
+    blank.question = "before _ aaa".to_owned();
+    let bare = FakeScript { has_chat_template: false, ..script() };
+    let record =
+        evaluate(folder.path(), bare, &job(), &plan(vec![numeric(0, "4"), blank], &["direct"])).await.record;
+    assert_eq!((record.template.name.as_str(), record.template.own), ("none", false));
+    assert_eq!(outcomes(&record, 0), [&ItemOutcome::Correct, &ItemOutcome::Tied]);
+    assert_eq!(record.suites[0].items[1].choices.len(), 2);
+}
+
+/// Says 5 first, and 4 once it was told that this is wrong.
+fn mends(request: &dyno_types::GenerateRequest, _: u32) -> String {
+    let dyno_types::Prompt::Chat(messages) = &request.prompt else { return String::new() };
+    if messages.iter().any(|message| message.content.contains("That answer cannot be used")) {
+        "4"
+    } else {
+        "5"
+    }
+    .to_owned()
+}
+
+#[tokio::test]
+async fn a_policy_is_measured_beside_the_plain_answers_with_what_it_cost() {
+    let folder = tempfile::tempdir().unwrap();
+    let suite = folder.path().join("sums.jsonl");
+    let header = r#"{"schema":"dyno.suite/1","name":"sums","title":"t","description":"d","source":"s","license":"MIT"}"#;
+    let line = |id: usize| {
+        format!(r#"{{"id":"n{id}","task":"sums","kind":"numeric","question":"question {id}?","answer":"4"}}"#)
+    };
+    let lines: Vec<String> = (0..20).map(line).collect();
+    std::fs::write(&suite, format!("{header}\n{}\n", lines.join("\n"))).unwrap();
+    let policy = PolicyWishes { checks: vec!["lacks=5".to_owned()], ..PolicyWishes::default() };
+    let job = EvalJob { suites: vec![suite.display().to_string()], policy, ..job() };
+    let plan = app(folder.path(), &CancelFlag::default()).eval_plan(&job, &Silent).unwrap();
+    let script = || FakeScript { reply: Some(mends), ..script() };
+    let record = evaluate(folder.path(), script(), &job, &plan).await.record;
+    let names: Vec<&str> = record.suites.iter().map(|suite| suite.strategy.as_str()).collect();
+    assert_eq!(names, ["direct", "direct+policy"]);
+    let values: Vec<f64> = record.suites.iter().map(|suite| suite.scores[0].value).collect();
+    assert_eq!(values, [0.0, 1.0]);
+    let [found] = &record.comparisons[..] else { panic!("{:?}", record.comparisons) };
+    assert_eq!((found.kind.as_str(), found.gained, found.lost, found.difference), ("policy", 20, 0, 1.0));
+    let (plain, held) = (&record.suites[0].items[0], &record.suites[1].items[0]);
+    assert_eq!((plain.tokens_out, held.tokens_out), (1, 2));
+    assert!(held.tokens_in > 2 * plain.tokens_in && held.prefill_ms > plain.prefill_ms);
+    assert!(record.notes.iter().any(|note| note.contains("improves by 100.0 points")), "{:?}", record.notes);
+    // Both are known the next time.
+    let again = evaluate(folder.path(), script(), &job, &plan).await.record;
+    assert!(again.suites.iter().all(|suite| suite.items_cached == 20));
+    assert_eq!(answers(&again), answers(&record));
+
+    let judged = PolicyWishes { judge: Some("m".to_owned()), ..PolicyWishes::default() };
+    let refused =
+        app(folder.path(), &CancelFlag::default()).eval_plan(&EvalJob { policy: judged, ..job }, &Silent);
+    assert!(refused.unwrap_err().to_string().contains("--judge"));
+}

@@ -1,0 +1,86 @@
+//! One answer of an engine, token by token.
+
+use dyno_bench::CancelFlag;
+use dyno_engine::{EngineError, Session};
+use dyno_types::{FinishReason, GenerateRequest, GeneratedToken, GenerationEvent, GenerationReport};
+use futures::StreamExt as _;
+
+use super::GeneratedStep;
+use crate::AppError;
+
+/// What came.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    pub(super) text: String,
+    pub(super) tokens: Vec<GeneratedStep>,
+    pub(super) report: GenerationReport,
+}
+
+/// Submits the request and takes what comes.
+pub(super) async fn answer(
+    session: &dyn Session,
+    request: GenerateRequest,
+    cancel: &CancelFlag,
+    on_text: &mut (dyn FnMut(&str) + Send),
+) -> Result<Answer, AppError> {
+    let mut stream = session.generate(request).await?;
+    let (mut text, mut tokens) = (String::new(), Vec::new());
+    let mut report = None;
+    while let Some(event) = tokio::select! {
+        event = stream.next() => event,
+        () = cancel.cancelled() => return Err(AppError::Cancelled),
+    } {
+        match event? {
+            GenerationEvent::Token(token) => {
+                on_text(&token.text);
+                text.push_str(&token.text);
+                tokens.push(step(token));
+            }
+            GenerationEvent::Finished(finished) => report = Some(finished),
+        }
+    }
+    let report =
+        report.ok_or_else(|| EngineError::Internal("the stream ended without a report".to_owned()))?;
+    Ok(Answer { text, tokens, report })
+}
+
+fn step(token: GeneratedToken) -> GeneratedStep {
+    GeneratedStep { token: token.token, at_ms: ms(token.at_ns), logprob: token.logprob, top: token.top }
+}
+
+fn ms(ns: u64) -> f64 {
+    ns as f64 / 1e6
+}
+
+fn rate(count: f64, time_ms: f64) -> Option<f64> {
+    (count > 0.0 && time_ms > 0.0).then(|| count / time_ms * 1e3)
+}
+
+impl Answer {
+    /// Tokens read and written.
+    pub(super) fn all_tokens(&self) -> u64 {
+        u64::from(self.report.prompt_tokens) + u64::from(self.report.generated_tokens)
+    }
+
+    /// Whether the model ended it.
+    pub(super) fn is_complete(&self) -> bool {
+        matches!(self.report.finish_reason, FinishReason::Eos | FinishReason::Stop)
+    }
+
+    pub(super) fn ttft_ms(&self) -> Option<f64> {
+        self.tokens.first().map(|token| token.at_ms)
+    }
+
+    pub(super) fn prefill_tps(&self) -> Option<f64> {
+        let report = &self.report;
+        let computed = report.prompt_tokens.saturating_sub(report.cached_tokens);
+        rate(f64::from(computed), ms(report.prefill_end_ns.saturating_sub(report.prefill_start_ns)))
+    }
+
+    pub(super) fn decode_tps(&self) -> Option<f64> {
+        match self.tokens.as_slice() {
+            [first, .., last] => rate(self.tokens.len() as f64 - 1.0, last.at_ms - first.at_ms),
+            _ => None,
+        }
+    }
+}

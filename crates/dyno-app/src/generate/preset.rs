@@ -1,0 +1,85 @@
+//! Which sampling a generation gets: what was asked for, over the model's preset where one is named, over the defaults.
+
+use std::path::Path;
+
+use dyno_types::{Event, EventSink, Sampling};
+
+use crate::{App, AppError, GenerateJob};
+
+/// Instead of a task: no preset, and no remark about those there are.
+const NO_PRESET: &str = "none";
+
+impl App {
+    /// The sampling of a job for the model in this file.
+    ///
+    /// # Errors
+    /// [`AppError::Input`] for a task that is none and values out of range; whatever reading the model fails with.
+    pub(super) fn sampling_for(
+        &self,
+        job: &GenerateJob,
+        path: &Path,
+        events: &dyn EventSink,
+    ) -> Result<Sampling, AppError> {
+        let defaults = match job.preset.as_deref() {
+            Some(NO_PRESET) => Sampling::default(),
+            Some(task) => self.preset_sampling(task, (&job.model, path), events)?,
+            None => {
+                if !job.sampling.shape_the_draw() {
+                    self.mention_presets(path, events);
+                }
+                Sampling::default()
+            }
+        };
+        let sampling = job.sampling.over(defaults);
+        sampling.validate().map_err(|error| AppError::Input(error.to_string()))?;
+        Ok(sampling)
+    }
+
+    fn preset_sampling(
+        &self,
+        name: &str,
+        (model, path): (&str, &Path),
+        events: &dyn EventSink,
+    ) -> Result<Sampling, AppError> {
+        let start = start_of(name)?;
+        let task = &start.task;
+        let sha256 = self.model_sha256(path, events)?;
+        let tuned = self.model_presets(&sha256, events).and_then(|mut presets| presets.tasks.remove(task));
+        let choice = match tuned {
+            Some(tuned) => {
+                events.emit(Event::Note(format!("preset {task}: {}", tuned.choice)));
+                tuned.choice
+            }
+            None => {
+                events.emit(Event::Warning(format!(
+                    "{model} was not tuned for {task}; the search's start is used: {} (`dyno tune {model} --sampling --task \
+                     {task}` finds what suits it)",
+                    start.choice()
+                )));
+                start.choice()
+            }
+        };
+        Ok(choice.apply(&Sampling::default(), Sampling::default().seed))
+    }
+
+    /// Says that there are presets, where that is known without reading the model.
+    fn mention_presets(&self, path: &Path, events: &dyn EventSink) {
+        let Some(sha256) = self.remembered_sha256(path) else { return };
+        let Some(presets) = self.model_presets(&sha256, events) else { return };
+        let tasks: Vec<&str> = presets.tasks.keys().map(String::as_str).collect();
+        if !tasks.is_empty() {
+            let tasks = tasks.join(", ");
+            events.emit(Event::Note(format!(
+                "this model was tuned for {tasks}; --preset TASK takes what was found, --preset none says no more of it"
+            )));
+        }
+    }
+}
+
+/// Where the search for a task starts.
+pub(crate) fn start_of(task: &str) -> Result<dyno_eval::Preset, AppError> {
+    dyno_eval::preset(task).ok_or_else(|| {
+        let known: Vec<String> = dyno_eval::presets().into_iter().map(|preset| preset.task).collect();
+        AppError::Input(format!("there is no task {task:?}; choose from {}", known.join(", ")))
+    })
+}

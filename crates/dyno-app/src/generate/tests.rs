@@ -1,0 +1,247 @@
+//! Generations with an engine in virtual time: which attempts are made, what each is told, and what comes of them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use dyno_bench::CancelFlag;
+use dyno_engine::{FakeEngine, FakeScript};
+use dyno_eval::SamplingChoice;
+use dyno_hub::HubSettings;
+use dyno_types::{Event, ModelFacts, Silent};
+
+use super::*;
+use crate::presets::TunedPreset;
+use crate::{Limits, Places, Weights};
+
+fn app(folder: &Path) -> App {
+    let places = Places {
+        cache_dir: folder.join("models"),
+        history_file: folder.join("history/history.sqlite"),
+        pages_dir: folder.join("pages"),
+        engine_dir: None,
+        beside: None,
+        executable: None,
+        hub: HubSettings::new(folder.join("models")),
+    };
+    let limits = Limits { deadline: Duration::from_secs(60), memory_limit_bytes: None };
+    App::new(places, limits, CancelFlag::default())
+}
+
+fn job(policy: PolicyWishes) -> GenerateJob {
+    GenerateJob {
+        model: "x.gguf".to_owned(),
+        prompt: "2 + 2?".to_owned(),
+        system: None,
+        raw: false,
+        sampling: SamplingWishes { seed: Some(10), ..SamplingWishes::default() },
+        preset: None,
+        policy,
+        max_tokens: 8,
+        stop: Vec::new(),
+        logprobs: 0,
+        settings: EngineSettings::default(),
+        context_given: false,
+    }
+}
+
+/// One token per answer: a word that depends on what was asked.
+fn script(reply: fn(&GenerateRequest, u32) -> String) -> FakeScript {
+    FakeScript { reply: Some(reply), eos_after: Some(1), ..FakeScript::default() }
+}
+
+/// Everything that was noted.
+#[derive(Default)]
+struct Notes(Mutex<Vec<String>>);
+
+impl EventSink for Notes {
+    fn emit(&self, event: Event) {
+        if let Event::Note(text) | Event::Warning(text) = event {
+            self.0.lock().unwrap().push(text);
+        }
+    }
+}
+
+async fn generate(script: FakeScript, job: &GenerateJob) -> (Result<Generated, AppError>, Vec<String>, u32) {
+    let folder = tempfile::tempdir().unwrap();
+    let model = Model { path: PathBuf::from("x.gguf"), facts: ModelFacts::default(), read_ms: 0.0 };
+    let policy = job.policy.policy().unwrap();
+    let judge = policy.as_ref().and_then(|policy| policy.judge.clone());
+    let judge =
+        judge.map(|judge| Loading { path: PathBuf::from(judge), settings: EngineSettings::default() });
+    let (engine, notes) = (FakeEngine::new(script), Notes::default());
+    let mut shown = String::new();
+    let mut show = |text: &str| shown.push_str(text);
+    let made =
+        app(folder.path()).generate_with(&engine, (job, &model), (policy, judge), (&notes, &mut show)).await;
+    if let Ok(generated) = &made {
+        assert_eq!(shown, generated.text);
+    }
+    (made, notes.0.into_inner().unwrap(), engine.processes_started())
+}
+
+fn last_message(request: &GenerateRequest) -> &str {
+    let Prompt::Chat(messages) = &request.prompt else { panic!("{request:?}") };
+    &messages.last().unwrap().content
+}
+
+/// Right once it was told what was wrong.
+fn mends(request: &GenerateRequest, _: u32) -> String {
+    if last_message(request).contains("does not match") { "4".to_owned() } else { "four".to_owned() }
+}
+
+#[tokio::test]
+async fn a_retry_is_told_what_was_wrong_and_its_cost_is_counted() {
+    let policy = PolicyWishes { checks: vec!["match=^[0-9]$".to_owned()], ..PolicyWishes::default() };
+    let (made, notes, _) = generate(script(mends), &job(policy)).await;
+    let made = made.unwrap();
+    assert_eq!((made.text.as_str(), made.sampling.seed, made.sampling.temperature), ("4", 11, 0.8));
+    assert_eq!(notes, ["attempt 1 of 3 is not accepted: it does not match ^[0-9]$"]);
+    assert!(made.refusal().is_none());
+    let report = made.policy.unwrap();
+    assert_eq!((report.accepted, report.attempts.len()), (Some(1), 2));
+    // Begin, `user: 2 + 2?` and a line end, each byte a token, and the answer's one.
+    assert_eq!((report.spent.attempts, report.spent.tokens_of_first), (2, 1 + 13 + 1));
+    let feedback = "user: That answer cannot be used:\n- it does not match ^[0-9]$\n\
+                    Answer the question again, without these faults.\n";
+    let second = (1 + 13 + "four".len() + feedback.len() + 1) as u64;
+    assert_eq!((report.attempts[1].tokens, report.spent.tokens), (second, 15 + second));
+    assert_eq!(report.attempts[0].problems.len(), 1);
+    assert!(report.attempts[1].problems.is_empty());
+}
+
+#[tokio::test]
+async fn when_nothing_passes_the_best_attempt_is_there_and_the_failure_says_why() {
+    let policy =
+        PolicyWishes { checks: vec!["words=2..3".to_owned()], retries: Some(1), ..PolicyWishes::default() };
+    let (made, notes, _) = generate(script(|_, _| "one".to_owned()), &job(policy)).await;
+    let made = made.unwrap();
+    assert_eq!((made.text.as_str(), notes.len()), ("one", 2));
+    let refusal = made.refusal().unwrap();
+    assert_eq!(refusal.exit_code(), 1);
+    let said = refusal.to_string();
+    assert!(said.contains("none of 2") && said.contains("it has 1 words; 2 to 3"), "{said}");
+    assert_eq!(made.policy.unwrap().accepted, None);
+}
+
+/// Seeds 10, 12 and 13 say 4, seed 11 says 5.
+fn wavers(request: &GenerateRequest, _: u32) -> String {
+    if request.sampling.seed == 11 { "I say 5.".to_owned() } else { "It is 4.".to_owned() }
+}
+
+#[tokio::test]
+async fn votes_end_as_soon_as_the_majority_is_certain() {
+    let policy =
+        PolicyWishes { votes: Some(5), vote_by: vec!["last_number".to_owned()], ..PolicyWishes::default() };
+    let (made, notes, _) = generate(script(wavers), &job(policy)).await;
+    let made = made.unwrap();
+    assert_eq!(made.text, "It is 4.");
+    let report = made.policy.unwrap();
+    assert_eq!((report.accepted, report.attempts.len(), notes.len()), (Some(0), 4, 4));
+    let greedy = SamplingWishes { temperature: Some(0.0), ..SamplingWishes::default() };
+    let policy = PolicyWishes { votes: Some(3), ..PolicyWishes::default() };
+    let (refused, ..) = generate(script(wavers), &GenerateJob { sampling: greedy, ..job(policy) }).await;
+    assert!(refused.unwrap_err().to_string().contains("--temperature"));
+}
+
+/// Answers `5` first; as judge, likes only 4.
+fn both_roles(request: &GenerateRequest, _: u32) -> String {
+    let text = last_message(request);
+    if !text.starts_with("Grade an answer") {
+        return if text.contains("a reader graded it 2") { "4".to_owned() } else { "5".to_owned() };
+    }
+    let grade = if text.contains("<<<\n4\n>>>") { 9 } else { 2 };
+    format!("Because.\nGrade: {grade}")
+}
+
+#[tokio::test]
+async fn a_judge_is_another_process_and_only_where_it_is_asked() {
+    let policy = PolicyWishes { judge: Some("judge.gguf".to_owned()), ..PolicyWishes::default() };
+    let (made, notes, processes) = generate(script(both_roles), &job(policy.clone())).await;
+    let made = made.unwrap();
+    assert_eq!((made.text.as_str(), processes), ("4", 2));
+    assert_eq!(notes, ["attempt 1 of 3 is not accepted: a reader graded it 2 of 10: Because."]);
+    let report = made.policy.unwrap();
+    assert_eq!(report.attempts[1].judged.as_deref(), Some("Because.\nGrade: 9"));
+    assert!(report.spent.tokens > report.attempts.iter().map(|attempt| attempt.tokens).sum::<u64>());
+    // What fails a check is not shown to the judge.
+    let strict = PolicyWishes { checks: vec!["match=never".to_owned()], ..policy };
+    let (made, _, processes) = generate(script(both_roles), &job(strict)).await;
+    assert_eq!((made.unwrap().policy.unwrap().accepted, processes), (None, 1));
+}
+
+#[tokio::test]
+async fn a_text_that_is_continued_is_told_nothing() {
+    let policy = PolicyWishes { checks: vec!["match=x".to_owned()], ..PolicyWishes::default() };
+    let raw = GenerateJob { raw: true, ..job(policy) };
+    let reply = |request: &GenerateRequest, _: u32| {
+        assert_eq!(request.prompt, Prompt::Text("2 + 2?".to_owned()));
+        format!("seed {}", request.sampling.seed)
+    };
+    let (made, ..) = generate(script(reply), &raw).await;
+    let texts: Vec<String> =
+        made.unwrap().policy.unwrap().attempts.into_iter().map(|attempt| attempt.text).collect();
+    assert_eq!(texts, ["seed 10", "seed 11", "seed 12"]);
+}
+
+fn tuned(choice: SamplingChoice) -> TunedPreset {
+    TunedPreset {
+        choice,
+        quality: 0.5,
+        decode_tps: 20.0,
+        objective: 0.65,
+        weights: Weights::default(),
+        strategy: "direct".to_owned(),
+        suites: vec!["s".to_owned()],
+        seed: 0,
+        generations: 300,
+        sentence: "found".to_owned(),
+        dyno: "0".to_owned(),
+        found_unix_ms: 1,
+    }
+}
+
+#[test]
+fn a_preset_is_taken_where_it_is_named_and_flags_win_over_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = app(folder.path());
+    let model = app.find("synth:tiny-llama@q8_0", &Silent).unwrap();
+    let sampling = |job: &GenerateJob| {
+        let notes = Notes::default();
+        let sampling = app.sampling_for(job, &model.path, &notes).unwrap();
+        (sampling, notes.0.into_inner().unwrap())
+    };
+    let named = |preset: Option<&str>, sampling: SamplingWishes| GenerateJob {
+        preset: preset.map(str::to_owned),
+        sampling,
+        ..job(PolicyWishes::default())
+    };
+    let nothing = SamplingWishes::default();
+    assert_eq!(sampling(&named(None, nothing)), (Sampling::default(), vec![]));
+    let (start, notes) = sampling(&named(Some("code"), nothing));
+    assert_eq!((start.temperature, start.top_p, notes.len()), (0.1, 0.9, 1));
+    assert!(notes[0].contains("was not tuned for code") && notes[0].contains("dyno tune"), "{notes:?}");
+
+    let choice = SamplingChoice { temperature: 0.5, top_p: 0.8, min_p: 0.05, repetition_penalty: 1.1 };
+    let sha256 = app.model_sha256(&model.path, &Silent).unwrap();
+    let file = app.keep_preset(("m", &sha256), "creativity", tuned(choice), &Silent).unwrap();
+    app.keep_preset(("m", &sha256), "code", tuned(SamplingChoice::GREEDY), &Silent).unwrap();
+    let (found, notes) = sampling(&named(Some("creative"), nothing));
+    assert_eq!(found, choice.apply(&Sampling::default(), 0));
+    assert!(notes[0].starts_with("preset creativity"), "{notes:?}");
+    let hot = SamplingWishes { temperature: Some(1.5), seed: Some(3), ..nothing };
+    let (found, _) = sampling(&named(Some("creative"), hot));
+    assert_eq!((found.temperature, found.top_p, found.seed), (1.5, 0.8, 3));
+    // Nothing named: the defaults, and a word about what there is, unless it is not wanted or the draw is decided.
+    let (found, notes) = sampling(&named(None, nothing));
+    assert_eq!(found, Sampling::default());
+    assert!(notes[0].contains("code, creativity"), "{notes:?}");
+    assert!(sampling(&named(Some("none"), nothing)).1.is_empty());
+    assert!(sampling(&named(None, hot)).1.is_empty());
+    let unknown = app.sampling_for(&named(Some("cooking"), nothing), &model.path, &Silent).unwrap_err();
+    assert!(unknown.to_string().contains("creativity"), "{unknown}");
+
+    std::fs::write(&file, "{}").unwrap();
+    let (found, notes) = sampling(&named(Some("creative"), nothing));
+    assert!((found.temperature, notes[0].contains("is not used")) == (0.8, true), "{notes:?}");
+}

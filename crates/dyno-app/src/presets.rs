@@ -1,0 +1,92 @@
+//! Sampling presets of models, as `tune` finds them: one file per model beside the history, named after the digest of the
+//! weights, so that a renamed model keeps its presets and a changed one has none.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use dyno_eval::{SamplingChoice, Weights};
+use dyno_types::{Event, EventSink};
+use serde::{Deserialize, Serialize};
+
+use crate::{App, AppError, kept};
+
+/// Schema of the files.
+const SCHEMA: &str = "dyno.sampling-presets/1";
+
+/// What is known to be good for one model.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ModelPresets {
+    /// The model as it was named when it was last tuned.
+    pub model: String,
+    /// SHA-256 of its weights.
+    pub model_sha256: String,
+    /// Task → preset.
+    pub tasks: BTreeMap<String, TunedPreset>,
+}
+
+/// Sampling settings for one task, and where they come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TunedPreset {
+    /// The settings.
+    pub choice: SamplingChoice,
+    /// Mean quality in the search, 0 to 1.
+    pub quality: f64,
+    /// Tokens/s in the search, as many answers side by side as were asked for.
+    pub decode_tps: f64,
+    /// Both, weighted.
+    pub objective: f64,
+    /// The weights.
+    pub weights: Weights,
+    /// Prompt strategy of the questions.
+    pub strategy: String,
+    /// Suites the questions are from.
+    pub suites: Vec<String>,
+    /// Seed of the search.
+    pub seed: u64,
+    /// Generations it took.
+    pub generations: usize,
+    /// What the search says about it.
+    pub sentence: String,
+    /// dyno's version.
+    pub dyno: String,
+    /// When it was found, ms since 1970.
+    pub found_unix_ms: i64,
+}
+
+impl App {
+    /// Presets of the model with this digest. A file that cannot be used is named in a warning and counts as none.
+    pub(crate) fn model_presets(&self, sha256: &str, events: &dyn EventSink) -> Option<ModelPresets> {
+        let file = self.presets_file(sha256);
+        match kept::read::<ModelPresets>(&file, SCHEMA) {
+            Ok(presets) => presets,
+            Err(reason) => {
+                let place = file.display();
+                events.emit(Event::Warning(format!(
+                    "{place} is not used: {reason}; `dyno tune` makes it anew"
+                )));
+                None
+            }
+        }
+    }
+
+    /// Keeps the preset of one task beside those of the model's other tasks; gives the file.
+    pub(crate) fn keep_preset(
+        &self,
+        (model, sha256): (&str, &str),
+        task: &str,
+        preset: TunedPreset,
+        events: &dyn EventSink,
+    ) -> Result<PathBuf, AppError> {
+        let mut presets = self.model_presets(sha256, events).unwrap_or_default();
+        model.clone_into(&mut presets.model);
+        sha256.clone_into(&mut presets.model_sha256);
+        presets.tasks.insert(task.to_owned(), preset);
+        let file = self.presets_file(sha256);
+        kept::write(&file, SCHEMA, &presets)?;
+        Ok(file)
+    }
+
+    fn presets_file(&self, sha256: &str) -> PathBuf {
+        self.places.history_file.with_file_name("presets").join(format!("{sha256}.json"))
+    }
+}

@@ -1,0 +1,218 @@
+//! The files that are compared: synthetic ones made in each type, real ones by the engine's quantizer, kept in the cache.
+
+use std::path::{Path, PathBuf};
+
+use dyno_engine::Engine;
+use dyno_models::gguf::TensorType;
+use dyno_models::{FileType, Reference, SynthSpec};
+use dyno_types::{EventSink, ModelFacts, WeightRole};
+
+use crate::app::Model;
+use crate::eval::{EvalJob, Subject};
+use crate::quant_impact::Variant;
+use crate::quantize::{QuantizeJob, target_name};
+use crate::{App, AppError};
+
+/// Characters of the source's digest in a folder's name.
+const DIGEST_CHARACTERS: usize = 16;
+
+impl App {
+    /// The original and its quantizations, made where they are not there yet.
+    pub(crate) async fn variants(
+        &self,
+        engine: &dyn Engine,
+        (original, types): (Subject, &[&'static FileType]),
+        job: &EvalJob,
+        events: &dyn EventSink,
+    ) -> Result<Vec<Variant>, AppError> {
+        let own = original.model.facts.quantization.clone();
+        let wanted: Vec<&'static FileType> =
+            types.iter().filter(|known| known.label != own).copied().collect();
+        if wanted.is_empty() {
+            return Err(AppError::Input(format!(
+                "the model is {own} itself and nothing else is to be made; name other types with --to"
+            )));
+        }
+        let models = match Reference::parse(&job.model)? {
+            Reference::Synthetic(spec) => self.synthetic_variants(&spec, &wanted, events)?,
+            _ => self.quantized_variants(engine, (&original, &wanted), &job.model, events).await?,
+        };
+        let requantized = FileType::from_label(&own).is_some_and(|known| known.base.block_elements() > 1);
+        let told = || format!("The original is {own}, quantized already: what that cost is in every figure.");
+        let mut variants = vec![Variant { remark: requantized.then(told), subject: original }];
+        for model in models {
+            let settings = variants[0].subject.settings.clone();
+            let sha256 = self.model_sha256(&model.path, events)?;
+            let remark = fallback(&model.facts);
+            variants.push(Variant { subject: Subject { model, sha256, settings }, remark });
+        }
+        Ok(variants)
+    }
+
+    fn synthetic_variants(
+        &self,
+        spec: &SynthSpec,
+        types: &[&'static FileType],
+        events: &dyn EventSink,
+    ) -> Result<Vec<Model>, AppError> {
+        let named = |known: &&'static FileType| {
+            let reference = SynthSpec { file_type: known, ..*spec }.to_string();
+            // Asked by name, so that a type that cannot be made is refused with those that can.
+            Reference::parse(&reference).map(|_| reference)
+        };
+        let references = types.iter().map(named).collect::<Result<Vec<String>, _>>()?;
+        references.iter().map(|reference| self.resolve(reference, events)).collect()
+    }
+
+    async fn quantized_variants(
+        &self,
+        engine: &dyn Engine,
+        (original, types): (&Subject, &[&'static FileType]),
+        reference: &str,
+        events: &dyn EventSink,
+    ) -> Result<Vec<Model>, AppError> {
+        let session = engine.start().await?;
+        let backend = session.info().backend.clone();
+        session.stop().await;
+        let folder = self.places.cache_dir.join("quantized").join(folder_name(&original.sha256, &backend));
+        let source = &original.model;
+        let target = |known: &&'static FileType| {
+            folder.join(target_name(&source.path, &source.facts.quantization, known.label))
+        };
+        let missing: Vec<String> = types
+            .iter()
+            .filter(|known| !is_there(&target(known), known.label))
+            .map(|known| known.label.to_owned())
+            .collect();
+        if !missing.is_empty() {
+            let job = QuantizeJob {
+                model: reference.to_owned(),
+                types: missing,
+                imatrix: None,
+                folder: Some(folder.clone()),
+                // What is there is damaged, or of another label.
+                force: true,
+                requantize: true,
+                threads: 0,
+            };
+            let (model, orders) = self.quantize_plan(&job, events)?;
+            let made = self.quantize_with(engine, &job, (&model, &orders), events).await?;
+            if let Some(error) = made.error {
+                return Err(error);
+            }
+        }
+        types.iter().map(|known| read(target(known))).collect()
+    }
+}
+
+fn read(path: PathBuf) -> Result<Model, AppError> {
+    let facts = dyno_models::read_facts(&path, &path.display().to_string())?;
+    dyno_models::check_runnable(&facts)?;
+    Ok(Model { path, facts, read_ms: 0.0 })
+}
+
+/// Whether the file was made before and says of itself what is wanted.
+fn is_there(path: &Path, label: &str) -> bool {
+    path.exists() && read(path.to_owned()).is_ok_and(|model| model.facts.quantization == label)
+}
+
+/// A folder for the quantizations that this backend makes of this model.
+fn folder_name(sha256: &str, backend: &str) -> String {
+    let plain =
+        |character: char| if character.is_ascii_alphanumeric() || character == '.' { character } else { '-' };
+    let backend: String = backend.chars().take(40).map(plain).collect();
+    format!("{}-{backend}", sha256.get(..DIGEST_CHARACTERS).unwrap_or(sha256))
+}
+
+/// What the quantizer took instead of the type that gives the file its name: rows that are no multiple of a type's block go to
+/// types with smaller blocks. `None` where it took none.
+fn fallback(facts: &ModelFacts) -> Option<String> {
+    let label = &facts.quantization;
+    let block = FileType::from_label(label)?.base.block_elements();
+    let smaller = |kind: &str| {
+        let known = TensorType::ALL.iter().find(|known| known.name() == kind);
+        // Nothing falls back to 32-bit floats; small matrices are left in them on purpose. Mixtures of eight experts hold a
+        // few matrices in q8_0 on purpose.
+        let on_purpose = kind == "f32" || (kind == "q8_0" && facts.experts == Some(8));
+        known.is_some_and(|known| known.block_elements() < block) && !on_purpose
+    };
+    let matrices = || facts.weights.iter().filter(|share| share.role != WeightRole::Vector);
+    let whole: u64 = matrices().map(|share| share.elements).sum();
+    let mut kinds: Vec<(&str, u64)> = Vec::new();
+    for share in matrices().filter(|share| smaller(&share.kind)) {
+        match kinds.iter_mut().find(|(kind, _)| *kind == share.kind) {
+            Some((_, elements)) => *elements += share.elements,
+            None => kinds.push((&share.kind, share.elements)),
+        }
+    }
+    kinds.sort_by_key(|(_, elements)| std::cmp::Reverse(*elements));
+    let percent = |elements: u64| elements as f64 * 100.0 / whole.max(1) as f64;
+    let named: Vec<String> = kinds
+        .iter()
+        .map(|(kind, elements)| format!("{:.0} % of its weights are {kind}", percent(*elements)))
+        .collect();
+    (!named.is_empty()).then(|| {
+        format!(
+            "{label} is not the mixture its name says: rows that are no multiple of {block} fell back to other types; {}.",
+            named.join(", ")
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use dyno_types::WeightShare;
+
+    use super::*;
+
+    fn facts(label: &str, weights: &[(WeightRole, &str, u64)]) -> ModelFacts {
+        let share = |(role, kind, elements): &(WeightRole, &str, u64)| WeightShare {
+            role: *role,
+            kind: (*kind).to_owned(),
+            tensors: 1,
+            elements: *elements,
+            bytes: 0,
+        };
+        let weights = weights.iter().map(share).collect();
+        ModelFacts { quantization: label.to_owned(), weights, ..ModelFacts::default() }
+    }
+
+    #[test]
+    fn types_with_smaller_blocks_than_the_label_are_told_with_their_share() {
+        use WeightRole::{Embedding, Matrix, Vector};
+        let told = fallback(&facts(
+            "q4_k_m",
+            &[(Embedding, "q8_0", 20), (Matrix, "q5_0", 60), (Matrix, "q8_0", 20), (Vector, "f32", 500)],
+        ));
+        let told = told.unwrap();
+        assert!(told.starts_with("q4_k_m") && told.contains("multiple of 256"), "{told}");
+        assert!(told.ends_with("60 % of its weights are q5_0, 40 % of its weights are q8_0."), "{told}");
+        // Larger blocks, small matrices left alone and vectors belong to the mixture.
+        let whole = [(Embedding, "q6_k", 20), (Matrix, "q4_0", 60), (Matrix, "f32", 1), (Vector, "f32", 5)];
+        assert_eq!(fallback(&facts("q4_0", &whole)), None);
+        assert_eq!(fallback(&facts("f16", &[(Matrix, "f16", 1)])), None);
+        let experts =
+            ModelFacts { experts: Some(8), ..facts("q4_k_m", &[(Matrix, "q4_k", 9), (Matrix, "q8_0", 1)]) };
+        assert_eq!(fallback(&experts), None);
+    }
+
+    #[test]
+    fn a_folder_belongs_to_weights_and_backend() {
+        let digest = "0123456789abcdef0123456789abcdef";
+        assert_eq!(folder_name(digest, "llama.cpp b9803"), "0123456789abcdef-llama.cpp-b9803");
+        assert_eq!(folder_name(digest, "a/../b"), "0123456789abcdef-a-..-b");
+        assert_ne!(folder_name(digest, "llama.cpp b1"), folder_name(digest, "llama.cpp b2"));
+    }
+
+    #[test]
+    fn only_a_whole_file_of_the_right_label_counts_as_made_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let spec = SynthSpec::parse("tiny-llama@q8_0", 0).unwrap();
+        let file = dyno_models::synthesize(&spec, folder.path(), &mut |_, _| true).unwrap();
+        assert!(is_there(&file, "q8_0") && !is_there(&file, "q4_0"));
+        let bytes = std::fs::read(&file).unwrap();
+        std::fs::write(&file, &bytes[..bytes.len() - 100]).unwrap();
+        assert!(!is_there(&file, "q8_0"), "a torn file is made again");
+        assert!(!is_there(&folder.path().join("none.gguf"), "q8_0"));
+    }
+}

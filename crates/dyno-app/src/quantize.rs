@@ -1,0 +1,347 @@
+//! `quantize`: the same model with smaller weights, by the engine's own quantizer.
+
+use std::path::{Path, PathBuf};
+
+use dyno_engine::{Engine, Session};
+use dyno_models::{FILE_TYPES, FileType, ModelError, Reference};
+use dyno_types::{Event, EventSink, ModelFacts, QuantizeRequest};
+use serde::Serialize;
+
+use crate::app::Model;
+use crate::{App, AppError};
+
+/// Room asked for beyond the estimate: mixtures keep some tensors in larger types than the one they are named after.
+const ROOM_FACTOR: f64 = 1.2;
+
+/// What to make, as asked for.
+#[derive(Debug, Clone)]
+pub struct QuantizeJob {
+    /// Model reference.
+    pub model: String,
+    /// Quantization labels, e.g. `q4_k_m`.
+    pub types: Vec<String>,
+    /// Importance matrix.
+    pub imatrix: Option<PathBuf>,
+    /// Where the files go; by default beside the source, or into the cache where that cannot be.
+    pub folder: Option<PathBuf>,
+    /// Replace files that are there.
+    pub force: bool,
+    /// Accept a source that is quantized already.
+    pub requantize: bool,
+    /// Threads; 0 takes every usable processor.
+    pub threads: u32,
+}
+
+/// A file that was made.
+#[derive(Debug, Clone, Serialize)]
+pub struct Quantized {
+    /// The file.
+    pub path: PathBuf,
+    /// Its quantization, as its own header states it.
+    pub quantization: String,
+    /// Size, bytes.
+    pub file_bytes: u64,
+    /// Share of the source's size.
+    pub size_ratio: f64,
+    /// Time it took in the engine, ms.
+    pub quantize_ms: f64,
+}
+
+/// What was made; also when it ended early.
+#[derive(Debug, Serialize)]
+pub struct QuantizeResult {
+    /// The source file.
+    pub source: PathBuf,
+    /// What its header says.
+    pub model: ModelFacts,
+    /// Files, in the order asked for.
+    pub made: Vec<Quantized>,
+    /// Why it ended early.
+    #[serde(skip)]
+    pub error: Option<AppError>,
+}
+
+/// One file to make.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Order {
+    label: &'static str,
+    target: PathBuf,
+}
+
+impl App {
+    /// Writes the model once for each type. What was made before an error is in the result beside the error; of the file that
+    /// failed nothing is left.
+    ///
+    /// # Errors
+    /// Before anything is made: [`AppError::Input`] for unknown types and for targets that are there already,
+    /// [`AppError::Model`] for the source and for too little room, [`AppError::Engine`].
+    pub async fn quantize(
+        &self,
+        job: &QuantizeJob,
+        events: &dyn EventSink,
+    ) -> Result<QuantizeResult, AppError> {
+        let (model, orders) = self.quantize_plan(job, events)?;
+        self.quantize_with(&self.engine()?, job, (&model, &orders), events).await
+    }
+
+    /// What is to be made, everything checked.
+    pub(crate) fn quantize_plan(
+        &self,
+        job: &QuantizeJob,
+        events: &dyn EventSink,
+    ) -> Result<(Model, Vec<Order>), AppError> {
+        let types = known_types(&job.types)?;
+        if let Some(matrix) = job.imatrix.as_deref().filter(|file| !file.is_file()) {
+            return Err(AppError::Input(format!(
+                "there is no importance matrix {}; llama.cpp's imatrix tool makes one",
+                matrix.display()
+            )));
+        }
+        let model = self.find(&job.model, events)?;
+        let folder = self.quantized_folder(job, &model.path)?;
+        let orders = orders(&types, &model, &folder);
+        check_orders(&orders, &model, job)?;
+        check_room(&orders, &model.facts, &folder)?;
+        Ok((model, orders))
+    }
+
+    /// Makes the files with this engine.
+    pub(crate) async fn quantize_with(
+        &self,
+        engine: &dyn Engine,
+        job: &QuantizeJob,
+        (model, orders): (&Model, &[Order]),
+        events: &dyn EventSink,
+    ) -> Result<QuantizeResult, AppError> {
+        let session = engine.start().await?;
+        let mut result = QuantizeResult {
+            source: model.path.clone(),
+            model: model.facts.clone(),
+            made: Vec::new(),
+            error: None,
+        };
+        for order in orders {
+            match self.quantize_one(&*session, job, (model, order), events).await {
+                Ok(made) => result.made.push(made),
+                Err(error) => {
+                    result.error = Some(error);
+                    break;
+                }
+            }
+        }
+        session.stop().await;
+        Ok(result)
+    }
+
+    async fn quantize_one(
+        &self,
+        session: &dyn Session,
+        job: &QuantizeJob,
+        (model, order): (&Model, &Order),
+        events: &dyn EventSink,
+    ) -> Result<Quantized, AppError> {
+        // Made in a folder of its own, so that a file it replaces stays until the new one was looked at.
+        let folder = order.target.parent().unwrap_or(Path::new("."));
+        let fail = |source| AppError::Write { path: order.target.clone(), source };
+        let making = tempfile::Builder::new().prefix(".dyno-quantize-").tempdir_in(folder).map_err(fail)?;
+        let fresh = making.path().join(order.target.file_name().unwrap_or_default());
+        let request = QuantizeRequest {
+            source: model.path.clone(),
+            target: fresh.clone(),
+            type_name: order.label.to_owned(),
+            threads: self.quantize_threads(job),
+            imatrix: job.imatrix.clone(),
+            pure_type: false,
+            allow_requantize: job.requantize,
+        };
+        events.emit(Event::PhaseStarted { phase: format!("quantizing to {}", order.label), total: 100 });
+        let mut show = |fraction: f32| {
+            events.emit(Event::PhaseAdvanced { done: (fraction * 100.0) as u64, detail: String::new() });
+            !self.cancel.is_cancelled()
+        };
+        let report = session.quantize(&request, &mut show).await;
+        events.emit(Event::PhaseEnded);
+        let report = report?;
+        let facts = dyno_models::read_facts(&fresh, &order.target.display().to_string())?;
+        check_made(order, &facts)?;
+        std::fs::rename(&fresh, &order.target).map_err(fail)?;
+        Ok(Quantized {
+            path: order.target.clone(),
+            quantization: facts.quantization,
+            file_bytes: report.target_bytes,
+            size_ratio: report.target_bytes as f64 / (report.source_bytes.max(1)) as f64,
+            quantize_ms: report.quantize_ms,
+        })
+    }
+
+    fn quantize_threads(&self, job: &QuantizeJob) -> u32 {
+        if job.threads > 0 { job.threads } else { dyno_hardware::profile().cores_usable.max(1) }
+    }
+
+    /// The folder asked for, else the source's where it is a plain file in a folder that can be written, else one in the cache.
+    fn quantized_folder(&self, job: &QuantizeJob, source: &Path) -> Result<PathBuf, AppError> {
+        let named = matches!(Reference::parse(&job.model)?, Reference::File(_));
+        let beside =
+            source.parent().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+        let folder = match (&job.folder, beside) {
+            (Some(folder), _) => folder.clone(),
+            (None, Some(beside)) if named && tempfile::tempfile_in(beside).is_ok() => {
+                return Ok(beside.to_owned());
+            }
+            _ => self.places.cache_dir.join("quantized"),
+        };
+        std::fs::create_dir_all(&folder)
+            .map_err(|source| AppError::Write { path: folder.clone(), source })?;
+        Ok(folder)
+    }
+}
+
+/// The mixtures of these names, each once, in the order given.
+pub(crate) fn known_types(names: &[String]) -> Result<Vec<&'static FileType>, AppError> {
+    let mut types: Vec<&'static FileType> = Vec::new();
+    for name in names {
+        let Some(known) = FileType::from_label(&name.trim().to_lowercase()) else {
+            let known: Vec<&str> = FILE_TYPES.iter().map(|known| known.label).collect();
+            let shown: String = name.chars().take(40).collect();
+            return Err(AppError::Input(format!(
+                "there is no quantization {shown:?}; known: {}",
+                known.join(", ")
+            )));
+        };
+        if !types.contains(&known) {
+            types.push(known);
+        }
+    }
+    if types.is_empty() {
+        return Err(AppError::Input(
+            "nothing to make; name quantizations with --to, e.g. --to q8_0,q4_k_m".to_owned(),
+        ));
+    }
+    Ok(types)
+}
+
+fn orders(types: &[&'static FileType], model: &Model, folder: &Path) -> Vec<Order> {
+    let order = |known: &&'static FileType| Order {
+        label: known.label,
+        target: folder.join(target_name(&model.path, &model.facts.quantization, known.label)),
+    };
+    types.iter().map(order).collect()
+}
+
+/// The source's name with its quantization replaced: `micro-f16.gguf` becomes `micro-q4_0.gguf`.
+pub(crate) fn target_name(source: &Path, quantization: &str, label: &str) -> String {
+    let stem = source.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let cut = stem.len().saturating_sub(quantization.len());
+    let base = match stem.get(cut..) {
+        Some(end) if !quantization.is_empty() && end.eq_ignore_ascii_case(quantization) => {
+            stem[..cut].trim_end_matches(['-', '.', '_', '@'])
+        }
+        _ => stem.as_str(),
+    };
+    let base = if base.is_empty() { "model" } else { base };
+    format!("{base}-{label}.gguf")
+}
+
+/// Refuses what would replace something, or make what is there already.
+fn check_orders(orders: &[Order], model: &Model, job: &QuantizeJob) -> Result<(), AppError> {
+    for order in orders {
+        let same = |path: &Path| path.canonicalize().ok();
+        if same(&order.target).is_some() && same(&order.target) == same(&model.path) {
+            return Err(AppError::Input(format!(
+                "{} is {} already and would replace itself; choose another type, or another folder with --output",
+                order.target.display(),
+                order.label
+            )));
+        }
+        if order.target.symlink_metadata().is_ok() && !job.force {
+            return Err(AppError::Input(format!(
+                "{} exists already; --force replaces it, --output DIR writes elsewhere",
+                order.target.display()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Bytes that a file of this type is expected to need.
+fn estimated_bytes(facts: &ModelFacts, label: &str) -> u64 {
+    let Some(known) = FileType::from_label(label) else { return 0 };
+    let (bytes, elements) = (known.base.block_bytes() as f64, known.base.block_elements().max(1) as f64);
+    // Header and vocabulary stay as they are.
+    let rest = facts.file_bytes.saturating_sub(facts.weights_bytes) as f64;
+    (facts.parameters as f64 * bytes / elements * ROOM_FACTOR + rest) as u64
+}
+
+fn check_room(orders: &[Order], facts: &ModelFacts, folder: &Path) -> Result<(), AppError> {
+    let needed_bytes: u64 = orders.iter().map(|order| estimated_bytes(facts, order.label)).sum();
+    match dyno_hardware::free_disk_bytes(folder) {
+        Some(free_bytes) if free_bytes < needed_bytes => {
+            let file_name = format!("{} quantized", facts.file_name);
+            Err(ModelError::DiskFull { file_name, folder: folder.to_owned(), needed_bytes, free_bytes }
+                .into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A file that does not say of itself what was asked for is not kept.
+fn check_made(order: &Order, facts: &ModelFacts) -> Result<(), AppError> {
+    if facts.quantization == order.label {
+        return Ok(());
+    }
+    let told = format!("the file it made for {} says it is {:?}", order.label, facts.quantization);
+    Err(dyno_engine::EngineError::Internal(told).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_change_their_quantization_and_nothing_else() {
+        let name = |source: &str, quantization: &str| target_name(Path::new(source), quantization, "q4_0");
+        assert_eq!(name("a/micro-f16.gguf", "f16"), "micro-q4_0.gguf");
+        assert_eq!(name("Qwen2.5-0.5B.Q8_0.gguf", "q8_0"), "Qwen2.5-0.5B-q4_0.gguf");
+        assert_eq!(name("tiny@f16.gguf", "f16"), "tiny-q4_0.gguf");
+        assert_eq!(name("stories260K.gguf", "f32"), "stories260K-q4_0.gguf");
+        assert_eq!(name("f16.gguf", "f16"), "model-q4_0.gguf");
+        assert_eq!(name("モデル.gguf", "f16"), "モデル-q4_0.gguf");
+        assert_eq!(name("x.gguf", ""), "x-q4_0.gguf");
+    }
+
+    #[test]
+    fn unknown_types_are_refused_by_name_with_the_known_ones() {
+        let types =
+            |names: &[&str]| known_types(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        let labels: Vec<&str> =
+            types(&["Q4_0", "q8_0", " q4_0 "]).unwrap().iter().map(|known| known.label).collect();
+        assert_eq!(labels, ["q4_0", "q8_0"], "any case, each once");
+        let error = types(&["q8_0", "q9_z"]).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains("\"q9_z\"") && error.to_string().contains("q4_k_m"), "{error}");
+        assert!(types(&[]).unwrap_err().to_string().contains("--to"));
+    }
+
+    #[test]
+    fn room_is_asked_for_by_the_bits_of_the_type() {
+        let facts =
+            ModelFacts { parameters: 1000, file_bytes: 2500, weights_bytes: 2000, ..ModelFacts::default() };
+        assert_eq!(estimated_bytes(&facts, "f16"), 2400 + 500);
+        assert_eq!(estimated_bytes(&facts, "q8_0"), (1000.0 * 34.0 / 32.0 * 1.2) as u64 + 500);
+        assert_eq!(estimated_bytes(&facts, "unknown"), 0);
+        let order = Order { label: "f16", target: PathBuf::from("x") };
+        let folder = tempfile::tempdir().unwrap();
+        check_room(std::slice::from_ref(&order), &facts, folder.path()).unwrap();
+        let huge = ModelFacts { parameters: u64::MAX / 4, ..facts };
+        let error = check_room(&[order], &huge, folder.path()).unwrap_err();
+        assert!(error.to_string().contains("bytes are free"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_says_otherwise_is_not_kept() {
+        let order = Order { label: "q4_0", target: PathBuf::from("x") };
+        let facts = |label: &str| ModelFacts { quantization: label.to_owned(), ..ModelFacts::default() };
+        check_made(&order, &facts("q4_0")).unwrap();
+        assert!(check_made(&order, &facts("q8_0")).unwrap_err().to_string().contains("\"q8_0\""));
+    }
+}

@@ -1,0 +1,255 @@
+//! Whole searches with an engine in virtual time, whose answers depend on the sampling alone.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use dyno_bench::CancelFlag;
+use dyno_engine::{ExitCause, FakeEngine, FakeFailure, FakeFault, FakePoint, FakeScript};
+use dyno_eval::{Item, ItemKind, Suite, SuiteHeader, strategies};
+use dyno_hub::HubSettings;
+use dyno_types::{Event, GenerateRequest, ModelFacts, Silent};
+
+use super::*;
+use crate::app::Model;
+use crate::{Limits, Places};
+
+fn app(folder: &Path, cancel: &CancelFlag) -> App {
+    let places = Places {
+        cache_dir: folder.join("models"),
+        history_file: folder.join("history/history.sqlite"),
+        pages_dir: folder.join("pages"),
+        engine_dir: None,
+        beside: None,
+        executable: None,
+        hub: HubSettings::new(folder.join("models")),
+    };
+    let limits = Limits { deadline: Duration::from_secs(60), memory_limit_bytes: None };
+    App::new(places, limits, cancel.clone())
+}
+
+fn job() -> TuneJob {
+    TuneJob {
+        model: "x.gguf".to_owned(),
+        tasks: Vec::new(),
+        suites: Vec::new(),
+        strategy: None,
+        budget: TUNE_BUDGET,
+        candidates: CANDIDATES_USUAL,
+        weights: Weights::default(),
+        seed: 5,
+        max_tokens: 8,
+        template: None,
+        unsafe_code: false,
+        cache: true,
+        save: true,
+        settings: EngineSettings { sequences: 4, ..EngineSettings::default() },
+        context_given: false,
+    }
+}
+
+/// Forty sums whose answer is 4, to be searched by from the start of `reasoning`.
+fn sums(job: &TuneJob) -> Plan {
+    let item = |id: usize| {
+        let mut item = Item::new(format!("n{id}"), "sums", ItemKind::Numeric, format!("question {id}?"));
+        item.answers = vec!["4".to_owned()];
+        item
+    };
+    let header = SuiteHeader { name: "sums".to_owned(), ..SuiteHeader::default() };
+    let items: Vec<Item> = (0..40).map(item).collect();
+    let suite =
+        Suite { header, format: "test", items, examples: Vec::new(), refused: Vec::new(), refused_total: 0 };
+    let questions = Questions { id: suite.id("digest"), suite, chosen: Vec::new() };
+    let pool = Pool { task: "reasoning".to_owned(), suites: vec!["sums".to_owned()], questions };
+    let tuner = TunerPlan {
+        start: start_of("reasoning").unwrap().choice(),
+        candidates: job.candidates,
+        items: pool.items(),
+        budget: job.budget,
+        weights: job.weights,
+        seed: job.seed,
+    };
+    let strategy = strategies().into_iter().find(|strategy| strategy.name == "direct").unwrap();
+    Plan { strategy, tasks: vec![(pool, tuner)], skipped: Vec::new() }
+}
+
+fn subject(job: &TuneJob) -> Subject {
+    let model = Model { path: PathBuf::from("x.gguf"), facts: ModelFacts::default(), read_ms: 0.0 };
+    Subject { model, sha256: "model-digest".to_owned(), settings: job.settings.clone() }
+}
+
+/// Three tokens per answer, of which the first is all of it.
+fn script(reply: fn(&GenerateRequest, u32) -> String) -> FakeScript {
+    FakeScript { reply: Some(reply), eos_after: Some(3), ..FakeScript::default() }
+}
+
+/// Right when it takes the likeliest token.
+fn greedy_is_right(request: &GenerateRequest, index: u32) -> String {
+    match index {
+        0 if request.sampling.temperature == 0.0 => "4".to_owned(),
+        0 => "5".to_owned(),
+        _ => String::new(),
+    }
+}
+
+fn always_right(_: &GenerateRequest, index: u32) -> String {
+    if index == 0 { "4".to_owned() } else { String::new() }
+}
+
+async fn tune(folder: &Path, script: FakeScript, job: &TuneJob) -> Result<TuneResult, AppError> {
+    let app = app(folder, &CancelFlag::default());
+    app.tune_with(&FakeEngine::new(script), job, (sums(job), &subject(job)), &Silent).await
+}
+
+#[tokio::test]
+async fn the_setting_that_answers_right_wins_holds_up_and_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let job = job();
+    let result = tune(folder.path(), script(greedy_is_right), &job).await.unwrap();
+    assert!(result.error.is_none() && result.skipped.is_empty(), "{result:?}");
+    let task = &result.tasks[0];
+    assert_eq!((task.recommended, task.winner.candidate), (SamplingChoice::GREEDY, 1));
+    // 50 tokens/s count as fully fast.
+    assert_eq!((task.winner.quality, task.winner.objective), (1.0, 1.0));
+    let comparison = task.comparison.as_ref().unwrap();
+    assert_eq!((comparison.start.quality, comparison.winner.quality), (0.0, 1.0));
+    assert_eq!((comparison.quality_difference, comparison.quality_difference_ci95), (1.0, [1.0, 1.0]));
+    assert!((comparison.start.objective - 0.3).abs() < 1e-12);
+    let shapes: Vec<(usize, usize, bool)> =
+        task.rounds.iter().map(|round| (round.settings.len(), round.answers_each, round.fresh)).collect();
+    assert_eq!((shapes[0], shapes.len()), ((9, 12, false), 3));
+    assert!(shapes[2].0 == 2 && shapes[2].2 && !shapes[1].2, "{shapes:?}");
+    let asked: usize = shapes.iter().map(|(settings, each, _)| settings * each).sum();
+    assert!(task.generations == asked && asked <= job.budget, "{asked}");
+    assert_eq!(task.rounds[0].settings[0].candidate, 1);
+
+    let app = app(folder.path(), &CancelFlag::default());
+    let kept = app.model_presets("model-digest", &Silent).unwrap();
+    let preset = &kept.tasks["reasoning"];
+    assert_eq!((preset.choice, preset.quality, preset.seed), (SamplingChoice::GREEDY, 1.0, 5));
+    assert_eq!((kept.model.as_str(), preset.generations), ("x.gguf", asked));
+}
+
+#[tokio::test]
+async fn where_nothing_is_better_the_start_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let job = TuneJob { save: false, ..job() };
+    let result = tune(folder.path(), script(always_right), &job).await.unwrap();
+    let task = &result.tasks[0];
+    assert_eq!((task.recommended, task.winner.candidate), (task.start, 0));
+    assert!(task.comparison.is_none() && task.kept_in.is_none());
+    assert!(task.sentence.contains("no setting did better"), "{}", task.sentence);
+    assert!(app(folder.path(), &CancelFlag::default()).model_presets("model-digest", &Silent).is_none());
+}
+
+/// Raises the flag when so many answers came.
+struct CancelsAt<'a> {
+    cancel: &'a CancelFlag,
+    left: AtomicUsize,
+    phases: Mutex<Vec<String>>,
+}
+
+impl EventSink for CancelsAt<'_> {
+    fn emit(&self, event: Event) {
+        match event {
+            Event::PhaseStarted { phase, .. } => self.phases.lock().unwrap().push(phase),
+            Event::PhaseAdvanced { detail, .. }
+                if detail.starts_with("setting") && self.left.fetch_sub(1, Ordering::SeqCst) == 1 =>
+            {
+                self.cancel.cancel();
+            }
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_search_that_was_stopped_goes_on_and_finds_the_same() {
+    let job = job();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let whole = tune(elsewhere.path(), script(greedy_is_right), &job).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let cancel = CancelFlag::default();
+    let sink = CancelsAt { cancel: &cancel, left: AtomicUsize::new(30), phases: Mutex::default() };
+    let engine = FakeEngine::new(script(greedy_is_right));
+    let stopped = app(folder.path(), &cancel)
+        .tune_with(&engine, &job, (sums(&job), &subject(&job)), &sink)
+        .await
+        .unwrap();
+    assert!(matches!(stopped.error, Some(AppError::Cancelled)), "{:?}", stopped.error);
+    assert!(stopped.tasks.is_empty());
+    // One phase per round, named by it, and none per setting.
+    let phases = sink.phases.into_inner().unwrap();
+    assert_eq!(phases[1..], ["reasoning, round 1: 9 settings, 12 answers each"]);
+
+    let resumed = tune(folder.path(), script(greedy_is_right), &job).await.unwrap();
+    let found = |result: &TuneResult| (result.tasks[0].winner.clone(), result.tasks[0].rounds.clone());
+    assert_eq!(found(&resumed), found(&whole));
+    // An engine that dies when asked anything shows that nothing is asked the third time.
+    let deadly = FakeFault {
+        process: None,
+        point: FakePoint::Token(1),
+        failure: FakeFailure::Die(ExitCause::Signal(9)),
+    };
+    let mute = FakeScript { faults: vec![deadly], ..script(greedy_is_right) };
+    let again = tune(folder.path(), mute, &job).await.unwrap();
+    assert_eq!(found(&again), found(&whole));
+}
+
+#[tokio::test]
+async fn answers_that_cannot_be_scored_decide_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let refuse = FakeFault {
+        process: None,
+        point: FakePoint::PromptOver(1),
+        failure: FakeFailure::Refuse("not today".to_owned()),
+    };
+    let script = FakeScript { faults: vec![refuse], ..script(always_right) };
+    let error = tune(folder.path(), script, &job()).await.unwrap_err();
+    assert!(error.to_string().contains("no answer could be scored: not today"), "{error}");
+}
+
+#[test]
+fn built_in_questions_suffice_for_every_task() {
+    let planned = plan(&job(), &Silent).unwrap();
+    assert!(planned.skipped.is_empty(), "{:?}", planned.skipped);
+    let tasks: Vec<(&str, bool)> =
+        planned.tasks.iter().map(|(pool, _)| (pool.task.as_str(), pool.items() >= 8)).collect();
+    assert_eq!(tasks, [("reasoning", true), ("creativity", true), ("knowledge", true), ("code", true)]);
+    let written = |pool: &Pool| {
+        pool.questions.suite.items.iter().all(|item| !item.kind.is_likelihood() && item.id.contains('/'))
+    };
+    assert!(planned.tasks.iter().all(|(pool, _)| written(pool)));
+}
+
+#[test]
+fn the_rehearsal_is_what_happens_when_the_start_loses() {
+    let job = job();
+    let folder = tempfile::tempdir().unwrap();
+    let app = app(folder.path(), &CancelFlag::default());
+    let tasks = vec!["creative".to_owned(), "reasoning".to_owned(), "creativity".to_owned()];
+    let planned = app.tune_plan(&TuneJob { tasks, ..job.clone() }, &Silent).unwrap();
+    let names: Vec<&str> = planned.iter().map(|task| task.task.as_str()).collect();
+    assert_eq!(names, ["creativity", "reasoning"]);
+    let rounds = &planned[1].rounds;
+    assert_eq!((rounds[0], rounds.len()), (PlannedRound { settings: 9, answers_each: 12 }, 3));
+    assert_eq!((planned[1].candidates.len(), planned[1].candidates[0].temperature), (9, 0.3));
+}
+
+#[test]
+fn what_cannot_be_searched_is_refused_with_the_flag() {
+    let cases: [(TuneJob, &str); 6] = [
+        (TuneJob { budget: 20, ..job() }, "--budget"),
+        (TuneJob { candidates: 1, ..job() }, "--candidates"),
+        (TuneJob { weights: Weights { quality: 0.0, speed: 0.0 }, ..job() }, "--weights"),
+        (TuneJob { tasks: vec!["cooking".to_owned()], ..job() }, "creativity"),
+        (TuneJob { strategy: Some("all".to_owned()), ..job() }, "one strategy"),
+        (TuneJob { suites: vec!["seed-002".to_owned()], ..job() }, "at least 8"),
+    ];
+    for (job, named) in cases {
+        let error = plan(&job, &Silent).err().unwrap();
+        assert!(error.to_string().contains(named), "{error}");
+        assert_eq!(error.exit_code(), 2);
+    }
+}

@@ -1,0 +1,87 @@
+//! Models measured in turn: exact over a fake engine, complete as far as it went when something fails.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use dyno_bench::{
+    BenchError, CancelFlag, TurnModel, TurnPlan, TurnWatch, TurnsOutcome, WarmUp, measure_in_turn, summarize,
+};
+use dyno_engine::{ExitCause, FakeEngine, FakeFailure, FakeFault, FakePoint, FakeScript};
+use dyno_types::EngineSettings;
+use futures::executor::block_on;
+
+fn model(name: &str) -> TurnModel {
+    TurnModel {
+        file: PathBuf::from(format!("{name}.gguf")),
+        name: name.to_owned(),
+        settings: EngineSettings { context: 512, ..EngineSettings::default() },
+    }
+}
+
+fn plan() -> TurnPlan {
+    TurnPlan {
+        processes: 2,
+        prompt_tokens: 100,
+        max_tokens: 9,
+        requests: [2, 50],
+        measured_ms: 1e3,
+        warm_up: WarmUp { last: 2, variation_max: 0.05, requests_max: 4 },
+    }
+}
+
+fn run(script: FakeScript, cancel: &CancelFlag, advance: &(dyn Fn(u32, &str) + Sync)) -> TurnsOutcome {
+    let watch = TurnWatch { advance, process_cpu_s: &|_| Some(0.5) };
+    block_on(measure_in_turn(&FakeEngine::new(script), &[model("a"), model("b")], &plan(), cancel, watch))
+}
+
+#[test]
+fn rates_and_memory_are_those_of_the_engine_and_intervals_rest_on_processes() {
+    let script = FakeScript { jitter_ppm: vec![0, 20_000, -20_000, 10_000], ..FakeScript::default() };
+    let heard = Mutex::new(Vec::new());
+    let advance = |done: u32, next: &str| heard.lock().unwrap().push(format!("{done} {next}"));
+    let outcome = run(script.clone(), &CancelFlag::default(), &advance);
+    assert!(outcome.error.is_none());
+    let expected =
+        ["0 a, process 1 of 2", "1 b, process 1 of 2", "2 b, process 2 of 2", "3 a, process 2 of 2", "4 "];
+    assert_eq!(*heard.lock().unwrap(), expected, "A B B A");
+    for turns in &outcome.models {
+        let samples = &turns.stages.inference.as_ref().unwrap().samples;
+        assert!(samples.iter().all(|sample| (sample.n_in, sample.n_in_cached, sample.n_out) == (100, 0, 9)));
+        // A request takes about 0.36 s, so that three pass the asked second; two warmed each process up.
+        assert_eq!(samples.len(), 6);
+        assert_eq!(turns.stages.inference.as_ref().unwrap().warmup_discarded, [2, 2]);
+        assert!(turns.warm && turns.cpu_s == 1.0 && turns.engine.name == "fake");
+        assert_eq!(turns.memory.breakdown.kv_bytes, 512 * script.memory.kv_bytes_per_token);
+    }
+    // Model a had the processes 0 and 3: the plain one and one that is 1 % slower.
+    let metrics = summarize(&outcome.models[0].stages);
+    let plain = 100.0 / (script.prefill.sum(0, 100) as f64 / 1e9);
+    let prefill = &metrics["prefill_tps"];
+    assert!((prefill.mean - plain / 1.005).abs() / plain < 1e-6, "{prefill:?} of {plain}");
+    let [low, high] = prefill.ci95.unwrap();
+    // Two values that lie d apart: the interval is d/2 times t(0.975, 1) = 12.706 to each side.
+    let half = 12.706 * (plain - plain / 1.01) / 2.0;
+    assert!(((high - low) / 2.0 - half).abs() < half * 1e-3, "{low} {high}");
+    assert!(metrics["decode_tps"].ci95.is_some() && metrics["rss_peak_bytes"].max > 0.0);
+}
+
+#[test]
+fn what_was_measured_before_a_failure_stands() {
+    let failure = FakeFailure::Die(ExitCause::Signal(9));
+    let dies = FakeFault { process: Some(1), point: FakePoint::Token(3), failure };
+    let outcome =
+        run(FakeScript { faults: vec![dies], ..FakeScript::default() }, &CancelFlag::default(), &|_, _| ());
+    assert!(matches!(outcome.error, Some(BenchError::Engine { .. })), "{:?}", outcome.error);
+    assert!(outcome.models[0].stages.inference.is_some() && outcome.models[1].stages.inference.is_none());
+    let cancel = CancelFlag::default();
+    let stops = |done: u32, _: &str| {
+        if done == 3 {
+            cancel.cancel();
+        }
+    };
+    let outcome = run(FakeScript::default(), &cancel, &stops);
+    assert!(matches!(outcome.error, Some(BenchError::Cancelled)));
+    let processes =
+        |model: usize| outcome.models[model].stages.inference.as_ref().unwrap().warmup_discarded.len();
+    assert_eq!((processes(0), processes(1)), (1, 2));
+}

@@ -1,0 +1,41 @@
+//! MT-Bench: conversations of several turns, without right answers.
+
+use super::Format;
+use crate::fields::{FieldProblem, Fields};
+use crate::{Heuristic, Item, ItemKind};
+
+/// Zheng et al. 2023, "Judging LLM-as-a-Judge with MT-Bench and Chatbot Arena". Its own score needs a judge; here the
+/// answers are graded by a heuristic, which says how they look and not whether they are right.
+pub(super) const MT_BENCH: Format = Format {
+    name: "mt_bench",
+    title: "MT-Bench: conversations of two turns",
+    source: "MT-Bench, Zheng et al. 2023",
+    needs: &["question_id", "category", "turns[]"],
+    columns: &[],
+    by_file_name_only: false,
+    convert,
+};
+
+fn convert(fields: &Fields<'_>, _number: u64) -> Result<Item, FieldProblem> {
+    let mut turns = fields.texts("turns")?;
+    if turns.is_empty() || turns.iter().any(|turn| turn.trim().is_empty()) {
+        return Err(FieldProblem::new("turns", "must be a list of questions, none of them empty"));
+    }
+    let category = fields.text("category")?;
+    let question = turns.remove(0);
+    let mut item = Item::new(fields.text("question_id")?, category.clone(), ItemKind::Heuristic, question);
+    item.turns = turns;
+    item.scorer = Some(Heuristic::Seed001Suite);
+    item.category = Some(
+        match category.as_str() {
+            "writing" | "roleplay" => "creativity",
+            "reasoning" | "math" => "reasoning",
+            "coding" => "code",
+            _ => "knowledge",
+        }
+        .to_owned(),
+    );
+    let references = fields.texts("reference")?;
+    item.solution = (!references.is_empty()).then(|| references.join("\n\n"));
+    Ok(item)
+}

@@ -1,0 +1,214 @@
+//! From an answer to an outcome, and from likelihoods to an outcome.
+
+use dyno_types::{ChoiceScore, ItemOutcome};
+
+use crate::extract::{Extractor, extract, without_reasoning};
+use crate::normalise::normalise;
+use crate::number::Number;
+use crate::{Item, ItemKind, Normaliser, letter};
+
+/// What became of a generated answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scored {
+    /// The outcome.
+    pub outcome: ItemOutcome,
+    /// What was read out of the answer.
+    pub extracted: Option<String>,
+    /// Which way read it; absent where nothing was read.
+    pub by: Option<&'static str>,
+}
+
+/// Ways for short answers without steps, first found first.
+pub const DIRECT_WAYS: [Extractor; 4] =
+    [Extractor::Hashes, Extractor::Boxed, Extractor::AnswerIs, Extractor::FirstLine];
+
+/// Ways for answers with written steps.
+pub const STEPS_WAYS: [Extractor; 4] =
+    [Extractor::Hashes, Extractor::Boxed, Extractor::AnswerIs, Extractor::LastLine];
+
+/// Ways for numbers.
+pub const NUMBER_WAYS: [Extractor; 4] =
+    [Extractor::Hashes, Extractor::Boxed, Extractor::AnswerIs, Extractor::LastNumber];
+
+impl Scored {
+    fn unparsed() -> Self {
+        Self { outcome: ItemOutcome::Unparsed, extracted: None, by: None }
+    }
+
+    fn right_if(right: bool, extracted: String, by: &'static str) -> Self {
+        let outcome = if right { ItemOutcome::Correct } else { ItemOutcome::Wrong };
+        Self { outcome, extracted: Some(extracted), by: Some(by) }
+    }
+
+    fn failed(reason: &str) -> Self {
+        Self { outcome: ItemOutcome::Failed { reason: reason.to_owned() }, extracted: None, by: None }
+    }
+}
+
+/// Scores a generated answer. `steps` says whether the strategy asked for written steps, so that the answer stands last.
+/// Code has to be run ([`crate::program`]) and cloze has to be scored by likelihood; both come back as failed here.
+#[must_use]
+pub fn score_text(item: &Item, answer: &str, steps: bool) -> Scored {
+    match item.kind {
+        ItemKind::Numeric => score_number(item, answer),
+        ItemKind::Exact => score_exact(item, answer, steps),
+        ItemKind::Contains => score_contained(item, answer),
+        ItemKind::Choice => score_written_choice(item, answer),
+        ItemKind::Heuristic => match item.scorer {
+            Some(heuristic) => {
+                let outcome = ItemOutcome::Graded { grade: heuristic.grade(item, answer) };
+                Scored { outcome, extracted: None, by: Some(heuristic.name()) }
+            }
+            None => Scored::failed("the item names no heuristic"),
+        },
+        ItemKind::Code => Scored::failed("code is scored by running it"),
+        ItemKind::Cloze => Scored::failed("cloze is scored by likelihood"),
+    }
+}
+
+fn score_number(item: &Item, answer: &str) -> Scored {
+    for way in NUMBER_WAYS {
+        let Some(found) = extract(answer, &[way]) else { continue };
+        // "The answer is 47 * 23 = 1081" states its result last, "36 cm² for 4 sides" first.
+        let stated = found.text.rsplit('=').next().unwrap_or(&found.text);
+        if let Some(number) = Number::first_in(stated) {
+            let right = item.answers.iter().filter_map(|answer| Number::parse(answer));
+            let matches = right.into_iter().any(|right| number.matches(&right, item.tolerance));
+            return Scored::right_if(matches, number.to_string(), way.name());
+        }
+    }
+    Scored::unparsed()
+}
+
+fn score_exact(item: &Item, answer: &str, steps: bool) -> Scored {
+    let ways = if steps { STEPS_WAYS } else { DIRECT_WAYS };
+    let Some(found) = extract(answer, &ways) else { return Scored::unparsed() };
+    let given = normalise(&found.text, &item.normalise);
+    let right = item.answers.iter().any(|right| normalise(right, &item.normalise) == given);
+    Scored::right_if(right, found.text, found.by.name())
+}
+
+fn score_contained(item: &Item, answer: &str) -> Scored {
+    const WORDS: [Normaliser; 2] = [Normaliser::Lowercase, Normaliser::Whitespace];
+    let Some(text) = without_reasoning(answer).filter(|text| !text.trim().is_empty()) else {
+        return Scored::unparsed();
+    };
+    let steps = if item.normalise.is_empty() { &WORDS[..] } else { &item.normalise };
+    let text = normalise(text, steps);
+    let found = item.answers.iter().find(|right| occurs_as_words(&text, &normalise(right, steps)));
+    match found {
+        Some(right) => Scored::right_if(true, right.clone(), "contains"),
+        None => Scored { outcome: ItemOutcome::Wrong, extracted: None, by: Some("contains") },
+    }
+}
+
+/// Whether a text holds another one that neither begins nor ends inside a word: `ran` is not in `France`.
+fn occurs_as_words(text: &str, wanted: &str) -> bool {
+    if wanted.is_empty() {
+        return false;
+    }
+    text.match_indices(wanted).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + wanted.len()..].chars().next();
+        let inside = |edge: Option<char>, neighbour: Option<char>| {
+            edge.is_some_and(char::is_alphanumeric) && neighbour.is_some_and(char::is_alphanumeric)
+        };
+        !inside(wanted.chars().next(), before) && !inside(wanted.chars().next_back(), after)
+    })
+}
+
+fn score_written_choice(item: &Item, answer: &str) -> Scored {
+    const WAYS: [Extractor; 4] = [Extractor::Hashes, Extractor::Boxed, Extractor::AnswerIs, Extractor::Whole];
+    for way in WAYS {
+        let Some(found) = extract(answer, &[way]) else { continue };
+        if let Some(index) = chosen(item, &found.text) {
+            return Scored::right_if(item.correct == Some(index), item.choices[index].clone(), way.name());
+        }
+    }
+    Scored::unparsed()
+}
+
+/// The choice that a text names: by its own text, by a letter, or by being the only one that occurs in it.
+fn chosen(item: &Item, text: &str) -> Option<usize> {
+    let same = |choice: &String| normalise(choice, &[]) == normalise(text, &[]);
+    if let Some(index) = item.choices.iter().position(same) {
+        return Some(index);
+    }
+    let named = Extractor::Letter.find(text).and_then(|found| found.chars().next());
+    if let Some(named) = named
+        && let Some(index) = (0..item.choices.len()).find(|index| letter(*index) == Some(named))
+    {
+        return Some(index);
+    }
+    let lower = normalise(text, &[Normaliser::Lowercase, Normaliser::Whitespace]);
+    let occurs = |choice: &String| {
+        occurs_as_words(&lower, &normalise(choice, &[Normaliser::Lowercase, Normaliser::Whitespace]))
+    };
+    let mut occurring = (0..item.choices.len()).filter(|index| occurs(&item.choices[*index]));
+    let only = occurring.next();
+    if occurring.next().is_some() { None } else { only }
+}
+
+/// Outcomes of a multiple-choice item from the likelihood of each choice, in the item's order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChoiceOutcome {
+    /// The likeliest choice (`acc` of lm-evaluation-harness).
+    pub plain: ItemOutcome,
+    /// The likeliest choice per byte of its text (`acc_norm`).
+    pub normalised: ItemOutcome,
+}
+
+/// Picks the likeliest choice: by the sum of log-probabilities, and by that sum over the bytes of the choice's text.
+/// When no single choice is likelier than all others there is no answer: the item is tied, not guessed. Figures that are
+/// not finite, or not one per choice, are failures.
+#[must_use]
+pub fn score_choices(item: &Item, choices: &[ChoiceScore]) -> ChoiceOutcome {
+    let failed = |reason: String| {
+        let outcome = ItemOutcome::Failed { reason };
+        ChoiceOutcome { plain: outcome.clone(), normalised: outcome }
+    };
+    let Some(correct) = item.correct.filter(|correct| *correct < choices.len()) else {
+        return failed("the item has no right choice".to_owned());
+    };
+    if choices.len() != item.choices.len() {
+        return failed(format!("{} choices, but {} likelihoods", item.choices.len(), choices.len()));
+    }
+    if let Some(index) = choices.iter().position(|choice| !choice.logprob.is_finite() || choice.logprob > 0.0)
+    {
+        let value = choices[index].logprob;
+        return failed(format!("choice {index} has the log-probability {value}, which no text can have"));
+    }
+    let outcome = |likelihoods: Vec<f64>| match single_largest(&likelihoods) {
+        None => ItemOutcome::Tied,
+        Some(index) if index == correct => ItemOutcome::Correct,
+        Some(_) => ItemOutcome::Wrong,
+    };
+    ChoiceOutcome {
+        plain: outcome(choices.iter().map(|choice| choice.logprob).collect()),
+        normalised: outcome(
+            choices.iter().map(|choice| choice.logprob / f64::from(choice.bytes.max(1))).collect(),
+        ),
+    }
+}
+
+/// Index of the one value that is larger than all others.
+fn single_largest(values: &[f64]) -> Option<usize> {
+    let largest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let mut at = (0..values.len()).filter(|index| values[*index] >= largest);
+    let first = at.next();
+    if at.next().is_some() { None } else { first }
+}
+
+/// Outcome of a cloze item: right when every token of one accepted ending was the likeliest.
+#[must_use]
+pub fn score_cloze(endings: &[ChoiceScore]) -> ItemOutcome {
+    if endings.is_empty() || endings.iter().any(|ending| !ending.logprob.is_finite()) {
+        let reason =
+            "the ending has no likelihood; the engine or its log-probabilities are broken".to_owned();
+        return ItemOutcome::Failed { reason };
+    }
+    if endings.iter().any(|ending| ending.greedy) { ItemOutcome::Correct } else { ItemOutcome::Wrong }
+}
+
+#[cfg(test)]
+mod tests;

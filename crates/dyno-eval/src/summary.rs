@@ -1,0 +1,234 @@
+//! From the outcomes of items to scores with honest uncertainty.
+
+use std::collections::HashMap;
+
+use dyno_stats::{clustered_mean, proportion_interval_95};
+use dyno_types::{ItemOutcome, ItemResult, Score};
+
+/// Name of the score of right answers.
+pub const ACCURACY: &str = "accuracy";
+
+/// Name of the score of right answers by likelihood per byte.
+pub const ACCURACY_NORM: &str = "accuracy_norm";
+
+/// Name of the group of all items.
+pub const ALL_ITEMS: &str = "all";
+
+/// Scores of a result: all items first, then each task in the order of its first item (when there is more than one).
+/// Groups without an item that counts have no score; [`refusals`] says why. `grade_metric` names the heuristic behind grades.
+///
+/// Right answers count 1; wrong and unparsed ones 0; tied and failed ones are left out and counted apart.
+#[must_use]
+pub fn scores(items: &[ItemResult], grade_metric: &str) -> Vec<Score> {
+    let mut found = Vec::new();
+    for (group, members) in groups(items) {
+        let plain: Vec<Counted<'_>> = members.iter().map(|item| Counted::of(item, &item.outcome)).collect();
+        found.extend(accuracy(ACCURACY, group, &plain));
+        let by_norm = |item: &&&ItemResult| item.outcome_norm.is_some();
+        let norm: Vec<Counted<'_>> = members
+            .iter()
+            .filter(by_norm)
+            .map(|item| Counted::of(item, item.outcome_norm.as_ref().unwrap_or(&item.outcome)))
+            .collect();
+        found.extend(accuracy(ACCURACY_NORM, group, &norm));
+        found.extend(grades(grade_metric, group, &plain));
+    }
+    found
+}
+
+/// The groups of items that are scored: all, then tasks where there are several.
+fn groups(items: &[ItemResult]) -> Vec<(&str, Vec<&ItemResult>)> {
+    let mut found: Vec<(&str, Vec<&ItemResult>)> = vec![(ALL_ITEMS, items.iter().collect())];
+    let mut tasks: Vec<&str> = Vec::new();
+    for item in items {
+        if !tasks.contains(&item.task.as_str()) {
+            tasks.push(&item.task);
+        }
+    }
+    if tasks.len() > 1 {
+        found.extend(
+            tasks.into_iter().map(|task| (task, items.iter().filter(|item| item.task == task).collect())),
+        );
+    }
+    found
+}
+
+/// An item with one of its outcomes.
+struct Counted<'a> {
+    item: &'a ItemResult,
+    outcome: &'a ItemOutcome,
+}
+
+impl<'a> Counted<'a> {
+    fn of(item: &'a ItemResult, outcome: &'a ItemOutcome) -> Self {
+        Self { item, outcome }
+    }
+}
+
+/// 1 for right, 0 for wrong and unparsed, nothing for what does not count.
+#[must_use]
+pub fn points(outcome: &ItemOutcome) -> Option<f64> {
+    match outcome {
+        ItemOutcome::Correct => Some(1.0),
+        ItemOutcome::Wrong | ItemOutcome::Unparsed => Some(0.0),
+        ItemOutcome::Tied | ItemOutcome::Graded { .. } | ItemOutcome::Failed { .. } => None,
+    }
+}
+
+/// Labels of clusters: items that name the same cluster share one, the others have one each.
+pub(crate) fn cluster_labels<'a>(clusters: impl Iterator<Item = Option<&'a str>>) -> Vec<usize> {
+    let mut named: HashMap<&str, usize> = HashMap::new();
+    let label = |(index, cluster): (usize, Option<&'a str>)| match cluster {
+        None => index,
+        Some(name) => *named.entry(name).or_insert(index),
+    };
+    clusters.enumerate().map(label).collect()
+}
+
+/// Number of different labels.
+pub(crate) fn distinct(labels: &[usize]) -> usize {
+    labels.iter().collect::<std::collections::HashSet<_>>().len()
+}
+
+/// What guessing gives: the mean of 1/k over items with k choices, and nothing from items without; `None` where no item has
+/// choices, since guessing a free answer gives nothing worth stating.
+#[must_use]
+pub fn chance_level(options: &[u32]) -> Option<f64> {
+    let guess = |options: &u32| if *options > 0 { 1.0 / f64::from(*options) } else { 0.0 };
+    let any = options.iter().any(|options| *options > 0);
+    any.then(|| dyno_stats::sum(options.iter().map(guess)) / options.len() as f64)
+}
+
+fn accuracy(metric: &str, group: &str, items: &[Counted<'_>]) -> Option<Score> {
+    let asked: Vec<&Counted<'_>> =
+        items.iter().filter(|item| !matches!(item.outcome, ItemOutcome::Graded { .. })).collect();
+    let counting: Vec<(&ItemResult, f64)> =
+        asked.iter().filter_map(|item| Some((item.item, points(item.outcome)?))).collect();
+    if counting.is_empty() {
+        return None;
+    }
+    let values: Vec<f64> = counting.iter().map(|(_, points)| *points).collect();
+    let labels = cluster_labels(counting.iter().map(|(item, _)| item.cluster.as_deref()));
+    let (n, clusters) = (values.len(), distinct(&labels));
+    let value = dyno_stats::sum(values.iter().copied()) / n as f64;
+    let standard_error = match clustered_mean(&values, &labels) {
+        Ok(mean) => mean.standard_error,
+        // One cluster says as much as one item.
+        Err(_) => (value * (1.0 - value)).sqrt(),
+    };
+    let interval = proportion_interval_95(value, standard_error, n, clusters).ok()?;
+    let count =
+        |wanted: fn(&ItemOutcome) -> bool| asked.iter().filter(|item| wanted(item.outcome)).count() as u64;
+    let unparsed = count(|outcome| matches!(outcome, ItemOutcome::Unparsed));
+    let options: Vec<u32> = counting.iter().map(|(item, _)| item.options).collect();
+    Some(Score {
+        metric: metric.to_owned(),
+        group: group.to_owned(),
+        n: n as u64,
+        clusters: clusters as u64,
+        value,
+        standard_error,
+        ci95: interval.bounds(),
+        chance: chance_level(&options),
+        unparsed: unparsed as f64 / n as f64,
+        tied: count(|outcome| matches!(outcome, ItemOutcome::Tied)),
+        failed: count(|outcome| matches!(outcome, ItemOutcome::Failed { .. })),
+    })
+}
+
+fn grades(metric: &str, group: &str, items: &[Counted<'_>]) -> Option<Score> {
+    let grade = |item: &Counted<'_>| match item.outcome {
+        ItemOutcome::Graded { grade } => Some(*grade),
+        _ => None,
+    };
+    let graded: Vec<(&ItemResult, f64)> =
+        items.iter().filter_map(|item| Some((item.item, grade(item)?))).collect();
+    let labels = cluster_labels(graded.iter().map(|(item, _)| item.cluster.as_deref()));
+    let values: Vec<f64> = graded.iter().map(|(_, grade)| *grade).collect();
+    grade_score(metric, group, &values, &labels)
+}
+
+/// Score of grades from 0 to 1; the interval is clustered and kept inside that range. One independent grade alone has the
+/// whole range as interval.
+fn grade_score(metric: &str, group: &str, values: &[f64], labels: &[usize]) -> Option<Score> {
+    if values.is_empty() {
+        return None;
+    }
+    let value = dyno_stats::sum(values.iter().copied()) / values.len() as f64;
+    let (standard_error, ci95) = match clustered_mean(values, labels) {
+        Ok(mean) => (mean.standard_error, mean.interval_95().bounds().map(|end| end.clamp(0.0, 1.0))),
+        Err(_) => (0.5, [0.0, 1.0]),
+    };
+    Some(Score {
+        metric: metric.to_owned(),
+        group: group.to_owned(),
+        n: values.len() as u64,
+        clusters: distinct(labels) as u64,
+        value,
+        standard_error,
+        ci95,
+        chance: None,
+        unparsed: 0.0,
+        tied: 0,
+        failed: 0,
+    })
+}
+
+/// Applies one heuristic to the stored answers of every item, whatever its own kind, and scores them by category: the
+/// report that the seeds' tools would have given for these answers. Items without an answer text (likelihoods, failures)
+/// are left out.
+#[must_use]
+pub fn heuristic_report(
+    suite: &crate::Suite,
+    items: &[ItemResult],
+    heuristic: crate::Heuristic,
+) -> Vec<Score> {
+    let by_id: HashMap<&str, &ItemResult> = items.iter().map(|item| (item.id.as_str(), item)).collect();
+    let mut graded: Vec<(String, f64, Option<&str>)> = Vec::new();
+    for item in &suite.items {
+        let Some(result) = by_id.get(item.id.as_str()) else { continue };
+        if result.choices.is_empty() && !matches!(result.outcome, ItemOutcome::Failed { .. }) {
+            let category = item.category.clone().unwrap_or_else(|| item.task.clone());
+            graded.push((category, heuristic.grade(item, &result.answer), item.cluster.as_deref()));
+        }
+    }
+    let mut categories: Vec<&str> = vec![ALL_ITEMS];
+    for (category, _, _) in &graded {
+        if !categories.contains(&category.as_str()) {
+            categories.push(category);
+        }
+    }
+    let score = |group: &&str| {
+        let members: Vec<&(String, f64, Option<&str>)> =
+            graded.iter().filter(|(category, _, _)| *group == ALL_ITEMS || category == group).collect();
+        let values: Vec<f64> = members.iter().map(|(_, grade, _)| *grade).collect();
+        let labels = cluster_labels(members.iter().map(|(_, _, cluster)| *cluster));
+        grade_score(heuristic.name(), group, &values, &labels)
+    };
+    categories.iter().filter_map(score).collect()
+}
+
+/// Why groups have no score, or less than it seems: sentences for people, empty where all is well.
+#[must_use]
+pub fn refusals(items: &[ItemResult]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (group, members) in groups(items) {
+        let outcomes: Vec<&ItemOutcome> = members.iter().map(|item| &item.outcome).collect();
+        let tied = outcomes.iter().filter(|outcome| matches!(outcome, ItemOutcome::Tied)).count();
+        let failed = outcomes.iter().filter(|outcome| matches!(outcome, ItemOutcome::Failed { .. })).count();
+        let n = outcomes.len();
+        if n > 0 && tied == n {
+            found.push(format!(
+                "{group}: no score, since the choices tied in all {n} items; likelihoods that never differ were not measured"
+            ));
+        } else if n > 0 && tied + failed == n {
+            found.push(format!("{group}: no score, since none of {n} items could be asked or scored"));
+        } else if tied > 0 {
+            found.push(format!("{group}: {tied} of {n} items left out, since their choices tied"));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

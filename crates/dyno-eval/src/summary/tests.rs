@@ -1,0 +1,160 @@
+//! Scores from tables of outcomes.
+
+use dyno_types::ItemOutcome::{Correct, Failed, Graded, Tied, Unparsed, Wrong};
+use proptest::prelude::*;
+
+use super::*;
+use crate::{Heuristic, Item, ItemKind, Suite, SuiteHeader};
+
+/// A result with nothing but what the statistics look at.
+pub(crate) fn result(id: usize, task: &str, outcome: ItemOutcome, options: u32) -> ItemResult {
+    ItemResult {
+        id: id.to_string(),
+        task: task.to_owned(),
+        cluster: None,
+        outcome,
+        outcome_norm: None,
+        choices: vec![],
+        options,
+        answer: String::new(),
+        extracted: None,
+        tokens_in: 0,
+        tokens_out: 0,
+        prefill_ms: 0.0,
+        decode_ms: 0.0,
+        position: None,
+        length: None,
+    }
+}
+
+fn failed() -> ItemOutcome {
+    Failed { reason: "engine gone".to_owned() }
+}
+
+#[test]
+fn tied_and_failed_items_are_left_out_and_unparsed_ones_count_as_wrong() {
+    let outcomes = [Correct, Wrong, Unparsed, Tied, failed(), Correct];
+    let items: Vec<ItemResult> =
+        outcomes.into_iter().enumerate().map(|(id, outcome)| result(id, "t", outcome, 4)).collect();
+    let found = scores(&items, "none");
+    assert_eq!(found.len(), 1);
+    let score = &found[0];
+    assert_eq!(
+        (score.metric.as_str(), score.group.as_str(), score.n, score.clusters),
+        (ACCURACY, "all", 4, 4)
+    );
+    assert_eq!((score.value, score.unparsed, score.tied, score.failed), (0.5, 0.25, 1, 1));
+    assert_eq!(score.chance, Some(0.25));
+    // Wilson for 2 of 4: 0.15 to 0.85.
+    assert!((score.ci95[0] - 0.150).abs() < 1e-3 && (score.ci95[1] - 0.850).abs() < 1e-3, "{score:?}");
+    assert!(refusals(&items)[0].contains("1 of 6 items left out"));
+}
+
+#[test]
+fn a_model_whose_choices_always_tie_gets_no_score() {
+    let items: Vec<ItemResult> = (0..10).map(|id| result(id, "t", Tied, 4)).collect();
+    assert!(scores(&items, "none").is_empty());
+    assert!(refusals(&items)[0].contains("tied in all 10 items"), "{:?}", refusals(&items));
+    let items: Vec<ItemResult> = (0..3).map(|id| result(id, "t", failed(), 4)).collect();
+    assert!(scores(&items, "none").is_empty() && refusals(&items)[0].contains("none of 3"));
+}
+
+#[test]
+fn tasks_follow_the_whole_and_norms_and_grades_stand_apart() {
+    let mut items = vec![
+        result(0, "a", Correct, 2),
+        result(1, "a", Wrong, 2),
+        result(2, "b", Graded { grade: 0.7 }, 0),
+        result(3, "b", Graded { grade: 0.9 }, 0),
+    ];
+    items[0].outcome_norm = Some(Wrong);
+    items[1].outcome_norm = Some(Wrong);
+    let found = scores(&items, "seed001_suite");
+    let names: Vec<(&str, &str, u64)> =
+        found.iter().map(|score| (score.metric.as_str(), score.group.as_str(), score.n)).collect();
+    assert_eq!(
+        names,
+        [
+            ("accuracy", "all", 2),
+            ("accuracy_norm", "all", 2),
+            ("seed001_suite", "all", 2),
+            ("accuracy", "a", 2),
+            ("accuracy_norm", "a", 2),
+            ("seed001_suite", "b", 2)
+        ]
+    );
+    assert!((found[2].value - 0.8).abs() < 1e-12 && found[2].ci95[1] == 1.0, "{:?}", found[2]);
+    assert_eq!(found[1].value, 0.0);
+}
+
+#[test]
+fn clusters_widen_intervals_and_one_cluster_decides_nothing() {
+    let items = |cluster: fn(usize) -> Option<String>| -> Vec<ItemResult> {
+        (0..100)
+            .map(|id| {
+                let outcome = if (id / 10) % 2 == 0 { Correct } else { Wrong };
+                ItemResult { cluster: cluster(id), ..result(id, "t", outcome, 0) }
+            })
+            .collect()
+    };
+    let width = |items: &[ItemResult]| {
+        let score = scores(items, "none").remove(0);
+        (score.ci95[1] - score.ci95[0], score.clusters)
+    };
+    let (alone, n) = width(&items(|_| None));
+    let (tens, ten) = width(&items(|id| Some((id / 10).to_string())));
+    let (all, one) = width(&items(|_| Some("x".to_owned())));
+    assert_eq!((n, ten, one), (100, 10, 1));
+    assert!(tens > 2.5 * alone && all > 0.95, "{alone} {tens} {all}");
+}
+
+#[test]
+fn chance_is_the_mean_over_choices() {
+    assert_eq!(chance_level(&[4, 4, 2, 2]), Some(0.375));
+    assert_eq!(chance_level(&[4, 0]), Some(0.125));
+    assert_eq!(chance_level(&[0, 0]), None);
+    assert_eq!(chance_level(&[]), None);
+}
+
+#[test]
+fn the_report_of_the_seeds_grades_every_answer() {
+    let mut right = Item::new("0", "t", ItemKind::Numeric, "q");
+    right.category = Some("reasoning".to_owned());
+    let mut open = Item::new("1", "t", ItemKind::Heuristic, "q");
+    open.category = Some("knowledge".to_owned());
+    let header = SuiteHeader::default();
+    let items = vec![right, open];
+    let suite = Suite { header, format: "x", items, examples: vec![], refused: vec![], refused_total: 0 };
+    let mut results = vec![result(0, "t", Correct, 0), result(1, "t", Graded { grade: 0.1 }, 0)];
+    results[0].answer = "It's 1096.".to_owned();
+    results[1].answer = "It is Canberra indeed.".to_owned();
+    let report = heuristic_report(&suite, &results, Heuristic::Seed001Suite);
+    let found: Vec<(&str, f64)> = report.iter().map(|score| (score.group.as_str(), score.value)).collect();
+    assert_eq!(found, [("all", 0.8), ("reasoning", 0.7), ("knowledge", 0.9)]);
+}
+
+proptest! {
+    #[test]
+    fn scores_are_always_sane(outcomes in proptest::collection::vec(0_u8..5, 0..60), clusters in 1_usize..10) {
+        let items: Vec<ItemResult> = outcomes
+            .iter()
+            .enumerate()
+            .map(|(id, kind)| {
+                let outcome = match kind {
+                    0 => Correct,
+                    1 => Wrong,
+                    2 => Unparsed,
+                    3 => Tied,
+                    _ => Graded { grade: 0.5 },
+                };
+                let cluster = (id % 2 == 0).then(|| (id % clusters).to_string());
+                ItemResult { cluster, ..result(id, "t", outcome, 4) }
+            })
+            .collect();
+        for score in scores(&items, "g") {
+            prop_assert!(0.0 <= score.ci95[0] && score.ci95[0] <= score.value + 1e-12);
+            prop_assert!(score.value <= score.ci95[1] + 1e-12 && score.ci95[1] <= 1.0);
+            prop_assert!(score.standard_error.is_finite() && score.clusters <= score.n);
+        }
+    }
+}

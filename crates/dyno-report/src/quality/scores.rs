@@ -1,0 +1,137 @@
+//! The table of scores: one row per suite, strategy and group, only the columns that say something.
+
+use dyno_types::{EvalRecord, Score, SuiteResult};
+
+use crate::figure::{MISSING, count, number, percent, percent_interval};
+use crate::text::plain;
+
+/// A table as text: header and rows; the first `left` columns are names, the others figures.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TextTable {
+    pub(crate) header: Vec<String>,
+    pub(crate) rows: Vec<Vec<String>>,
+    pub(crate) left: usize,
+}
+
+impl TextTable {
+    /// From columns, leaving out those (after the names) where no row has anything.
+    pub(crate) fn of(header: &[&str], left: usize, rows: Vec<Vec<String>>) -> Self {
+        let said = |column: usize| {
+            column < left || rows.iter().any(|row| row.get(column).is_some_and(|cell| cell != MISSING))
+        };
+        let kept: Vec<usize> = (0..header.len()).filter(|column| said(*column)).collect();
+        let pick = |row: Vec<String>| kept.iter().filter_map(|column| row.get(*column).cloned()).collect();
+        Self {
+            header: kept.iter().map(|column| header[*column].to_owned()).collect(),
+            rows: rows.into_iter().map(pick).collect(),
+            left,
+        }
+    }
+}
+
+const HEADER: [&str; 12] = [
+    "suite",
+    "strategy",
+    "group",
+    "n",
+    "score",
+    "95 % interval",
+    "chance",
+    "unparsed",
+    "tied",
+    "failed",
+    "tokens/s",
+    "tokens/item",
+];
+
+/// All scores of a record.
+pub(crate) fn table(record: &EvalRecord) -> TextTable {
+    let rows = record.suites.iter().flat_map(|result| {
+        result.scores.iter().enumerate().map(move |(index, score)| row(result, score, index == 0))
+    });
+    TextTable::of(&HEADER, 3, rows.collect())
+}
+
+fn row(result: &SuiteResult, score: &Score, first: bool) -> Vec<String> {
+    let unless_zero = |n: u64| if n == 0 { MISSING.to_owned() } else { count(n) };
+    let missing = || MISSING.to_owned();
+    let speed = &result.speed;
+    let rate = speed.decode_tps.filter(|_| first).map_or_else(missing, number);
+    let tokens = (first && speed.tokens_out > 0).then(|| number(speed.tokens_per_item));
+    let counted = score.n > 0;
+    // Where nothing was written, nothing can be unreadable.
+    let generated = counted && result.items.iter().any(|item| item.choices.is_empty());
+    vec![
+        plain(&result.suite.name),
+        strategy(result),
+        group(score),
+        count(score.n),
+        if counted { percent(score.value) } else { missing() },
+        if counted { percent_interval(score.ci95) } else { missing() },
+        score.chance.map_or_else(missing, percent),
+        if generated { percent(score.unparsed) } else { missing() },
+        unless_zero(score.tied),
+        unless_zero(score.failed),
+        rate,
+        tokens.unwrap_or_else(missing),
+    ]
+}
+
+/// How the questions were asked: the strategy, and the worked examples before each.
+pub(crate) fn strategy(result: &SuiteResult) -> String {
+    let name = plain(&result.strategy);
+    match result.few_shot {
+        0 => name,
+        1 => format!("{name}, 1 example"),
+        shots => format!("{name}, {shots} examples"),
+    }
+}
+
+/// Which items a score is about, and by which measure where it is not plain accuracy.
+pub(crate) fn group(score: &Score) -> String {
+    let group = plain(&score.group);
+    match score.metric.as_str() {
+        "accuracy" => group,
+        "accuracy_norm" => format!("{group} (per byte)"),
+        other => format!("{group} ({})", plain(other)),
+    }
+}
+
+/// One row per result, for several records side by side; `labels` name the records.
+pub(crate) fn side_by_side(records: &[EvalRecord], labels: &[String]) -> TextTable {
+    let header = [
+        "model",
+        "suite",
+        "strategy",
+        "n",
+        "score",
+        "95 % interval",
+        "chance",
+        "tokens/s",
+        "perplexity",
+        "valid",
+    ];
+    let row = |record: &EvalRecord, label: &String, result: Option<&SuiteResult>| {
+        let missing = || MISSING.to_owned();
+        let score = result.and_then(|result| result.main_score().or(result.scores.first()));
+        let speed = result.and_then(|result| result.speed.decode_tps);
+        vec![
+            label.clone(),
+            result.map_or_else(missing, |result| plain(&result.suite.name)),
+            result.map_or_else(missing, strategy),
+            score.map_or_else(missing, |score| count(score.n)),
+            score.map_or_else(missing, |score| percent(score.value)),
+            score.map_or_else(missing, |score| percent_interval(score.ci95)),
+            score.and_then(|score| score.chance).map_or_else(missing, percent),
+            speed.map_or_else(missing, number),
+            record.perplexity.as_ref().map_or_else(missing, |result| number(result.ppl)),
+            if record.validity.valid { "yes" } else { "NO" }.to_owned(),
+        ]
+    };
+    let rows = records.iter().zip(labels).flat_map(|(record, label)| {
+        let results: Vec<Option<&SuiteResult>> =
+            if record.suites.is_empty() { vec![None] } else { record.suites.iter().map(Some).collect() };
+        results.into_iter().map(move |result| row(record, label, result))
+    });
+    TextTable::of(&header, 3, rows.collect())
+}

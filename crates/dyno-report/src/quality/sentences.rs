@@ -1,0 +1,257 @@
+//! What an evaluation says, in sentences: comparisons with their intervals, perplexity, divergence, how answers look, and what it
+//! comes to.
+
+use dyno_types::{DivergenceResult, EvalRecord, PairedComparison, PerplexityResult, Score, SuiteResult};
+
+use super::scores::strategy;
+use crate::figure::{count, number, percent, percent_interval, points};
+use crate::text::plain;
+
+/// Below this adjusted p value a difference is called one.
+const SIGNIFICANT: f64 = 0.05;
+/// Unreadable answers from this share on are said in words.
+const UNPARSED_MANY: f64 = 0.1;
+/// Answers that loop or are cut off from this share on are said in words.
+const DEGENERATE: f64 = 0.05;
+
+/// Everything the record says beside its scores.
+pub(crate) fn findings(record: &EvalRecord) -> Vec<String> {
+    let mut said = compared(record);
+    said.extend(record.perplexity.as_ref().map(perplexity));
+    said.extend(record.divergence.as_ref().map(divergence));
+    said.extend(record.suites.iter().filter_map(looks));
+    said.extend(cautions(record));
+    said
+}
+
+/// What the comparisons over whole suites say.
+fn compared(record: &EvalRecord) -> Vec<String> {
+    record.comparisons.iter().filter(|one| one.group == "all").map(comparison).collect()
+}
+
+/// What a variant has to say beside the table of quantization impact, which holds its figures.
+pub(crate) fn beside_the_table(record: &EvalRecord) -> Vec<String> {
+    let mut said = compared(record);
+    said.extend(record.suites.iter().filter_map(looks));
+    said.extend(cautions(record));
+    said
+}
+
+/// Whether a comparison shows a difference.
+pub(crate) fn differs(comparison: &PairedComparison) -> bool {
+    let [low, high] = comparison.ci95;
+    comparison.n > 0 && comparison.p_adjusted < SIGNIFICANT && (low > 0.0 || high < 0.0)
+}
+
+/// One comparison as a sentence.
+pub(crate) fn comparison(one: &PairedComparison) -> String {
+    let (candidate, baseline, suite) = (plain(&one.candidate), plain(&one.baseline), plain(&one.suite));
+    let items = items(one.n);
+    if one.n == 0 {
+        return format!(
+            "{candidate} and {baseline} answered no item of {suite} in common, so nothing is compared."
+        );
+    }
+    let interval = percent_interval(one.ci95);
+    if !differs(one) {
+        return format!(
+            "{suite}: no difference visible between {candidate} and {baseline} with {items} ({} points {interval}).",
+            points(one.difference)
+        );
+    }
+    let (verb, size) = match one.difference > 0.0 {
+        true => ("improves by", points(one.difference)),
+        false => ("loses", points(one.difference)),
+    };
+    format!(
+        "{suite}: {candidate} {verb} {} points {interval} against {baseline} ({items}: {} gained, {} lost, {}).",
+        size.trim_start_matches(['+', '-']),
+        count(one.gained),
+        count(one.lost),
+        p_text(one.p_adjusted)
+    )
+}
+
+fn p_text(p: f64) -> String {
+    if p < 0.001 { "adjusted p < 0.001".to_owned() } else { format!("adjusted p = {p:.3}") }
+}
+
+fn items(n: u64) -> String {
+    format!("{} {}", count(n), if n == 1 { "item" } else { "items" })
+}
+
+/// Perplexity with its interval, which rests on chunks: tokens of one chunk are not independent.
+fn perplexity(result: &PerplexityResult) -> String {
+    let interval = interval(result.ppl, result.standard_error, result.chunks)
+        .map_or_else(String::new, |[low, high]| format!(" [{}, {}]", number(low), number(high)));
+    format!(
+        "Perplexity on {}: {}{interval} over {} tokens in {} of {} tokens.",
+        plain(&result.text),
+        number(result.ppl),
+        count(result.tokens),
+        chunks(result.chunks),
+        count(u64::from(result.context))
+    )
+}
+
+fn chunks(n: u64) -> String {
+    format!("{} {}", count(n), if n == 1 { "chunk" } else { "chunks" })
+}
+
+/// 95 % t interval of a mean over clusters; `None` where it does not exist.
+pub(crate) fn interval(value: f64, standard_error: f64, clusters: u64) -> Option<[f64; 2]> {
+    if clusters < 2 || !(standard_error.is_finite() && standard_error > 0.0) {
+        return None;
+    }
+    // Beyond this the quantile is the normal one to all digits shown, and only costs time.
+    let degrees = usize::try_from(clusters - 1).ok()?.min(100_000);
+    let half = dyno_stats::t_quantile(0.975, degrees) * standard_error;
+    Some([value - half, value + half])
+}
+
+fn divergence(result: &DivergenceResult) -> String {
+    let error = |standard_error: f64| {
+        if standard_error > 0.0 {
+            format!(" (standard error {})", number(standard_error))
+        } else {
+            String::new()
+        }
+    };
+    let tail = result
+        .kld_p999
+        .map_or_else(String::new, |p999| format!(", {} at the 99.9th percentile", number(p999)));
+    format!(
+        "Against {} on {}: divergence {} nats per token{}{tail}; both like the same token best at {} of {} places.",
+        plain(&result.reference),
+        plain(&result.text),
+        number(result.kld_mean),
+        error(result.kld_standard_error),
+        percent(result.top1_agree),
+        count(result.tokens)
+    )
+}
+
+/// How generated answers look, where that is a reason to worry.
+fn looks(result: &SuiteResult) -> Option<String> {
+    let seen = result.degeneration.as_ref()?;
+    let mut parts = Vec::new();
+    for (share, what) in [(seen.looping, "end in a loop"), (seen.cut_off, "are cut off at the token limit")] {
+        if share >= DEGENERATE {
+            parts.push(format!("{} {what}", percent(share)));
+        }
+    }
+    let name = named(result);
+    (!parts.is_empty()).then(|| format!("{name}: of the answers, {}.", parts.join(" and ")))
+}
+
+/// A result by its suite and strategy.
+pub(crate) fn named(result: &SuiteResult) -> String {
+    format!("{} ({})", plain(&result.suite.name), strategy(result))
+}
+
+/// What a reader must know before believing a score.
+fn cautions(record: &EvalRecord) -> Vec<String> {
+    let mut said = Vec::new();
+    if !record.template.own && !record.template.name.is_empty() && record.template.name != "none" {
+        said.push(format!(
+            "The chat template {} is not the model's own; with its own, answers may differ.",
+            plain(&record.template.name)
+        ));
+    }
+    for result in &record.suites {
+        let name = named(result);
+        if let Some(first) = result.suite.refused.first() {
+            let refused = result.suite.refused.len();
+            let lines = if refused == 1 { "line" } else { "lines" };
+            said.push(format!(
+                "{name}: {refused} {lines} of the suite could not be used, the first because {}.",
+                plain(first)
+            ));
+        }
+        let Some(score) = result.scores.first() else { continue };
+        if score.unparsed >= UNPARSED_MANY {
+            said.push(format!(
+                "{name}: in {} of the answers nothing readable as an answer was found; they count as wrong.",
+                percent(score.unparsed)
+            ));
+        }
+        if score.tied > 0 {
+            said.push(format!(
+                "{name}: {} left out because all choices were equally likely.",
+                items(score.tied)
+            ));
+        }
+        if score.failed > 0 {
+            said.push(format!("{name}: {} left out because they could not be asked.", items(score.failed)));
+        }
+    }
+    said
+}
+
+/// Whether a score cannot be told from guessing; `None` where it is not known what guessing gives.
+pub(crate) fn at_chance(score: &Score) -> Option<bool> {
+    let chance = score.chance.filter(|chance| *chance > 0.0)?;
+    Some(score.ci95[0] <= chance)
+}
+
+/// What it comes to, in plain words; empty where nothing was scored.
+pub(crate) fn conclusion(record: &EvalRecord) -> String {
+    let mut parts = Vec::new();
+    if let Some((result, score)) = record.main_score() {
+        parts.push(format!(
+            "right on {} of {} {}",
+            percent(score.value),
+            plain(&result.suite.name),
+            percent_interval(score.ci95)
+        ));
+    }
+    parts.extend(best_strategies(record));
+    let guessing: Vec<String> = record
+        .suites
+        .iter()
+        .filter(|result| result.main_score().and_then(at_chance) == Some(true))
+        .map(|result| plain(&result.suite.name))
+        .collect();
+    if !guessing.is_empty() {
+        parts.push(format!("not better than guessing on {}", guessing.join(", ")));
+    }
+    let hopeless: Vec<String> = record
+        .suites
+        .iter()
+        .filter(|result| result.main_score().is_some_and(|score| score.value == 0.0))
+        .map(named)
+        .collect();
+    if !hopeless.is_empty() {
+        parts.push(format!("nothing right on {}", hopeless.join(", ")));
+    }
+    if parts.is_empty() { String::new() } else { format!("In short: {}.", parts.join("; ")) }
+}
+
+/// For each suite the strategy that gains most, where one visibly does.
+fn best_strategies(record: &EvalRecord) -> Vec<String> {
+    let whole =
+        |one: &&PairedComparison| one.kind == "strategy" && one.group == "all" && one.difference > 0.0;
+    let mut best: Vec<&PairedComparison> = Vec::new();
+    for one in record.comparisons.iter().filter(whole).filter(|one| differs(one)) {
+        match best.iter_mut().find(|known| known.suite == one.suite) {
+            Some(known) if known.difference < one.difference => *known = one,
+            Some(_) => {}
+            None => best.push(one),
+        }
+    }
+    let value = |suite: &str, strategy: &str| {
+        let result =
+            record.suites.iter().find(|result| result.suite.name == suite && result.strategy == strategy)?;
+        Some(result.main_score()?.value)
+    };
+    best.into_iter()
+        .map(|one| {
+            let from_to = value(&one.suite, &one.baseline).zip(value(&one.suite, &one.candidate));
+            let from_to = from_to.map_or_else(
+                || format!("by {} points", points(one.difference)),
+                |(from, to)| format!("from {} to {}", percent(from), percent(to)),
+            );
+            format!("{} raises {} {from_to}", plain(&one.candidate), plain(&one.suite))
+        })
+        .collect()
+}

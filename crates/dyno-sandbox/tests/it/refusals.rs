@@ -1,0 +1,95 @@
+//! What happens where a mechanism, an interpreter or the launcher is missing.
+
+use dyno_sandbox::{
+    Demand, Launcher, Mechanism, Program, Protection, Sandbox, SandboxError, Settings, Unavailable, Verdict,
+};
+
+use crate::world::{Turn, sandbox, sandbox_with_file_rules, settings};
+
+fn held(sandbox: &Sandbox) -> Vec<Protection> {
+    Protection::ALL.into_iter().filter(|protection| sandbox.protections().has(*protection)).collect()
+}
+
+#[test]
+fn all_protections_hold_where_the_kernel_has_both_mechanisms() {
+    let test = "all_protections_hold_where_the_kernel_has_both_mechanisms";
+    let Some(sandbox) = sandbox_with_file_rules(test) else { return };
+    assert_eq!(held(sandbox), Protection::ALL);
+    assert_eq!(sandbox.interpreter().version[0], 3);
+}
+
+#[test]
+fn without_file_rules_nothing_is_written_anywhere() {
+    let Some(_) = sandbox("without_file_rules_nothing_is_written_anywhere") else { return };
+    let _turn = Turn::take();
+    let sandbox = Sandbox::detect(Settings { without: vec![Mechanism::Landlock], ..settings() }).unwrap();
+    assert_eq!(held(&sandbox), Protection::REQUIRED);
+    let source = "import os\nfor path in ('here', '/tmp/there', os.devnull):\n    for mode in ('w', 'a', 'r+', 'x'):\n        try:\n            \
+        open(path, mode)\n        except (PermissionError, FileExistsError, FileNotFoundError): continue\n        \
+        raise AssertionError((path, mode))\nassert open(os.__file__).read(1)";
+    let outcome = sandbox.run(&Program::new(source, "")).unwrap();
+    assert_eq!(outcome.verdict, Verdict::Passed, "{}", outcome.stderr);
+    let shown = "isolated (limits, network, processes, signals, writes; not reads)";
+    assert_eq!(outcome.protections.to_string(), shown);
+}
+
+#[test]
+fn without_isolation_nothing_runs_unless_asked_for() {
+    let Some(_) = sandbox("without_isolation_nothing_runs_unless_asked_for") else { return };
+    let _turn = Turn::take();
+    let bare = Settings { without: vec![Mechanism::Landlock, Mechanism::Seccomp], ..settings() };
+    let error = Sandbox::detect(bare.clone()).unwrap_err();
+    let Unavailable::NotIsolated { missing, .. } = &error else { panic!("{error}") };
+    assert!(missing.contains(&Protection::Network) && missing.contains(&Protection::Writes), "{missing:?}");
+    let text = error.to_string();
+    assert!(
+        text.contains("cannot guarantee that") && text.contains("the network stays out of reach"),
+        "{text}"
+    );
+    assert!(text.contains("--allow-unsafe-code"), "{text}");
+
+    let unsafe_sandbox = Sandbox::detect(Settings { demand: Demand::Nothing, ..bare }).unwrap();
+    let outcome = unsafe_sandbox.run(&Program::new("print(1)", "")).unwrap();
+    assert_eq!(outcome.verdict, Verdict::Passed);
+    assert!(!outcome.protections.isolate());
+    assert!(outcome.protections.to_string().starts_with("NOT isolated (lacks "), "{}", outcome.protections);
+    // Even so a program ends, with what it started, when its time is up.
+    let daemon = "import subprocess, time\nsubprocess.Popen(['sleep', '1000'])\ntime.sleep(1000)";
+    let mut program = Program::new(daemon, "");
+    program.limits.time_limit = std::time::Duration::from_secs(1);
+    let verdict = unsafe_sandbox.run(&program).unwrap().verdict;
+    assert!(matches!(verdict, Verdict::TimedOut | Verdict::Failed { .. }), "{verdict:?}");
+}
+
+#[test]
+fn a_missing_interpreter_or_launcher_is_named() {
+    let Some(_) = sandbox("a_missing_interpreter_or_launcher_is_named") else { return };
+    let _turn = Turn::take();
+    let error =
+        Sandbox::detect(Settings { interpreter: Some("/nowhere/python3".into()), ..settings() }).unwrap_err();
+    assert!(
+        error.to_string().starts_with("the Python interpreter /nowhere/python3 does not answer: "),
+        "{error}"
+    );
+
+    let launcher = Launcher { program: "/nowhere/launcher".into(), arguments: vec![] };
+    let error = Sandbox::detect(Settings { launcher, ..settings() }).unwrap_err().to_string();
+    assert!(
+        error.starts_with("the sandbox could not be tried: /nowhere/launcher cannot be run: "),
+        "{error}"
+    );
+
+    // A launcher that is no launcher never gets as far as the interpreter.
+    let launcher = Launcher { arguments: vec!["launch".into(), "too".into()], ..settings().launcher };
+    let error = Sandbox::detect(Settings { launcher, ..settings() }).unwrap_err();
+    let Unavailable::Untried(SandboxError::NotStarted { said }) = &error else { panic!("{error}") };
+    assert!(said.contains("takes one argument"), "{said}");
+}
+
+#[test]
+fn a_program_that_cannot_be_run_is_no_outcome() {
+    let Some(sandbox) = sandbox("a_program_that_cannot_be_run_is_no_outcome") else { return };
+    let mut program = Program::new("", "");
+    program.limits.memory_limit_bytes = 1 << 20;
+    assert!(matches!(sandbox.run(&program), Err(SandboxError::BadLimit { name: "memory_limit_bytes", .. })));
+}

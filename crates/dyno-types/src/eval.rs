@@ -1,0 +1,343 @@
+//! One evaluation of a model's quality, kept for ever: what every item gave, with its full circumstances. Scores derive from
+//! the items and can be recomputed from them.
+//!
+//! Adding a field: give it `#[serde(default)]`. Changing the meaning of one: raise [`EVAL_SCHEMA`].
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    EngineInfo, EngineSettings, Footprint, HardwareProfile, ModelFacts, Sampling, ToolInfo, Validity,
+};
+
+/// Schema of the records this version writes.
+pub const EVAL_SCHEMA: &str = "dyno.eval/1";
+
+/// Longest answer text kept per item, bytes; longer ones are cut and marked.
+pub const ANSWER_BYTES_MAX: usize = 4096;
+
+/// One invocation of `dyno eval` on one model file.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct EvalRecord {
+    /// [`EVAL_SCHEMA`].
+    pub schema: String,
+    /// Unique, sortable by start time, safe in file names.
+    pub id: String,
+    /// Wall clock at the start, Unix ms.
+    pub started_unix_ms: i64,
+    /// Wall clock at the end, Unix ms.
+    pub ended_unix_ms: i64,
+    /// The tool that asked and scored.
+    pub tool: ToolInfo,
+    /// The machine.
+    pub machine: HardwareProfile,
+    /// Fingerprint of what decides this machine's speed.
+    pub machine_fingerprint: String,
+    /// The model file.
+    pub model: ModelFacts,
+    /// SHA-256 (hex) of the whole model file; quality belongs to these weights alone.
+    pub model_sha256: String,
+    /// The engine.
+    pub engine: EngineInfo,
+    /// Engine knobs, threads resolved.
+    pub engine_settings: EngineSettings,
+    /// The chat template that was used.
+    pub template: TemplateUse,
+    /// Results, one per suite and strategy, in the order run.
+    pub suites: Vec<SuiteResult>,
+    /// Paired comparisons between the results above.
+    pub comparisons: Vec<PairedComparison>,
+    /// Perplexity over a text, where asked for.
+    pub perplexity: Option<PerplexityResult>,
+    /// Divergence from a reference model or quantization, where asked for.
+    pub divergence: Option<DivergenceResult>,
+    /// Memory and speed of the model, where they were measured beside its quality.
+    #[serde(default)]
+    pub footprint: Option<Footprint>,
+    /// Ids of all evaluations that were made together and belong side by side, this one among them: the quantizations of one
+    /// model, the original first. Empty for one that stands alone.
+    #[serde(default)]
+    pub together: Vec<String>,
+    /// Whether and why (not) to trust the record.
+    pub validity: Validity,
+    /// Remarks for people.
+    pub notes: Vec<String>,
+}
+
+impl EvalRecord {
+    /// The score that stands for the whole record in one line: `accuracy` over all items of the first result that has one.
+    /// Scores of different suites are never averaged.
+    #[must_use]
+    pub fn main_score(&self) -> Option<(&SuiteResult, &Score)> {
+        self.suites.iter().find_map(|result| Some((result, result.main_score()?)))
+    }
+}
+
+impl SuiteResult {
+    /// `accuracy` over all items, where any item counts.
+    #[must_use]
+    pub fn main_score(&self) -> Option<&Score> {
+        self.scores.iter().find(|score| score.metric == "accuracy" && score.group == "all" && score.n > 0)
+    }
+}
+
+/// How a chat became a prompt.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TemplateUse {
+    /// `model` for the file's own, a named template, or `none` (text continued as it stands).
+    pub name: String,
+    /// Whether it is the model's own.
+    pub own: bool,
+}
+
+/// Which questions were asked.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SuiteId {
+    /// Short name, e.g. `heldout-single`.
+    pub name: String,
+    /// Title for people.
+    pub title: String,
+    /// Where the questions come from.
+    pub source: String,
+    /// SHA-256 (hex) of the suite's bytes as read.
+    pub sha256: String,
+    /// Items in the suite.
+    pub items: u64,
+    /// Lines that could not be used, each with its reason (at most a hundred are kept).
+    pub refused: Vec<String>,
+}
+
+/// One suite asked in one way.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct SuiteResult {
+    /// The suite.
+    pub suite: SuiteId,
+    /// Prompt strategy, e.g. `direct`.
+    pub strategy: String,
+    /// Worked examples before each question.
+    pub few_shot: u32,
+    /// Sampling of generated answers.
+    pub sampling: Sampling,
+    /// Items answered before, by the same model, suite and settings, and taken from the cache.
+    pub items_cached: u64,
+    /// What every item gave, in the suite's order.
+    pub items: Vec<ItemResult>,
+    /// Scores: the whole first, then by task.
+    pub scores: Vec<Score>,
+    /// Speed while answering.
+    pub speed: AnswerSpeed,
+    /// How the answers look apart from being right.
+    #[serde(default)]
+    pub degeneration: Option<Degeneration>,
+}
+
+/// What became of one item.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum ItemOutcome {
+    /// Right.
+    Correct,
+    /// Wrong.
+    Wrong,
+    /// No answer could be found in the text; counts as wrong, and is counted apart.
+    Unparsed,
+    /// No single choice was likelier than all others: no answer, and no score.
+    Tied,
+    /// Scored on a scale from 0 to 1 by a heuristic; says nothing about being right.
+    Graded {
+        /// 0..=1.
+        grade: f64,
+    },
+    /// Nothing could be asked or scored (does not fit the window, engine failed, refused code, …).
+    Failed {
+        /// The reason, as a sentence.
+        reason: String,
+    },
+}
+
+/// One choice's likelihood.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ChoiceScore {
+    /// Sum of the natural log-probabilities of its tokens.
+    pub logprob: f64,
+    /// Its tokens.
+    pub tokens: u32,
+    /// Bytes of its text.
+    pub bytes: u32,
+    /// Whether every token of it was the likeliest.
+    pub greedy: bool,
+}
+
+/// What one item gave.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ItemResult {
+    /// Id within the suite.
+    pub id: String,
+    /// Task, e.g. `addition`.
+    pub task: String,
+    /// Items of one cluster are not independent of each other; `None` stands alone.
+    #[serde(default)]
+    pub cluster: Option<String>,
+    /// What became of it.
+    pub outcome: ItemOutcome,
+    /// Outcome under length-normalised likelihood, for choices.
+    #[serde(default)]
+    pub outcome_norm: Option<ItemOutcome>,
+    /// Likelihood of each choice, for choices and cloze.
+    #[serde(default)]
+    pub choices: Vec<ChoiceScore>,
+    /// Number of choices the chance level follows from; 0 where chance is nil.
+    #[serde(default)]
+    pub options: u32,
+    /// The generated text, cut to [`ANSWER_BYTES_MAX`].
+    #[serde(default)]
+    pub answer: String,
+    /// What was read out of it.
+    #[serde(default)]
+    pub extracted: Option<String>,
+    /// Prompt tokens.
+    #[serde(default)]
+    pub tokens_in: u32,
+    /// Generated or scored tokens.
+    #[serde(default)]
+    pub tokens_out: u32,
+    /// Prompt pass, ms in the engine; 0 for scored likelihoods.
+    #[serde(default)]
+    pub prefill_ms: f64,
+    /// First to last token, ms in the engine.
+    #[serde(default)]
+    pub decode_ms: f64,
+    /// Where in the context the needed fact stands, 0..=1.
+    #[serde(default)]
+    pub position: Option<f64>,
+    /// Length of the context, in the suite's own measure.
+    #[serde(default)]
+    pub length: Option<u32>,
+}
+
+/// One score over a group of items.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// `accuracy`, `accuracy_norm`, or the name of a heuristic.
+    pub metric: String,
+    /// `all`, or a task.
+    pub group: String,
+    /// Items that count.
+    pub n: u64,
+    /// Items that count and are independent: clusters.
+    pub clusters: u64,
+    /// Mean, 0..=1.
+    pub value: f64,
+    /// Standard error, clustered where items are not independent.
+    pub standard_error: f64,
+    /// 95 % interval.
+    pub ci95: [f64; 2],
+    /// What guessing gives, where that is known.
+    pub chance: Option<f64>,
+    /// Share of items without a readable answer.
+    pub unparsed: f64,
+    /// Items left out because all choices tied.
+    pub tied: u64,
+    /// Items left out because they could not be asked.
+    pub failed: u64,
+}
+
+/// Speed while a suite was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct AnswerSpeed {
+    /// Generated tokens.
+    pub tokens_out: u64,
+    /// Items that were asked in this run (not from the cache).
+    pub items: u64,
+    /// Wall time over those items, s.
+    pub wall_s: f64,
+    /// `decode_tps` over all items (Σtokens/Σtime); `None` where nothing was generated.
+    pub decode_tps: Option<f64>,
+    /// Mean generated tokens per item.
+    pub tokens_per_item: f64,
+}
+
+/// How answers look apart from being right.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Degeneration {
+    /// Mean share of 4-word sequences that occurred before in the same answer, 0..=1.
+    pub repeated_4grams: f64,
+    /// Share of answers that end in a loop.
+    pub looping: f64,
+    /// Share of answers cut off at the token limit.
+    pub cut_off: f64,
+    /// Mean words per answer.
+    pub words: f64,
+    /// Accuracy by position of the needed fact: (upper edge of the bin 0..=1, items, accuracy).
+    pub by_position: Vec<(f64, u64, f64)>,
+    /// Accuracy by length of the context: (upper edge of the bin, items, accuracy).
+    pub by_length: Vec<(f64, u64, f64)>,
+}
+
+/// Two results over the same items.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PairedComparison {
+    /// What is compared, e.g. `strategy`, `quantization`, `model`, `sampling`.
+    pub kind: String,
+    /// Suite.
+    pub suite: String,
+    /// `all`, or a task.
+    pub group: String,
+    /// The one compared with.
+    pub baseline: String,
+    /// The one compared.
+    pub candidate: String,
+    /// Items both answered.
+    pub n: u64,
+    /// Right in the candidate alone.
+    pub gained: u64,
+    /// Right in the baseline alone.
+    pub lost: u64,
+    /// candidate − baseline, −1..=1.
+    pub difference: f64,
+    /// 95 % interval of the difference (paired, clustered).
+    pub ci95: [f64; 2],
+    /// McNemar's exact test (mid-p), two-sided; of the clustered t test where items come in clusters.
+    pub p_value: f64,
+    /// After Holm's correction over the comparisons made together.
+    pub p_adjusted: f64,
+}
+
+/// Perplexity of a text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PerplexityResult {
+    /// Name of the text.
+    pub text: String,
+    /// SHA-256 (hex) of the text.
+    pub sha256: String,
+    /// Tokens per chunk.
+    pub context: u32,
+    /// Chunks scored.
+    pub chunks: u64,
+    /// Tokens scored.
+    pub tokens: u64,
+    /// `ppl`: exp of the mean negative log-likelihood per token.
+    pub ppl: f64,
+    /// Standard error, clustered by chunk.
+    pub standard_error: f64,
+}
+
+/// How far a model's predictions lie from a reference's on the same text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DivergenceResult {
+    /// The reference model.
+    pub reference: String,
+    /// Name of the text.
+    pub text: String,
+    /// Positions compared.
+    pub tokens: u64,
+    /// `kld_mean`: mean Kullback-Leibler divergence, nats per token.
+    pub kld_mean: f64,
+    /// Standard error, clustered by chunk.
+    pub kld_standard_error: f64,
+    /// `kld_p999`: 99.9th percentile; absent where the text is too short for its interval to exist.
+    pub kld_p999: Option<f64>,
+    /// `top1_agree`: share of positions where both like the same token best.
+    pub top1_agree: f64,
+    /// Standard error of the share, clustered by chunk.
+    pub top1_standard_error: f64,
+}

@@ -1,0 +1,86 @@
+//! `dyno eval`: ask, keep, print.
+
+use dyno_app::{AppError, EVAL_CONTEXT, EVAL_SEQUENCES, EvalJob, TextJob};
+use dyno_report::{Color, Format};
+use dyno_types::{EngineSettings, Sampling};
+
+use super::{Context, format};
+use crate::cli::EvalArgs;
+use crate::printer;
+
+/// Evaluates; what was answered is kept and printed even when it ends early.
+pub(super) async fn run(context: &Context, args: EvalArgs) -> anyhow::Result<()> {
+    if args.list {
+        return list(&args.format);
+    }
+    if args.quant_impact {
+        return super::quant_impact::run(context, args).await;
+    }
+    let format = format(&args.format)?;
+    let job = job(args)?;
+    let outcome = context.app.eval(&job, &context.progress).await?;
+    let records = [outcome.record];
+    let text = match format {
+        Format::Table => dyno_report::eval_table(&records, Color::Always),
+        _ => dyno_report::render_evals(&records, format),
+    };
+    printer::print(&text)?;
+    outcome.error.map_or(Ok(()), |error| Err(error.into()))
+}
+
+pub(super) fn job(args: EvalArgs) -> Result<EvalJob, AppError> {
+    let settings = args.knobs.single().map_err(AppError::Input)?;
+    let given = |knob: &str| args.knobs.has(knob);
+    let settings = EngineSettings {
+        sequences: if given("sequences") { settings.sequences } else { EVAL_SEQUENCES },
+        context: if given("context") { settings.context } else { EVAL_CONTEXT },
+        ..settings
+    };
+    let text = args.perplexity.map(|file| TextJob {
+        file,
+        chunk: args.chunk,
+        chunks_max: args.chunks,
+        reference: args.reference,
+    });
+    Ok(EvalJob {
+        context_given: args.knobs.has("context"),
+        model: args.model.unwrap_or_default(),
+        suites: args.suites,
+        strategies: [args.strategy, args.strategies].concat(),
+        few_shot: args.few_shot,
+        limit: args.limit,
+        sampling: args.sampling.over(Sampling::greedy()),
+        max_tokens: args.max_tokens,
+        policy: args.policy.wishes(),
+        template: args.template,
+        suite_format: args.suite_format,
+        strict: args.strict,
+        unsafe_code: args.allow_unsafe_code,
+        text,
+        cache: !args.no_cache,
+        save: !args.no_save,
+        settings,
+    })
+}
+
+/// Prints what can be asked and how.
+fn list(format: &str) -> anyhow::Result<()> {
+    let catalogue = dyno_app::eval_catalogue();
+    if format == "json" {
+        return printer::print_json(&catalogue);
+    }
+    let mut text = "Suites\n".to_owned();
+    for suite in &catalogue.suites {
+        text.push_str(&format!("  {:<24} {} items: {}\n", suite.name, suite.items, suite.title));
+    }
+    text.push_str("\nPrompt strategies\n");
+    for strategy in &catalogue.strategies {
+        text.push_str(&format!("  {:<24} {}\n", strategy.name, strategy.title));
+    }
+    text.push_str("\nChat templates\n  model, none");
+    for template in &catalogue.templates {
+        text.push_str(&format!(", {template}"));
+    }
+    text.push('\n');
+    printer::print(&text)
+}

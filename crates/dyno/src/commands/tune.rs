@@ -1,0 +1,64 @@
+//! `dyno tune`: search, keep, print.
+
+mod page;
+
+use dyno_app::{AppError, EVAL_CONTEXT, EVAL_SEQUENCES, TuneJob, Weights};
+use dyno_types::EngineSettings;
+
+use super::Context;
+use crate::cli::TuneArgs;
+use crate::printer;
+
+/// Searches; what was found is kept and printed even when it ends early.
+pub(super) async fn run(context: &Context, args: TuneArgs) -> anyhow::Result<()> {
+    let (dry_run, format) = (args.dry_run, args.format.clone());
+    let markdown = format != "table";
+    let job = job(args)?;
+    if dry_run {
+        let planned = context.app.tune_plan(&job, &context.progress)?;
+        return match format.as_str() {
+            "json" => printer::print_json(&planned),
+            _ => printer::print(&page::planned(&planned, markdown)),
+        };
+    }
+    let result = context.app.tune(&job, &context.progress).await?;
+    match format.as_str() {
+        "json" => printer::print_json(&result)?,
+        _ => printer::print(&page::found(&result, markdown))?,
+    }
+    result.error.map_or(Ok(()), |error| Err(error.into()))
+}
+
+fn job(args: TuneArgs) -> Result<TuneJob, AppError> {
+    let settings = args.knobs.single().map_err(AppError::Input)?;
+    let given = |knob: &str| args.knobs.has(knob);
+    let settings = EngineSettings {
+        sequences: if given("sequences") { settings.sequences } else { EVAL_SEQUENCES },
+        context: if given("context") { settings.context } else { EVAL_CONTEXT },
+        ..settings
+    };
+    let weights = match args.weights[..] {
+        [quality, speed] => Weights { quality, speed },
+        _ => {
+            let given = args.weights.len();
+            return Err(AppError::Input(format!("--weights takes two numbers, as in 0.7,0.3; {given} came")));
+        }
+    };
+    Ok(TuneJob {
+        context_given: args.knobs.has("context"),
+        model: args.model,
+        tasks: args.task,
+        suites: args.suite,
+        strategy: args.strategy,
+        budget: args.budget,
+        candidates: args.candidates,
+        weights,
+        seed: args.seed,
+        max_tokens: args.max_tokens,
+        template: args.template,
+        unsafe_code: args.allow_unsafe_code,
+        cache: !args.no_cache,
+        save: !args.no_save,
+        settings,
+    })
+}
