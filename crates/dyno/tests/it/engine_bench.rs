@@ -86,8 +86,8 @@ fn the_record_is_kept_listed_and_shown_again() {
 fn a_record_that_cannot_be_kept_is_printed_all_the_same() {
     let Some(world) = World::with_engine("full disk") else { return };
     let model = world.run(&["synth", "tiny-llama@q4_0", "-q"]).ok();
-    // An empty history and its shared memory fit into this size, a record of 30 runs does not.
-    let (blocks, runs) = ("96", "30");
+    // An empty history and its shared memory fit into this size (in blocks of 512 bytes), a record of 30 runs does not.
+    let (blocks, runs) = ("192", "30");
     let arguments =
         ["bench", model.trim(), "--processes", "1", "--runs", runs, "--contexts", "128", "--format", "json"];
     let ended = world.on_a_full_disk(blocks, &arguments);
