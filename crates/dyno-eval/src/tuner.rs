@@ -428,7 +428,7 @@ impl Tuner {
     }
 }
 
-/// Smallest budget with which every round gives every candidate [`ITEMS_MIN`] items.
+/// Smallest budget with which every round gives every candidate enough items to compare it.
 #[must_use]
 pub fn least_budget(candidates: usize) -> usize {
     // The first round is the widest; one more for the start, which is always asked.
