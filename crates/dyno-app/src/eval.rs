@@ -192,6 +192,7 @@ impl App {
     ) -> Result<(), AppError> {
         let needs_code = plan.questions.iter().any(Questions::needs_code);
         let code = if needs_code { Some(self.code_runner(job.unsafe_code, events).await?) } else { None };
+        findings.notes.extend(code.as_ref().map(|code| format!("written programs: {}", code.describe())));
         let exam = Exam {
             model_sha256: &subject.sha256,
             template,

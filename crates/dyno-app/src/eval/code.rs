@@ -46,10 +46,12 @@ impl CodeRunner {
         Self::Sandbox(Arc::new(sandbox), Arc::new(Semaphore::new(PROGRAMS_MAX)))
     }
 
-    /// Under which circumstances programs run, for the key of their answers.
+    /// Under which circumstances programs run: part of the key of their answers, and a note in the record.
     pub(crate) fn describe(&self) -> String {
         match self {
-            Self::Sandbox(sandbox, _) => format!("python {}", sandbox.interpreter().version_text()),
+            Self::Sandbox(sandbox, _) => {
+                format!("python {}, {}", sandbox.interpreter().version_text(), sandbox.protections())
+            }
             Self::Refused(_) => "refused".to_owned(),
         }
     }

@@ -192,11 +192,12 @@ struct Kind {
     title: &'static str,
 }
 
-const KINDS: [Kind; 4] = [
+const KINDS: [Kind; 5] = [
     Kind { kind: "strategy", id: "by-strategy", title: "What the way of asking changes" },
     Kind { kind: "quantization", id: "by-quantization", title: "What the quantization changes" },
     Kind { kind: "model", id: "by-model", title: "How the models differ" },
     Kind { kind: "sampling", id: "by-sampling", title: "What the sampling changes" },
+    Kind { kind: "policy", id: "by-policy", title: "What checking and asking again changes" },
 ];
 
 /// Differences against a baseline over the same items, by suite and task.
