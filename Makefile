@@ -13,8 +13,8 @@ build: ## Installs what is missing and builds dyno and its engine (release).
 	@sh scripts/setup.sh bench
 	cargo build --release -p dyno -p dyno-engine-llama
 
-bench: build ## Builds, measures the built-in model, and says where the page lies.
-	"$(TARGET)/release/dyno" bench $(ARGS)
+bench: build ## Builds, measures the built-in model and one of true shape, and says where the page lies.
+	"$(TARGET)/release/dyno" bench $(or $(ARGS),builtin:nano synth:smollm2-135m@q8_0)
 
 test: ## Installs what is missing and runs every check and test, browser and real engine included.
 	@sh scripts/setup.sh test

@@ -166,8 +166,13 @@ impl App {
 
     /// Keeps the model in the cache while this process lives; gives the file to load.
     fn keep(&self, found: dyno_hub::Found) -> PathBuf {
-        self.leases.lock().unwrap_or_else(PoisonError::into_inner).push(found.lease);
+        self.hold(found.lease);
         found.files.into_iter().next().unwrap_or_default()
+    }
+
+    /// Holds a lease while this process lives.
+    pub(crate) fn hold(&self, lease: Lease) {
+        self.leases.lock().unwrap_or_else(PoisonError::into_inner).push(lease);
     }
 
     /// Shrinks the default window to the training context; refuses a window asked for beyond it.

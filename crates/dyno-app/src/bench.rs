@@ -22,8 +22,8 @@ pub enum ContextChoice {
 /// One benchmark, as asked for.
 #[derive(Debug, Clone)]
 pub struct BenchJob {
-    /// Model reference.
-    pub model: String,
+    /// Model references; each is measured at every point of the sweep, in order.
+    pub models: Vec<String>,
     /// Runs of each prompt per process.
     pub runs: u32,
     /// Independent engine processes.
@@ -47,7 +47,7 @@ pub struct BenchJob {
 /// What a benchmark left; also when it ended early.
 #[derive(Debug, Default)]
 pub struct BenchResult {
-    /// One per point of the sweep that was started, in order.
+    /// One per model and point of the sweep that was started, in order.
     pub records: Vec<RunRecord>,
     /// The page.
     pub page: Option<PathBuf>,
@@ -65,12 +65,11 @@ impl App {
         check_counts(job)?;
         // Opened first: finding out after ten minutes that nothing can be kept would be unkind.
         let history = if job.save { Some(self.open_history()?) } else { None };
-        let model = self.resolve(&job.model, events)?;
-        let plans = self.plans(job, &model)?;
+        let plans = self.plans(job, events)?;
         let engine = self.engine()?;
         let machine = dyno_hardware::profile();
         let mut result = BenchResult::default();
-        for plan in plans {
+        for (model, plan) in plans {
             let context = self.context(&model, &machine);
             // Set up before the run, so that nothing of the run is in its own prediction.
             let predictor = self.predictor(&machine);
@@ -96,15 +95,20 @@ impl App {
         Ok(result)
     }
 
-    /// A plan for every point of the sweep, all checked before the first is carried out.
-    fn plans(&self, job: &BenchJob, model: &Model) -> Result<Vec<BenchPlan>, AppError> {
+    /// A plan for every model and point of the sweep, all checked before the first is carried out.
+    fn plans(&self, job: &BenchJob, events: &dyn EventSink) -> Result<Vec<(Model, BenchPlan)>, AppError> {
         let given = job.knobs.contains_key("context");
         let points = dyno_bench::expand_sweep(&EngineSettings::default(), &job.knobs)?;
-        let plan = |mut settings: EngineSettings| {
-            self.fit_context(&mut settings, &model.facts, given)?;
-            plan(job, model, settings)
-        };
-        points.into_iter().map(plan).collect()
+        let mut plans = Vec::new();
+        for reference in &job.models {
+            let model = self.resolve(reference, events)?;
+            for point in &points {
+                let mut settings = point.clone();
+                self.fit_context(&mut settings, &model.facts, given)?;
+                plans.push((model.clone(), plan(job, &model, settings)?));
+            }
+        }
+        Ok(plans)
     }
 
     fn context(&self, model: &Model, machine: &HardwareProfile) -> BenchContext {

@@ -32,6 +32,7 @@ pub use dyno_advise::{Complexity, DetectedTier, Route};
 pub use dyno_bench::CancelFlag;
 pub use dyno_eval::{CHECK_SPECS, SamplingChoice, Standing, Weights};
 pub use dyno_hub::{CacheSize, Checked, HubError, HubSettings, Pruned, Verdict, parse_bytes};
+pub use dyno_models::DEFAULT_REFERENCE;
 pub use error::AppError;
 pub use eval::{
     CODE_LAUNCHER, EVAL_CONTEXT, EVAL_SEQUENCES, EvalCatalogue, EvalJob, EvalResult, StrategyRow, SuiteRow,

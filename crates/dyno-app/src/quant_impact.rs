@@ -10,6 +10,7 @@ use dyno_types::{EvalRecord, Event, EventSink, ModelFacts, PairedComparison, Qua
 use serde::Serialize;
 
 use crate::eval::{DISTRIBUTIONS_FILE, Distributions, EvalJob, EvalPlan, Passage, Subject, TextJob};
+use crate::generate::PolicyWishes;
 use crate::quant_impact::speed::conditions;
 use crate::{App, AppError};
 
@@ -75,6 +76,7 @@ impl App {
             return Err(AppError::Input("--processes is 0; ask for at least 1".to_owned()));
         }
         check_strategy(&job.eval.strategies)?;
+        check_policy(&job.eval.policy)?;
         let types = crate::quantize::known_types(&job.to)?;
         let history = if job.eval.save { Some(self.open_history()?) } else { None };
         let mut original = self.eval_subject(&job.eval, events)?;
@@ -183,6 +185,15 @@ fn check_strategy(strategies: &[String]) -> Result<(), AppError> {
     }
     let told =
         "quantizations are compared under one prompt strategy; name one with --strategy, or none for direct";
+    Err(AppError::Input(told.to_owned()))
+}
+
+/// Retries and votes would hide what a quantization costs behind more tokens.
+fn check_policy(policy: &PolicyWishes) -> Result<(), AppError> {
+    if *policy == PolicyWishes::default() {
+        return Ok(());
+    }
+    let told = "quantizations are compared by plain answers; leave out checks, retries, votes and judges (--check, --votes, …)";
     Err(AppError::Input(told.to_owned()))
 }
 

@@ -4,6 +4,7 @@
 //! CACHE/NAME.gguf                      a synthetic model (made by `dyno synth` and by builtin models)
 //! CACHE/hub/ORG--REPO--ID/FILE.gguf    a pulled model, all parts in one folder; FILE.gguf.sha256 beside each
 //! CACHE/hub/ORG--REPO--ID/FILE.gguf.part, .journal     a file being fetched
+//! CACHE/quantized/DIGEST-BACKEND/FILE.gguf    quantizations of one model, counted and evicted together
 //! CACHE/index/KEY.json                 what is known of a model: names, sizes, digests, last use, pin
 //! CACHE/locks/KEY.use, KEY.pull, index locks; tiny, never removed
 //! CACHE/damaged/…                      files that are not what they were; never loaded

@@ -163,6 +163,22 @@ impl Library {
         Ok(Found { files: vec![file], bytes, origin: Origin::Fetched, lease })
     }
 
+    /// Counts the quantizations in `CACHE/quantized/KEY` among what the cache holds, under a name to show, and keeps them while
+    /// the lease lives.
+    ///
+    /// # Errors
+    /// [`HubError::Io`] when the cache cannot be written.
+    pub fn keep_quantized(&self, key: &str, name: &str, job: &Job<'_>) -> Result<Lease, HubError> {
+        let lease = self.shelf.lease(key)?;
+        let folder = self.shelf.dir().join("quantized").join(key);
+        if let Some(entry) = index::rebuild_quantized(&folder, Some(name.to_owned())) {
+            let bytes = entry.bytes();
+            self.shelf.admit(entry, job)?;
+            self.make_room(key, bytes, job)?;
+        }
+        Ok(lease)
+    }
+
     /// Takes a model out of the cache, after the cheap check; `None` when it is gone or was damaged.
     fn take(&self, entry: &Entry, name: &str, job: &Job<'_>) -> Result<Option<Found>, HubError> {
         let lease = self.shelf.lease(&entry.key)?;

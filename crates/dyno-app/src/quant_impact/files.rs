@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use dyno_engine::Engine;
 use dyno_models::gguf::TensorType;
 use dyno_models::{FileType, Reference, SynthSpec};
-use dyno_types::{EventSink, ModelFacts, WeightRole};
+use dyno_types::{Event, EventSink, ModelFacts, WeightRole};
 
 use crate::app::Model;
 use crate::eval::{EvalJob, Subject};
@@ -74,7 +74,8 @@ impl App {
         let session = engine.start().await?;
         let backend = session.info().backend.clone();
         session.stop().await;
-        let folder = self.places.cache_dir.join("quantized").join(folder_name(&original.sha256, &backend));
+        let key = folder_name(&original.sha256, &backend);
+        let folder = self.places.cache_dir.join("quantized").join(&key);
         let source = &original.model;
         let target = |known: &&'static FileType| {
             folder.join(target_name(&source.path, &source.facts.quantization, known.label))
@@ -99,6 +100,14 @@ impl App {
             let made = self.quantize_with(engine, &job, (&model, &orders), events).await?;
             if let Some(error) = made.error {
                 return Err(error);
+            }
+        }
+        let name = format!("quantizations of {reference}");
+        match self.with_job(events, |library, job| library.keep_quantized(&key, &name, job)) {
+            Ok(lease) => self.hold(lease),
+            // The files are there all the same.
+            Err(error) => {
+                events.emit(Event::Warning(format!("the cache could not be brought up to date: {error}")))
             }
         }
         types.iter().map(|known| read(target(known))).collect()

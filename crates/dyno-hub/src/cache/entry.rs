@@ -18,6 +18,8 @@ pub enum EntryKind {
     Hub,
     /// Made here; can be made again.
     Synthetic,
+    /// All quantizations made here of one model; can be made again.
+    Quantized,
 }
 
 /// One file of a model.
@@ -45,7 +47,7 @@ pub struct EntryFile {
 pub struct Entry {
     /// `dyno.cache/1`.
     pub schema: String,
-    /// Unique name in the cache: the folder of a pulled model, the file of a synthetic one.
+    /// Unique name in the cache: the folder of a pulled model or of quantizations, the file of a synthetic one.
     pub key: String,
     /// Where it came from.
     pub kind: EntryKind,
@@ -86,6 +88,7 @@ impl Entry {
         match self.kind {
             EntryKind::Hub => cache_dir.join("hub").join(&self.key),
             EntryKind::Synthetic => cache_dir.to_owned(),
+            EntryKind::Quantized => cache_dir.join("quantized").join(&self.key),
         }
     }
 
@@ -113,7 +116,7 @@ impl Entry {
             && is_key(&entry.key)
             && !entry.files.is_empty()
             && entry.files.iter().all(|file| is_key_like(&file.name))
-            && (entry.kind == EntryKind::Hub || entry.files[0].name == entry.key);
+            && (entry.kind != EntryKind::Synthetic || entry.files[0].name == entry.key);
         sound.then_some(entry)
     }
 

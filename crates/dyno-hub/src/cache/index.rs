@@ -107,14 +107,7 @@ pub(crate) fn new_entry(key: &str, kind: EntryKind, name: Option<String>, files:
 /// The record of a pulled model, from its folder alone; `None` for a folder that does not hold a whole model.
 pub(crate) fn rebuild_pulled(folder: &Path) -> Option<Entry> {
     let key = folder.file_name()?.to_str().filter(|key| is_key(key))?;
-    let mut models: Vec<PathBuf> = std::fs::read_dir(folder)
-        .ok()?
-        .flatten()
-        .map(|file| file.path())
-        .filter(|path| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf")))
-        .collect();
-    models.sort();
-    let files = ModelFiles::open(models.first()?).ok()?;
+    let files = ModelFiles::open(gguf_files(folder)?.first()?).ok()?;
     let described = files.parts.iter().map(|(path, _)| describe(path, None, read_stated_digest(path)));
     let described: Vec<EntryFile> = described.collect::<std::io::Result<_>>().ok()?;
     // ORG--REPO--ID; neither ORG nor REPO contains "--".
@@ -126,6 +119,25 @@ pub(crate) fn rebuild_pulled(folder: &Path) -> Option<Entry> {
     let name = repo.as_ref().map(|repo| format!("hf:{repo}:{}", described[0].name));
     let name = name.filter(|name| HubReference::parse(name).is_ok());
     Some(Entry { repo, ..new_entry(key, EntryKind::Hub, name, described) })
+}
+
+/// The record of a model's quantizations, from their folder alone; `None` where there are none.
+pub(crate) fn rebuild_quantized(folder: &Path, name: Option<String>) -> Option<Entry> {
+    let key = folder.file_name()?.to_str().filter(|key| is_key(key))?;
+    let described = gguf_files(folder)?.into_iter().filter_map(|file| describe(&file, None, None).ok());
+    let described: Vec<EntryFile> = described.filter(|file| file.fingerprint.is_some()).collect();
+    (!described.is_empty()).then(|| new_entry(key, EntryKind::Quantized, name, described))
+}
+
+/// Files in a folder whose names say that they are models, sorted.
+fn gguf_files(folder: &Path) -> Option<Vec<PathBuf>> {
+    let is_model = |path: &PathBuf| {
+        path.extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf")) && path.is_file()
+    };
+    let listing = std::fs::read_dir(folder).ok()?.flatten();
+    let mut files: Vec<PathBuf> = listing.map(|file| file.path()).filter(is_model).collect();
+    files.sort();
+    Some(files)
 }
 
 /// The record of a synthetic model, from its file alone; `None` for files that are none: those are not ours.

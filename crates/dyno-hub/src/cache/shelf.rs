@@ -128,7 +128,9 @@ impl Shelf {
         let pulled = pulled.filter_map(|folder| index::rebuild_pulled(&folder));
         let synthetic = names(&self.dir).into_iter().filter(|path| path.is_file());
         let synthetic = synthetic.filter_map(|file| index::rebuild_synthetic(&file));
-        pulled.chain(synthetic).collect()
+        let quantized = names(&self.dir.join("quantized")).into_iter().filter(|folder| folder.is_dir());
+        let quantized = quantized.filter_map(|folder| index::rebuild_quantized(&folder, None));
+        pulled.chain(synthetic).chain(quantized).collect()
     }
 
     /// The record of a key as it is now.
@@ -256,9 +258,9 @@ impl Shelf {
         let folder = entry.folder(&self.dir);
         let result = match entry.kind {
             // Out of sight at once, however long removing takes, and whatever interrupts it.
-            EntryKind::Hub => {
+            EntryKind::Hub | EntryKind::Quantized => {
                 let aside =
-                    self.dir.join("hub").join(format!(".gone-{}-{}", entry.key, unix_ns(SystemTime::now())));
+                    folder.with_file_name(format!(".gone-{}-{}", entry.key, unix_ns(SystemTime::now())));
                 std::fs::rename(&folder, &aside).and_then(|()| {
                     self.forget(&entry.key);
                     std::fs::remove_dir_all(&aside)
@@ -328,7 +330,7 @@ impl Shelf {
             name.starts_with(begin) && (ends.is_empty() || ends.iter().any(|end| name.ends_with(end)))
         };
         let mut remains = inside(&self.dir.join("damaged"));
-        for folder in inside(&self.dir.join("hub")) {
+        for folder in inside(&self.dir.join("quantized")).into_iter().chain(inside(&self.dir.join("hub"))) {
             if is_named(&folder, ".gone-", &[]) {
                 remains.push(folder);
                 continue;

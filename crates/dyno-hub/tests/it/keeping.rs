@@ -177,6 +177,36 @@ fn synthetic_models_are_entries_and_strangers_are_left_alone() {
 }
 
 #[test]
+fn quantizations_of_a_model_are_one_entry_kept_while_used() {
+    let hub = StandIn::start(|request| honest(request, &[]));
+    let world = World::new(&hub);
+    let library = world.library();
+    let folder = world.cache().join("quantized/0123abcd-engine-1");
+    let put = |label: &str| {
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(format!("m-{label}.gguf")), model(label)).unwrap();
+    };
+    let keep = || library.keep_quantized("0123abcd-engine-1", "quantizations of m", &world.job()).unwrap();
+    put("q8_0");
+    // Found without a record, too.
+    let unnamed = rows(&world).remove(0);
+    assert_eq!((unnamed.entry.kind, unnamed.name.as_str()), (EntryKind::Quantized, "0123abcd-engine-1"));
+    let lease = keep();
+    put("q4_0");
+    drop(keep());
+    let row = rows(&world).remove(0);
+    assert_eq!((row.name.as_str(), row.paths.len()), ("quantizations of m", 2));
+    assert_eq!(library.size(&world.job()).unwrap().models_bytes, row.bytes);
+    assert!(library.prune(Some(0), &world.job()).unwrap().removed.is_empty(), "it is in use");
+    drop(lease);
+    // Without one file the others are still what they are.
+    std::fs::remove_file(folder.join("m-q8_0.gguf")).unwrap();
+    assert_eq!(rows(&world)[0].paths, [folder.join("m-q4_0.gguf")]);
+    assert_eq!(library.prune(Some(0), &world.job()).unwrap().removed.len(), 1);
+    assert!(!world.files().iter().any(|name| name.starts_with("quantized/")), "{:?}", world.files());
+}
+
+#[test]
 fn size_counts_models_and_remains() {
     let content = model("q8_0");
     let hub = hub_with(&content, |_, answer| answer);

@@ -1,5 +1,7 @@
 //! From evaluations to the page.
 
+use std::collections::BTreeSet;
+
 use dyno_types::{EvalRecord, SuiteResult};
 
 use crate::facts::{machine_line, model_facts, model_line, model_name};
@@ -93,6 +95,10 @@ fn time_line(record: &EvalRecord) -> String {
     format!("{} · {} · took {took}", plain(&record.id), moment(record.started_unix_ms))
 }
 
+/// More would be a table, and the table is below.
+const TILES_MAX: usize = 4;
+
+/// The first score of each suite; where there is one suite, of each strategy.
 fn tiles(record: &EvalRecord) -> Vec<Tile> {
     let accuracy = |result: &SuiteResult| {
         let score = result.main_score()?;
@@ -106,9 +112,14 @@ fn tiles(record: &EvalRecord) -> Vec<Tile> {
             tail: format!("{} items{chance}", count(score.n)),
         })
     };
-    /// More would be a table, and the table is below.
-    const TILES_MAX: usize = 4;
-    let mut tiles: Vec<Tile> = record.suites.iter().filter_map(accuracy).take(TILES_MAX).collect();
+    let mut suites = BTreeSet::new();
+    let mut first_of_suite: Vec<&SuiteResult> =
+        record.suites.iter().filter(|result| suites.insert(result.suite.name.as_str())).collect();
+    if suites.len() < 2 {
+        // One suite: what the ways of asking it gave.
+        first_of_suite = record.suites.iter().collect();
+    }
+    let mut tiles: Vec<Tile> = first_of_suite.into_iter().filter_map(accuracy).take(TILES_MAX).collect();
     if let Some(result) = &record.perplexity {
         tiles.push(Tile {
             label: "Perplexity".to_owned(),

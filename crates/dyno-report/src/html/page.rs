@@ -233,7 +233,16 @@ fn comparison_table(records: &[RunRecord]) -> Table {
     let note =
         "Only circumstances that differ are listed. Brackets hold 95 % intervals over engine processes."
             .to_owned();
-    Table { id: "comparison", title: "Side by side".to_owned(), header, rows, names: 1, prose: false, note }
+    Table {
+        id: "comparison",
+        title: "Side by side".to_owned(),
+        header,
+        rows,
+        names: 1,
+        prose: false,
+        folded: false,
+        note,
+    }
 }
 
 fn headline(record: &RunRecord, id: &str) -> Cell {
@@ -259,6 +268,7 @@ fn table(
         rows: rows.into_iter().map(cells).collect(),
         names: 1,
         prose: false,
+        folded: false,
         note: note.to_owned(),
     };
     (!rows.is_empty()).then(|| filled(rows))

@@ -14,9 +14,19 @@ const WRONG_MAX: usize = 100;
 
 /// The section of one evaluation.
 pub(crate) fn section(heading: &str, figures: Vec<Figure>, record: &EvalRecord) -> Quality {
-    let scores = table("scores", "Scores", said::score_cells(record), SCORES_NOTE);
-    let comparisons = table("paired", "Comparisons over the same items", comparisons(record), PAIRED_NOTE);
-    let tables: Vec<Table> = [scores, comparisons].into_iter().flatten().collect();
+    let (whole, by_group): (Vec<&PairedComparison>, Vec<&PairedComparison>) =
+        record.comparisons.iter().partition(|one| one.group == "all");
+    let (short, all) = (said::short_table(record), said::score_cells(record));
+    let every = (short.rows.len() < all.rows.len())
+        .then(|| folded(table("groups", "Scores of every group", all, SCORES_NOTE)));
+    let title = "Comparisons over the same items";
+    let tables = [
+        table("scores", "Scores", short, SCORES_NOTE),
+        every.flatten(),
+        table("paired", title, comparisons(&whole), PAIRED_NOTE),
+        folded(table("paired-groups", &format!("{title}, by group"), comparisons(&by_group), PAIRED_NOTE)),
+    ];
+    let tables: Vec<Table> = tables.into_iter().flatten().collect();
     let nothing = (figures.is_empty() && tables.is_empty()).then(|| "Nothing was scored.".to_owned());
     Quality {
         heading: heading.to_owned(),
@@ -132,10 +142,10 @@ pub(crate) fn definitions() -> Vec<Definition> {
     all
 }
 
-fn comparisons(record: &EvalRecord) -> TextTable {
+fn comparisons(comparisons: &[&PairedComparison]) -> TextTable {
     let header =
         ["suite", "group", "compared", "items", "gained", "lost", "points", "95 % interval", "p", "verdict"];
-    let row = |one: &PairedComparison| {
+    let row = |one: &&PairedComparison| {
         let verdict = match (said::differs(one), one.difference > 0.0) {
             (false, _) => "no difference visible",
             (true, true) => "better",
@@ -155,7 +165,7 @@ fn comparisons(record: &EvalRecord) -> TextTable {
             verdict.to_owned(),
         ]
     };
-    TextTable::of(&header, 3, record.comparisons.iter().map(row).collect())
+    TextTable::of(&header, 3, comparisons.iter().map(row).collect())
 }
 
 /// A table of the page; nothing where there are no rows.
@@ -169,8 +179,14 @@ fn table(id: &'static str, title: &str, cells: TextTable, note: &str) -> Option<
         rows,
         names: cells.left,
         prose: false,
+        folded: false,
         note: note.to_owned(),
     })
+}
+
+/// The table closed; its rows are many, and few look for them.
+fn folded(table: Option<Table>) -> Option<Table> {
+    table.map(|table| Table { folded: true, ..table })
 }
 
 fn wrong(items: said::WrongItems) -> Wrong {

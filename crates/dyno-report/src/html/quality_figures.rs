@@ -10,12 +10,14 @@ use crate::quality::{self as said, Yardstick};
 use crate::text::plain;
 
 /// Rows of one chart; the table has all.
-const ROWS_MAX: usize = 36;
+const ROWS_MAX: usize = 48;
+/// The group of all items of a suite.
+const WHOLE: &str = "all";
 
 /// The charts of one evaluation.
 pub(crate) fn of_one(record: &EvalRecord) -> Vec<Figure> {
-    let mut figures: Vec<Figure> = tasks(record).into_iter().collect();
-    figures.extend(KINDS.iter().filter_map(|kind| differences(kind, &record.comparisons)));
+    let mut figures: Vec<Figure> = suites(record).into_iter().chain(tasks(record)).collect();
+    figures.extend(KINDS.iter().flat_map(|kind| differences(kind, &record.comparisons)));
     figures.extend(along(record, &BY_POSITION));
     figures.extend(along(record, &BY_LENGTH));
     figures
@@ -26,7 +28,7 @@ pub(crate) fn of_many(records: &[EvalRecord], labels: &[String]) -> Vec<Figure> 
     let mut figures: Vec<Figure> = models(records, labels).into_iter().collect();
     let comparisons: Vec<PairedComparison> =
         records.iter().flat_map(|record| record.comparisons.iter().cloned()).collect();
-    figures.extend(KINDS.iter().filter_map(|kind| differences(kind, &comparisons)));
+    figures.extend(KINDS.iter().flat_map(|kind| differences(kind, &comparisons)));
     figures.extend(of_variants(records));
     figures
 }
@@ -67,21 +69,49 @@ impl Series {
     }
 }
 
+/// Accuracy over whole suites, one value per strategy; nothing where the chart by task shows no more than this.
+fn suites(record: &EvalRecord) -> Option<Figure> {
+    let names = distinct(record.suites.iter().map(|result| result.suite.name.as_str()));
+    if names.len() < 2 || !has_groups(record) {
+        return None;
+    }
+    let series = Series::of(record.suites.iter().map(said::strategy));
+    let row = |suite: &str| {
+        let results = record.suites.iter().filter(|one| one.suite.name == suite);
+        Row::Values(suite.to_owned(), values_of_group(results, WHOLE, &series))
+    };
+    let rows = names.into_iter().map(row).collect();
+    let title = "Accuracy by suite";
+    let description = "One dot per suite and strategy with its 95 % interval; an upright stroke marks what guessing gives. The table \
+                       of scores holds the values.";
+    accuracy_rows("suites", [title, description], rows, &series)
+}
+
+fn has_groups(record: &EvalRecord) -> bool {
+    record.suites.iter().flat_map(|result| &result.scores).any(|score| score.group != WHOLE)
+}
+
+fn values_of_group<'a>(
+    results: impl Iterator<Item = &'a SuiteResult>,
+    group: &str,
+    series: &Series,
+) -> Vec<RowValue> {
+    let of_result = |result: &SuiteResult| {
+        let score = result.scores.iter().find(|score| score.group == group)?;
+        value(score, series.ink(&said::strategy(result))?)
+    };
+    results.filter_map(of_result).collect()
+}
+
 /// Accuracy by suite and task, one value per strategy.
 fn tasks(record: &EvalRecord) -> Option<Figure> {
     let series = Series::of(record.suites.iter().map(said::strategy));
     let mut rows = Vec::new();
     for suite in distinct(record.suites.iter().map(|result| result.suite.name.as_str())) {
-        let results: Vec<&SuiteResult> = record.suites.iter().filter(|one| one.suite.name == suite).collect();
+        let results = || record.suites.iter().filter(|one| one.suite.name == suite);
         rows.push(Row::Heading(suite.to_owned()));
-        for group in
-            distinct(results.iter().flat_map(|one| one.scores.iter()).map(|score| score.group.as_str()))
-        {
-            let values = results.iter().filter_map(|result| {
-                let score = result.scores.iter().find(|score| score.group == group)?;
-                value(score, series.ink(&said::strategy(result))?)
-            });
-            rows.push(Row::Values(group.to_owned(), values.collect()));
+        for group in distinct(results().flat_map(|one| one.scores.iter()).map(|score| score.group.as_str())) {
+            rows.push(Row::Values(group.to_owned(), values_of_group(results(), group, &series)));
         }
     }
     let title = "Accuracy by task";
@@ -158,26 +188,31 @@ fn values_of(row: &Row) -> &[RowValue] {
     }
 }
 
-/// Rows that have something to draw, as many as a chart holds, and what to say about the others.
+/// Rows that have something to draw, suite by suite as far as a chart has room for the whole of it, and what to say about the
+/// others. A suite that alone is too long is cut.
 fn drawable(rows: Vec<Row>) -> (Vec<Row>, String) {
-    let full = |row: &Row| matches!(row, Row::Heading(_)) || !values_of(row).is_empty();
-    let mut kept: Vec<Row> = Vec::new();
-    for row in rows.into_iter().filter(full) {
-        if matches!((&row, kept.last()), (Row::Heading(_), Some(Row::Heading(_)))) {
-            kept.pop();
+    let mut suites: Vec<Vec<Row>> = Vec::new();
+    for row in rows.into_iter().filter(|row| matches!(row, Row::Heading(_)) || !values_of(row).is_empty()) {
+        match suites.last_mut() {
+            Some(suite) if matches!(row, Row::Values(..)) => suite.push(row),
+            _ => suites.push(vec![row]),
         }
-        kept.push(row);
     }
-    let left_out = kept.len().saturating_sub(ROWS_MAX);
-    kept.truncate(ROWS_MAX);
-    while matches!(kept.last(), Some(Row::Heading(_))) {
-        kept.pop();
+    let mut kept: Vec<Row> = Vec::new();
+    let mut left_out = false;
+    for mut suite in suites.into_iter().filter(|suite| suite.iter().any(|row| !values_of(row).is_empty())) {
+        if kept.is_empty() && suite.len() > ROWS_MAX {
+            suite.truncate(ROWS_MAX);
+            left_out = true;
+        }
+        if kept.len() + suite.len() <= ROWS_MAX {
+            kept.extend(suite);
+        } else {
+            left_out = true;
+        }
     }
-    let note = match left_out {
-        0 => String::new(),
-        _ => format!("Only the first {ROWS_MAX} rows are drawn; the table has all."),
-    };
-    (kept, note)
+    let note = if left_out { "There is not room for every row; the table has all." } else { "" };
+    (kept, note.to_owned())
 }
 
 fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
@@ -188,22 +223,46 @@ fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
 /// A kind of comparison that has a chart.
 struct Kind {
     kind: &'static str,
-    id: &'static str,
+    /// Of the chart of whole suites, and of the one by task.
+    ids: [&'static str; 2],
     title: &'static str,
 }
 
 const KINDS: [Kind; 5] = [
-    Kind { kind: "strategy", id: "by-strategy", title: "What the way of asking changes" },
-    Kind { kind: "quantization", id: "by-quantization", title: "What the quantization changes" },
-    Kind { kind: "model", id: "by-model", title: "How the models differ" },
-    Kind { kind: "sampling", id: "by-sampling", title: "What the sampling changes" },
-    Kind { kind: "policy", id: "by-policy", title: "What checking and asking again changes" },
+    Kind {
+        kind: "strategy",
+        ids: ["by-strategy", "by-strategy-task"],
+        title: "What the way of asking changes",
+    },
+    Kind {
+        kind: "quantization",
+        ids: ["by-quantization", "by-quantization-task"],
+        title: "What the quantization changes",
+    },
+    Kind { kind: "model", ids: ["by-model", "by-model-task"], title: "How the models differ" },
+    Kind { kind: "sampling", ids: ["by-sampling", "by-sampling-task"], title: "What the sampling changes" },
+    Kind {
+        kind: "policy",
+        ids: ["by-policy", "by-policy-task"],
+        title: "What checking and asking again changes",
+    },
 ];
 
-/// Differences against a baseline over the same items, by suite and task.
-fn differences(kind: &Kind, comparisons: &[PairedComparison]) -> Option<Figure> {
+/// Differences against a baseline over the same items: of whole suites, and by task where there are tasks.
+fn differences(kind: &Kind, comparisons: &[PairedComparison]) -> Vec<Figure> {
     let own: Vec<&PairedComparison> =
         comparisons.iter().filter(|one| one.kind == kind.kind && one.n > 0).collect();
+    let whole: Vec<&PairedComparison> = own.iter().filter(|one| one.group == WHOLE).copied().collect();
+    let several = distinct(whole.iter().map(|one| one.suite.as_str())).len() > 1;
+    let [id, id_by_task] = kind.ids;
+    if whole.len() == own.len() || !several {
+        return difference_chart(id, kind.title.to_owned(), &own).into_iter().collect();
+    }
+    let by_task = difference_chart(id_by_task, format!("{}, by task", kind.title), &own);
+    difference_chart(id, kind.title.to_owned(), &whole).into_iter().chain(by_task).collect()
+}
+
+fn difference_chart(id: &'static str, title: String, own: &[&PairedComparison]) -> Option<Figure> {
     let groups = distinct(own.iter().map(|one| one.group.as_str()));
     // Where all comparisons are over whole suites, a row for each candidate; else a row for each group, and the candidates in it.
     let by_candidate = groups.len() < 2;
@@ -237,12 +296,12 @@ fn differences(kind: &Kind, comparisons: &[PairedComparison]) -> Option<Figure> 
     );
     let x = Axis::between(low, high, "points");
     let keys = series.0.iter().filter_map(|name| Some(Key::line(series.ink(name)?, name.as_str()))).collect();
-    let chart = RowChart { title: kind.title.to_owned(), description, x, rows, line: Some(0.0) };
+    let chart = RowChart { title: title.clone(), description, x, rows, line: Some(0.0) };
     Some(Figure {
-        id: kind.id,
-        title: kind.title.to_owned(),
+        id,
+        title,
         axes: format!("difference in accuracy from {baselines} in points, with 95 % intervals"),
-        svg: chart.svg(kind.id),
+        svg: chart.svg(id),
         keys,
         note,
     })

@@ -147,6 +147,8 @@ pub(crate) struct Table {
     pub(crate) names: usize,
     /// Whether the cells hold sentences, which wrap, instead of figures.
     pub(crate) prose: bool,
+    /// Whether the rows stay closed until somebody opens them.
+    pub(crate) folded: bool,
     /// Remark under the table.
     pub(crate) note: String,
 }

@@ -4,7 +4,7 @@ use dyno_stats::{Direction, pareto_set};
 use dyno_types::{EvalRecord, PairedComparison, QuantImpact, Rate, Score, SuiteResult, Unit};
 
 use super::scores::{TextTable, strategy};
-use super::sentences::differs;
+use super::sentences::{differs, guesses};
 use crate::figure::{MISSING, Scale, bytes, number, percent, percent_interval, points};
 use crate::text::plain;
 
@@ -196,6 +196,12 @@ pub(crate) fn conclusion(rows: &[QuantImpact]) -> String {
     let compared =
         || rows.iter().filter_map(|row| Some((row, row.comparison.as_ref().filter(|one| one.n > 0)?)));
     let Some((_, any)) = compared().next() else { return String::new() };
+    if original.accuracy.as_ref().is_some_and(guesses) {
+        return format!(
+            "In short: {} itself is not better than guessing on these items, so they cannot show what a quantization loses.",
+            plain(&original.name)
+        );
+    }
     let unharmed = compared().filter(|(_, one)| !differs(one) || one.difference > 0.0).map(|(row, _)| row);
     let n = crate::figure::count(any.n);
     match unharmed.min_by_key(|row| row.file_bytes) {

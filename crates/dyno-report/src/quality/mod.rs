@@ -12,7 +12,7 @@ pub(crate) use impact::{
 };
 pub(crate) use items::{WRONG_HEADER, WrongItems, csv, wrong};
 pub(crate) use labels::{labels, same_base};
-pub(crate) use scores::{TextTable, side_by_side, strategy, table as score_cells};
+pub(crate) use scores::{TextTable, left_out, short_table, side_by_side, strategy, table as score_cells};
 pub(crate) use sentences::{beside_the_table, comparison, conclusion, differs, findings, named};
 
 use dyno_types::{EvalRecord, ModelFacts, QuantImpact, Validity};
@@ -31,10 +31,15 @@ pub(crate) fn table_one(record: &EvalRecord, color: Color) -> String {
     }
     let remarks = run_sentences::remarks(&record.validity, &record.model, &record.notes);
     page += &validity(&record.validity, remarks, color);
-    let scores = score_cells(record);
+    let scores = short_table(record);
     if !scores.rows.is_empty() {
         page += &text_section("Scores", &unrepeated(scores), color);
     }
+    let mut groups = left_out(record);
+    if !groups.is_empty() {
+        groups.push("All groups: --format md, html or json.".to_owned());
+    }
+    page += &list_section("By group", groups, color);
     page += &list_section("What the figures say", findings(record), color);
     let conclusion = conclusion(record);
     if !conclusion.is_empty() {

@@ -44,12 +44,64 @@ const HEADER: [&str; 12] = [
     "tokens/item",
 ];
 
+/// A result with more groups than this is shown without their rows in a terminal.
+const GROUPS_SHOWN: usize = 8;
+/// Groups that are named at either end where rows are left out.
+const ENDS_NAMED: usize = 4;
+
 /// All scores of a record.
 pub(crate) fn table(record: &EvalRecord) -> TextTable {
-    let rows = record.suites.iter().flat_map(|result| {
-        result.scores.iter().enumerate().map(move |(index, score)| row(result, score, index == 0))
-    });
-    TextTable::of(&HEADER, 3, rows.collect())
+    rows_where(record, |_, _| true)
+}
+
+/// The scores of whole suites, and of groups where there are few. What is left out is in [`left_out`].
+pub(crate) fn short_table(record: &EvalRecord) -> TextTable {
+    rows_where(record, |result, score| {
+        let groups = groups(result);
+        let few = groups.len() <= GROUPS_SHOWN;
+        score.group == WHOLE || (few && groups.iter().any(|group| std::ptr::eq(*group, score)))
+    })
+}
+
+/// A sentence for each result whose groups [`short_table`] does not show: the lowest and the highest of them.
+pub(crate) fn left_out(record: &EvalRecord) -> Vec<String> {
+    let sentence = |result: &SuiteResult| {
+        let mut groups = groups(result);
+        if groups.len() <= GROUPS_SHOWN {
+            return None;
+        }
+        // Of equal scores, those that rest on more items come first.
+        groups.sort_by(|one, other| one.value.total_cmp(&other.value).then(other.n.cmp(&one.n)));
+        let lowest: Vec<String> = groups.iter().take(ENDS_NAMED).map(|score| with_share(score)).collect();
+        groups.sort_by(|one, other| other.value.total_cmp(&one.value).then(other.n.cmp(&one.n)));
+        let highest: Vec<String> = groups.iter().take(ENDS_NAMED).map(|score| with_share(score)).collect();
+        let (name, count) = (super::named(result), groups.len());
+        Some(format!("{name}: {count} groups, lowest {}; highest {}.", lowest.join(", "), highest.join(", ")))
+    };
+    record.suites.iter().filter_map(sentence).collect()
+}
+
+/// The group of all items of a suite.
+const WHOLE: &str = "all";
+
+/// Scores of the groups of a result, by its first measure.
+fn groups(result: &SuiteResult) -> Vec<&Score> {
+    let Some(first) = result.scores.first() else { return Vec::new() };
+    result.scores.iter().filter(|score| score.group != WHOLE && score.metric == first.metric).collect()
+}
+
+/// A group with its share and what that rests on.
+fn with_share(score: &Score) -> String {
+    format!("{} {} (n={})", plain(&score.group), percent(score.value), count(score.n))
+}
+
+fn rows_where(record: &EvalRecord, shown: impl Fn(&SuiteResult, &Score) -> bool) -> TextTable {
+    let mut rows = Vec::new();
+    for result in &record.suites {
+        let scores = result.scores.iter().enumerate().filter(|(_, score)| shown(result, score));
+        rows.extend(scores.map(|(index, score)| row(result, score, index == 0)));
+    }
+    TextTable::of(&HEADER, 3, rows)
 }
 
 fn row(result: &SuiteResult, score: &Score, first: bool) -> Vec<String> {

@@ -194,6 +194,11 @@ pub(crate) fn at_chance(score: &Score) -> Option<bool> {
     Some(score.ci95[0] <= chance)
 }
 
+/// Whether a score is nothing that could be lost: nothing right at all, or no more than guessing gives.
+pub(crate) fn guesses(score: &Score) -> bool {
+    score.value == 0.0 || at_chance(score) == Some(true)
+}
+
 /// What it comes to, in plain words; empty where nothing was scored.
 pub(crate) fn conclusion(record: &EvalRecord) -> String {
     let mut parts = Vec::new();
@@ -206,11 +211,17 @@ pub(crate) fn conclusion(record: &EvalRecord) -> String {
         ));
     }
     parts.extend(best_strategies(record));
+    // The strategy only where it tells results apart.
+    let asked_once =
+        |name: &str| record.suites.iter().filter(|result| result.suite.name == name).count() == 1;
+    let name = |result: &SuiteResult| {
+        if asked_once(&result.suite.name) { plain(&result.suite.name) } else { named(result) }
+    };
     let guessing: Vec<String> = record
         .suites
         .iter()
         .filter(|result| result.main_score().and_then(at_chance) == Some(true))
-        .map(|result| plain(&result.suite.name))
+        .map(name)
         .collect();
     if !guessing.is_empty() {
         parts.push(format!("not better than guessing on {}", guessing.join(", ")));
@@ -219,7 +230,7 @@ pub(crate) fn conclusion(record: &EvalRecord) -> String {
         .suites
         .iter()
         .filter(|result| result.main_score().is_some_and(|score| score.value == 0.0))
-        .map(named)
+        .map(name)
         .collect();
     if !hopeless.is_empty() {
         parts.push(format!("nothing right on {}", hopeless.join(", ")));

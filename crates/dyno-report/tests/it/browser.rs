@@ -199,9 +199,9 @@ fn hostile_names() {
 
 #[test]
 fn evaluations() {
-    inspect("an evaluation", &eval_page(&[micro()]), 4);
+    inspect("an evaluation", &eval_page(&[micro()]), 5);
     inspect("quantizations", &eval_page(&quantizations()), 4);
-    inspect("a run with quality", &page_with_quality(&complete(), &[micro()]), 12);
+    inspect("a run with quality", &page_with_quality(&complete(), &[micro()]), 13);
     inspect("a hostile evaluation", &eval_page(&[hostile_eval()]), 4);
 }
 

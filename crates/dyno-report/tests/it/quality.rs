@@ -129,6 +129,23 @@ fn a_score_at_chance_is_called_guessing_and_one_above_is_not() {
 }
 
 #[test]
+fn many_groups_are_named_at_their_ends_in_a_terminal_and_whole_elsewhere() {
+    let mut record = micro();
+    let scores = &mut record.suites[0].scores;
+    for index in 0..12_u32 {
+        let (group, value) = (format!("group-{index}"), f64::from(index) / 12.0);
+        let score = Score { group, value, n: 10, ..scores[1].clone() };
+        scores.push(score);
+    }
+    let text = eval_table(&[record.clone()], Color::Never);
+    let ends = "heldout-single (direct): 18 groups, lowest group-0 0.0 % (n=10), group-1 8.3 % (n=10),";
+    assert!(text.contains(ends), "{text}");
+    assert!(text.contains("highest comparison 100.0 % (n=40),"), "{text}");
+    assert!(!text.contains("group-5"), "{text}");
+    assert!(eval_markdown(&[record]).contains("group-5"));
+}
+
+#[test]
 fn what_weakens_a_score_is_said() {
     let mut record = micro();
     record.template.own = false;
@@ -175,6 +192,16 @@ fn the_pareto_set_and_the_smallest_unharmed_variant_are_named() {
     let line = |name: &str| text.lines().find(|line| line.contains(name)).unwrap().trim().to_owned();
     assert!(line("q8_worse").ends_with('–'), "{}", line("q8_worse"));
     assert!(line("q5_k_m").ends_with("size, speed"), "{}", line("q5_k_m"));
+}
+
+#[test]
+fn a_model_that_guesses_has_no_smallest_unharmed_variant() {
+    let mut rows = impacts();
+    let accuracy = rows[0].accuracy.as_mut().unwrap();
+    (accuracy.value, accuracy.ci95, accuracy.chance) = (0.26, [0.2, 0.32], Some(0.25));
+    let text = quant_impact_table(&rows, Color::Never);
+    assert!(text.contains("In short: f16 itself is not better than guessing"), "{text}");
+    assert!(!text.contains("is the smallest"), "{text}");
 }
 
 #[test]

@@ -11,9 +11,9 @@ use super::{KnobArgs, SamplingArgs};
 /// Defaults are those of the staged procedure: three prompts, three runs each, in three engine processes.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// Model: path, synth:SHAPE@QUANT or builtin:nano.
-    #[arg(default_value = "builtin:nano")]
-    pub(crate) model: String,
+    /// Models, each a path, synth:SHAPE@QUANT, builtin:NAME or hf:ORG/REPO; several are compared.
+    #[arg(value_name = "MODEL", default_value = dyno_app::DEFAULT_REFERENCE)]
+    pub(crate) models: Vec<String>,
     /// Runs of each prompt in each engine process.
     #[arg(long, default_value_t = 3, value_name = "N", help_heading = "Plan")]
     pub(crate) runs: u32,

@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use dyno_app::PolicyWishes;
+use dyno_app::{CHECK_SPECS, PolicyWishes};
 
 /// A policy as typed.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Checks and retries")]
 pub(crate) struct PolicyArgs {
-    /// Hold the answer to this and ask again where it fails (repeatable): not-empty, ends-properly, words=20..80,
-    /// language=en|fr|de|es, match=REGEX, lacks=REGEX, json=SCHEMAFILE.
-    #[arg(long, value_name = "SPEC")]
+    // What a check may be is written down once, where it is read.
+    #[arg(long, value_name = "SPEC", help = format!(
+        "Hold the answer to this and ask again where it fails (repeatable): {CHECK_SPECS}; a schema may be a file"
+    ))]
     check: Vec<String>,
     /// Attempts after the first; each is 0.1 hotter and told what was wrong [default: 2; 0 with --votes alone].
     #[arg(long, value_name = "N")]

@@ -11,7 +11,7 @@ use crate::printer;
 pub(super) async fn run(context: &Context, args: BenchArgs) -> anyhow::Result<()> {
     let format = format(&args.format)?;
     let job = BenchJob {
-        model: args.model,
+        models: args.models,
         runs: args.runs,
         processes: args.processes,
         max_tokens: args.max_tokens,

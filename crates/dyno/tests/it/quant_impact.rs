@@ -42,6 +42,7 @@ fn what_cannot_be_compared_is_refused() {
         (&["builtin:nano", "--quant-impact", "--perplexity", "nowhere.txt"], &["nowhere.txt"]),
         (&["builtin:nano", "no-such-suite", "--quant-impact"], &["no-such-suite"]),
         (&["builtin:nano", "--quant-impact", "--strategies", "all"], &["one prompt strategy"]),
+        (&["builtin:nano", "--quant-impact", "--votes", "3"], &["plain answers", "--votes"]),
     ];
     for (arguments, texts) in cases {
         eprintln!("{arguments:?}");
