@@ -23,6 +23,8 @@ mod quantize;
 mod rates;
 mod recommend;
 mod synth;
+#[cfg(test)]
+mod testing;
 mod tune;
 
 pub use app::{App, Limits, Places};

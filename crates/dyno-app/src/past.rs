@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use dyno_report::{EvalRow, Format, HistoryRow};
-use dyno_store::{EvalFilter, Filter, History};
+use dyno_store::{Filter, History};
 use dyno_types::{EVAL_SCHEMA, EvalRecord, RUN_SCHEMA, RunRecord};
 use serde::de::DeserializeOwned;
 
@@ -40,8 +40,7 @@ impl App {
     /// # Errors
     /// [`AppError::History`].
     pub fn evals(&self, model: Option<&str>, only_valid: bool, limit: u32) -> Result<Vec<EvalRow>, AppError> {
-        let filter =
-            EvalFilter { model: model.map(ToOwned::to_owned), only_valid, limit, ..EvalFilter::default() };
+        let filter = Filter { model: model.map(ToOwned::to_owned), only_valid, limit, ..Filter::default() };
         let headlines = self.open_history()?.list_evals(&filter)?;
         Ok(headlines.into_iter().map(eval_row).collect())
     }
@@ -127,7 +126,7 @@ enum Kept {
 /// The latest record of either kind; of evaluations made together all.
 fn latest(history: &History) -> Result<Records, AppError> {
     let run = history.latest(1)?.pop();
-    let headline = history.list_evals(&EvalFilter { limit: 1, ..EvalFilter::default() })?.pop();
+    let headline = history.list_evals(&Filter { limit: 1, ..Filter::default() })?.pop();
     let run_started = run.as_ref().map(|record| record.started_unix_ms);
     let newer = headline.filter(|eval| run_started.is_none_or(|started| eval.started_unix_ms > started));
     if let Some(headline) = newer

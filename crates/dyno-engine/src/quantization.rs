@@ -3,14 +3,12 @@
 use std::path::Path;
 
 use dyno_types::{QuantizeReport, QuantizeRequest};
-use tokio::time::Instant;
-use tonic::{Status, Streaming};
 
 use crate::EngineError;
-use crate::link::{Link, Task};
+use crate::link::Link;
 use crate::part_file::{PartFile, unusable};
-use crate::protocol::{check_quantize, progress_fraction, proto, quantize_ms};
-use crate::remote::refused;
+use crate::protocol::{ProtocolError, check_quantize, proto, quantize_ms};
+use crate::remote::{Heard, follow, refused};
 use crate::session::ProgressSink;
 
 /// Quantizes a file. The process is killed when this is left before its end.
@@ -36,7 +34,7 @@ pub(crate) async fn quantize(
     let mut client = link.client();
     let call = client.quantize(proto::QuantizeRequest::from(&inside));
     let followed = match link.bounded(&task, link.deadlines.load, call).await {
-        Ok(events) => follow(link, &task, events.into_inner(), progress).await,
+        Ok(events) => follow(link, &task, ("quantization", events.into_inner()), progress, heard).await,
         Err(error) => Err(error),
     };
     killer.settle(&followed);
@@ -67,41 +65,14 @@ impl Drop for KillUnlessDone<'_> {
     }
 }
 
-/// Follows a quantization to its report; gives the time it took, ms. Only progress that advances is a sign of life.
-async fn follow(
-    link: &Link,
-    task: &Task,
-    mut events: Streaming<proto::QuantizeEvent>,
-    progress: ProgressSink<'_>,
-) -> Result<f64, EngineError> {
+/// The report is the time it took, ms.
+fn heard(message: proto::QuantizeEvent) -> Result<Heard<f64>, ProtocolError> {
     use proto::quantize_event::Event;
-    let limit = link.deadlines.load;
-    let (mut reached, mut expires) = (f32::NEG_INFINITY, Instant::now() + limit);
-    loop {
-        let left = expires.saturating_duration_since(Instant::now());
-        let message = match tokio::time::timeout(left, events.message()).await {
-            Err(_elapsed) => return Err(link.hung(task, limit).await),
-            Ok(Err(status)) => return Err(link.explain(task, &status).await),
-            Ok(Ok(None)) => {
-                let early = Status::unavailable("it ended the quantization without a report");
-                return Err(link.explain(task, &early).await);
-            }
-            Ok(Ok(Some(message))) => message,
-        };
-        match message.event {
-            None => {}
-            Some(Event::Done(done)) => return Ok(quantize_ms(done)?),
-            Some(Event::Progress(value)) => {
-                let value = progress_fraction(value)?;
-                if !progress(value) {
-                    return Err(EngineError::Cancelled);
-                }
-                if value > reached {
-                    (reached, expires) = (value, Instant::now() + limit);
-                }
-            }
-        }
-    }
+    Ok(match message.event {
+        None => Heard::Nothing,
+        Some(Event::Done(done)) => Heard::Report(quantize_ms(done)?),
+        Some(Event::Progress(value)) => Heard::Progress(value),
+    })
 }
 
 fn length(path: &Path) -> Result<u64, EngineError> {

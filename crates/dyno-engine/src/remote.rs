@@ -76,7 +76,7 @@ impl Session for RemoteSession {
         let mut client = self.link.client();
         let call = client.load(proto::LoadRequest { path, settings: Some(settings.into()) });
         let events = self.link.bounded(&task, self.link.deadlines.load, call).await?.into_inner();
-        follow_load(&self.link, &task, events, progress).await
+        follow(&self.link, &task, ("load", events), progress, heard_of_load).await
     }
 
     async fn open_context(&self, settings: &EngineSettings) -> Result<ContextReport, EngineError> {
@@ -175,14 +175,24 @@ pub(crate) fn refused(error: ProtocolError) -> EngineError {
     EngineError::BadRequest(error.refusal())
 }
 
-/// Follows a load to its report. Only progress that advances counts as a sign of life.
-async fn follow_load(
+/// One message of a long call.
+pub(crate) enum Heard<T> {
+    /// How far it is, 0..=1, as sent.
+    Progress(f32),
+    /// Its report.
+    Report(T),
+    /// Nothing that is known here.
+    Nothing,
+}
+
+/// Follows a long call to its report. Only progress that advances counts as a sign of life.
+pub(crate) async fn follow<M, T>(
     link: &Link,
     task: &Task,
-    mut events: Streaming<proto::LoadEvent>,
+    (what, mut events): (&str, Streaming<M>),
     progress: ProgressSink<'_>,
-) -> Result<LoadReport, EngineError> {
-    use proto::load_event::Event;
+    read: impl Fn(M) -> Result<Heard<T>, ProtocolError>,
+) -> Result<T, EngineError> {
     let limit = link.deadlines.load;
     let (mut reached, mut expires) = (f32::NEG_INFINITY, Instant::now() + limit);
     loop {
@@ -191,16 +201,15 @@ async fn follow_load(
             Err(_elapsed) => return Err(link.hung(task, limit).await),
             Ok(Err(status)) => return Err(link.explain(task, &status).await),
             Ok(Ok(None)) => {
-                return Err(link
-                    .explain(task, &Status::unavailable("it ended the load without a report"))
-                    .await);
+                let early = Status::unavailable(format!("it ended the {what} without a report"));
+                return Err(link.explain(task, &early).await);
             }
             Ok(Ok(Some(message))) => message,
         };
-        match message.event {
-            None => {}
-            Some(Event::Loaded(loaded)) => return Ok(loaded.try_into()?),
-            Some(Event::Progress(value)) => {
+        match read(message)? {
+            Heard::Nothing => {}
+            Heard::Report(report) => return Ok(report),
+            Heard::Progress(value) => {
                 let value = progress_fraction(value)?;
                 // Leaving drops the call, by which the engine learns that it shall abort.
                 if !progress(value) {
@@ -212,4 +221,13 @@ async fn follow_load(
             }
         }
     }
+}
+
+fn heard_of_load(message: proto::LoadEvent) -> Result<Heard<LoadReport>, ProtocolError> {
+    use proto::load_event::Event;
+    Ok(match message.event {
+        None => Heard::Nothing,
+        Some(Event::Loaded(loaded)) => Heard::Report(loaded.try_into()?),
+        Some(Event::Progress(value)) => Heard::Progress(value),
+    })
 }

@@ -1,6 +1,8 @@
-//! What a list of evaluations shows of one, and which ones it shows.
+//! What a list of evaluations shows of one.
 
 use dyno_types::EvalRecord;
+
+use crate::headline::shown_name;
 
 /// One line of a list of evaluations.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -48,11 +50,7 @@ impl EvalHeadline {
         Self {
             id: record.id.clone(),
             started_unix_ms: record.started_unix_ms,
-            model: model
-                .name
-                .clone()
-                .filter(|name| !name.trim().is_empty())
-                .unwrap_or_else(|| model.file_name.clone()),
+            model: shown_name(model),
             reference: model.reference.clone(),
             quantization: model.quantization.clone(),
             fingerprint: model.fingerprint.clone(),
@@ -68,17 +66,4 @@ impl EvalHeadline {
             valid: record.validity.valid,
         }
     }
-}
-
-/// Which evaluations a list shows; the default shows all.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct EvalFilter {
-    /// Part of the model's name or reference, in any case.
-    pub model: Option<String>,
-    /// Started at this moment or later, Unix ms.
-    pub since_unix_ms: Option<i64>,
-    /// Only records that may enter comparisons.
-    pub only_valid: bool,
-    /// At most this many, the newest; 0 is all.
-    pub limit: u32,
 }

@@ -4,7 +4,7 @@ use dyno_types::EvalRecord;
 use rusqlite::{Row, params};
 
 use crate::kept::{id_and_record, parse, readable_json};
-use crate::{EvalFilter, EvalHeadline, History, StoreError};
+use crate::{EvalHeadline, Filter, History, StoreError};
 
 /// Evaluations of one model that are read at once, the newest: a record may hold thousands of answers.
 const OF_MODEL_MAX: u32 = 32;
@@ -60,19 +60,8 @@ impl History {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub fn list_evals(&self, filter: &EvalFilter) -> Result<Vec<EvalHeadline>, StoreError> {
-        let query = format!(
-            "SELECT {COLUMNS} FROM evals
-             WHERE (?1 IS NULL OR instr(lower(model), lower(?1)) > 0 OR instr(lower(reference), lower(?1)) > 0)
-               AND (?2 IS NULL OR started_unix_ms >= ?2) AND (?3 = 0 OR valid = 1)
-             ORDER BY started_unix_ms DESC, id DESC LIMIT ?4"
-        );
-        let limit = if filter.limit == 0 { -1 } else { i64::from(filter.limit) };
-        self.rows(
-            &query,
-            params![filter.model, filter.since_unix_ms, filter.only_valid, limit],
-            read_headline,
-        )
+    pub fn list_evals(&self, filter: &Filter) -> Result<Vec<EvalHeadline>, StoreError> {
+        self.headlines("evals", COLUMNS, filter, read_headline)
     }
 
     /// The latest evaluations of the model file with this digest, newest first; at most 32.

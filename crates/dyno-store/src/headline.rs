@@ -1,6 +1,6 @@
-//! What a list of runs shows of one run, and which runs it shows.
+//! What a list of runs shows of one run, and which records a list shows.
 
-use dyno_types::RunRecord;
+use dyno_types::{ModelFacts, RunRecord};
 
 /// One line of a list of runs.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -38,11 +38,7 @@ impl Headline {
         Self {
             id: record.id.clone(),
             started_unix_ms: record.started_unix_ms,
-            model: model
-                .name
-                .clone()
-                .filter(|name| !name.trim().is_empty())
-                .unwrap_or_else(|| model.file_name.clone()),
+            model: shown_name(model),
             reference: model.reference.clone(),
             quantization: model.quantization.clone(),
             machine: record.machine.cpu.clone(),
@@ -55,14 +51,20 @@ impl Headline {
     }
 }
 
-/// Which runs a list shows; the default shows all.
+/// The name in the model's header, else its file name.
+pub(crate) fn shown_name(model: &ModelFacts) -> String {
+    let own = model.name.clone().filter(|name| !name.trim().is_empty());
+    own.unwrap_or_else(|| model.file_name.clone())
+}
+
+/// Which runs or evaluations a list shows; the default shows all.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Filter {
     /// Part of the model's name or reference, in any case.
     pub model: Option<String>,
     /// Started at this moment or later, Unix ms.
     pub since_unix_ms: Option<i64>,
-    /// Only runs that may enter comparisons.
+    /// Only records that may enter comparisons.
     pub only_valid: bool,
     /// At most this many, the newest; 0 is all.
     pub limit: u32,

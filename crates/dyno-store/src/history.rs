@@ -108,18 +108,25 @@ impl History {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn list(&self, filter: &Filter) -> Result<Vec<Headline>, StoreError> {
+        self.headlines("runs", HEADLINE_COLUMNS, filter, read_headline)
+    }
+
+    /// Headlines in a table of records that the filter lets through, newest first.
+    pub(crate) fn headlines<T>(
+        &self,
+        table: &'static str,
+        columns: &'static str,
+        filter: &Filter,
+        read: fn(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
         let query = format!(
-            "SELECT {HEADLINE_COLUMNS} FROM runs
+            "SELECT {columns} FROM {table}
              WHERE (?1 IS NULL OR instr(lower(model), lower(?1)) > 0 OR instr(lower(reference), lower(?1)) > 0)
                AND (?2 IS NULL OR started_unix_ms >= ?2) AND (?3 = 0 OR valid = 1)
              ORDER BY started_unix_ms DESC, id DESC LIMIT ?4"
         );
         let limit = if filter.limit == 0 { -1 } else { i64::from(filter.limit) };
-        self.rows(
-            &query,
-            params![filter.model, filter.since_unix_ms, filter.only_valid, limit],
-            read_headline,
-        )
+        self.rows(&query, params![filter.model, filter.since_unix_ms, filter.only_valid, limit], read)
     }
 
     /// Removes the run with exactly this id; says whether there was one.

@@ -14,7 +14,7 @@ mod migrate;
 mod run_id;
 
 pub use error::StoreError;
-pub use eval_headline::{EvalFilter, EvalHeadline};
+pub use eval_headline::EvalHeadline;
 pub use headline::{Filter, Headline};
 pub use history::History;
 pub use ledger::{LedgerEntry, subject};

@@ -1,12 +1,12 @@
 //! Keeping abilities: round trip, damage, another machine, another disk, disturbance.
 
 use std::sync::Mutex;
-use std::time::Duration;
 
 use dyno_types::{Silent, ValidityFlag};
 
 use super::*;
-use crate::{CancelFlag, HubSettings, Limits, Places};
+use crate::CancelFlag;
+use crate::testing::app;
 
 const MACHINE: &str = "0123abcd";
 const NOW: i64 = 1_700_000_000_000;
@@ -50,20 +50,6 @@ impl Heard {
         };
         self.0.lock().unwrap().iter().filter_map(remark).collect()
     }
-}
-
-fn app(folder: &Path, cancel: CancelFlag) -> App {
-    let places = Places {
-        cache_dir: folder.join("models"),
-        history_file: folder.join("history/history.sqlite"),
-        pages_dir: folder.join("pages"),
-        engine_dir: None,
-        beside: None,
-        executable: None,
-        hub: HubSettings::new(folder.join("models")),
-    };
-    let limits = Limits { deadline: Duration::from_secs(60), memory_limit_bytes: None };
-    App::new(places, limits, cancel)
 }
 
 #[test]
@@ -146,7 +132,7 @@ fn this_machine() -> HardwareProfile {
 #[test]
 fn this_machine_is_measured_after_damage_and_not_when_it_is_known() {
     let folder = tempfile::tempdir().unwrap();
-    let app = app(folder.path(), CancelFlag::default());
+    let app = app(folder.path(), &CancelFlag::default());
     let machine = this_machine();
     let fingerprint = dyno_hardware::fingerprint(&machine);
     let file = app.abilities_file(&fingerprint);
@@ -172,7 +158,7 @@ fn this_machine_is_measured_after_damage_and_not_when_it_is_known() {
 #[test]
 fn another_machine_is_measured_beside_the_first() {
     let folder = tempfile::tempdir().unwrap();
-    let app = app(folder.path(), CancelFlag::default());
+    let app = app(folder.path(), &CancelFlag::default());
     let machine = this_machine();
     let first = MachineAbilities { machine: dyno_hardware::fingerprint(&machine), ..abilities() };
     kept::write(&app.abilities_file(&first.machine), SCHEMA, &first).unwrap();
@@ -188,14 +174,14 @@ fn stopping_keeps_nothing_and_a_refused_write_is_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     let cancel = CancelFlag::default();
     cancel.cancel();
-    let stopped = app(folder.path(), cancel);
+    let stopped = app(folder.path(), &cancel);
     let machine = this_machine();
     assert!(matches!(stopped.abilities_of(&machine, &Silent, false), Err(AppError::Cancelled)));
     assert!(!folder.path().join("history").exists());
 
     std::fs::write(folder.path().join("history"), "a file in the place of the folder").unwrap();
     let heard = Heard::default();
-    app(folder.path(), CancelFlag::default()).abilities_of(&machine, &heard, false).unwrap();
+    app(folder.path(), &CancelFlag::default()).abilities_of(&machine, &heard, false).unwrap();
     let remarks = heard.remarks();
     assert!(remarks.iter().any(|remark| remark.contains("is not kept")), "{remarks:?}");
 }

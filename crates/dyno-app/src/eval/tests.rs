@@ -3,16 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use dyno_bench::CancelFlag;
 use dyno_engine::{ExitCause, FakeEngine, FakeFailure, FakeFault, FakePoint, FakeScript};
 use dyno_eval::{ChoiceStyle, Item, ItemKind, Suite, SuiteHeader, strategies};
-use dyno_hub::HubSettings;
 use dyno_types::{EvalRecord, ItemOutcome, ItemResult, ModelFacts, Sampling, Silent, ValidityFlag};
 
 use super::*;
-use crate::{Limits, Places, PolicyWishes};
+use crate::PolicyWishes;
+use crate::testing::{app, eval_job as job};
 
 /// Says `4` and ends; likes the letter a.
 fn script() -> FakeScript {
@@ -21,42 +20,6 @@ fn script() -> FakeScript {
         eos_after: Some(1),
         logprob: Some(|_, token| if token == u32::from(b'a') { -1.0 } else { -2.0 }),
         ..FakeScript::default()
-    }
-}
-
-fn app(folder: &Path, cancel: &CancelFlag) -> App {
-    let places = Places {
-        cache_dir: folder.join("models"),
-        history_file: folder.join("history/history.sqlite"),
-        pages_dir: folder.join("pages"),
-        engine_dir: None,
-        beside: None,
-        executable: None,
-        hub: HubSettings::new(folder.join("models")),
-    };
-    let limits = Limits { deadline: Duration::from_secs(60), memory_limit_bytes: None };
-    App::new(places, limits, cancel.clone())
-}
-
-fn job() -> EvalJob {
-    EvalJob {
-        model: "x.gguf".to_owned(),
-        suites: Vec::new(),
-        strategies: Vec::new(),
-        few_shot: 0,
-        limit: None,
-        sampling: Sampling::greedy(),
-        max_tokens: 8,
-        policy: PolicyWishes::default(),
-        template: None,
-        suite_format: None,
-        strict: false,
-        unsafe_code: false,
-        text: None,
-        cache: true,
-        save: false,
-        settings: EngineSettings { sequences: 4, ..EngineSettings::default() },
-        context_given: false,
     }
 }
 

@@ -2,30 +2,18 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::Duration;
 
 use dyno_bench::CancelFlag;
 use dyno_engine::{FakeEngine, FakeScript};
 use dyno_eval::SamplingChoice;
-use dyno_hub::HubSettings;
 use dyno_types::{Event, ModelFacts, Silent};
 
 use super::*;
 use crate::presets::TunedPreset;
-use crate::{Limits, Places, Weights};
+use crate::{Weights, testing};
 
 fn app(folder: &Path) -> App {
-    let places = Places {
-        cache_dir: folder.join("models"),
-        history_file: folder.join("history/history.sqlite"),
-        pages_dir: folder.join("pages"),
-        engine_dir: None,
-        beside: None,
-        executable: None,
-        hub: HubSettings::new(folder.join("models")),
-    };
-    let limits = Limits { deadline: Duration::from_secs(60), memory_limit_bytes: None };
-    App::new(places, limits, CancelFlag::default())
+    testing::app(folder, &CancelFlag::default())
 }
 
 fn job(policy: PolicyWishes) -> GenerateJob {

@@ -1,16 +1,14 @@
 //! Whole comparisons with an engine in virtual time: what is measured, compared and recorded is known exactly.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use dyno_bench::CancelFlag;
 use dyno_engine::{ExitCause, FakeEngine, FakeFailure, FakeFault, FakePoint, FakeScript};
-use dyno_hub::HubSettings;
-use dyno_types::{EngineSettings, ItemOutcome, Sampling, Silent, ValidityFlag};
+use dyno_types::{EngineSettings, ItemOutcome, Silent, ValidityFlag};
 
 use super::*;
 use crate::app::Model;
-use crate::{Limits, Places, PolicyWishes};
+use crate::testing;
 
 /// Says `7` and ends; every place of a text differs from any reference by an eighth of a nat.
 fn script() -> FakeScript {
@@ -25,17 +23,7 @@ fn script() -> FakeScript {
 }
 
 fn app(folder: &Path) -> App {
-    let places = Places {
-        cache_dir: folder.join("models"),
-        history_file: folder.join("history/history.sqlite"),
-        pages_dir: folder.join("pages"),
-        engine_dir: None,
-        beside: None,
-        executable: None,
-        hub: HubSettings::new(folder.join("models")),
-    };
-    let limits = Limits { deadline: Duration::from_secs(60), memory_limit_bytes: None };
-    App::new(places, limits, CancelFlag::default())
+    testing::app(folder, &CancelFlag::default())
 }
 
 fn job(folder: &Path) -> QuantImpactJob {
@@ -46,31 +34,9 @@ fn job(folder: &Path) -> QuantImpactJob {
     ];
     let suite = folder.join("tiny.jsonl");
     std::fs::write(&suite, lines.join("\n")).unwrap();
-    let eval = EvalJob {
-        model: "x.gguf".to_owned(),
-        suites: vec![suite.to_str().unwrap().to_owned()],
-        strategies: Vec::new(),
-        few_shot: 0,
-        limit: None,
-        sampling: Sampling::greedy(),
-        max_tokens: 8,
-        policy: PolicyWishes::default(),
-        template: None,
-        suite_format: None,
-        strict: false,
-        unsafe_code: false,
-        text: None,
-        cache: true,
-        save: false,
-        settings: EngineSettings {
-            sequences: 4,
-            context: 1024,
-            threads: 1,
-            threads_prefill: 1,
-            ..EngineSettings::default()
-        },
-        context_given: false,
-    };
+    let plain = testing::eval_job();
+    let settings = EngineSettings { context: 1024, threads: 1, threads_prefill: 1, ..plain.settings.clone() };
+    let eval = EvalJob { suites: vec![suite.to_str().unwrap().to_owned()], settings, ..plain };
     QuantImpactJob { eval, chunk: 512, to: vec!["q8_0".to_owned()], processes: 3 }
 }
 

@@ -3,31 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use dyno_bench::CancelFlag;
 use dyno_engine::{ExitCause, FakeEngine, FakeFailure, FakeFault, FakePoint, FakeScript};
 use dyno_eval::{Item, ItemKind, Suite, SuiteHeader, strategies};
-use dyno_hub::HubSettings;
 use dyno_types::{Event, GenerateRequest, ModelFacts, Silent};
 
 use super::*;
 use crate::app::Model;
-use crate::{Limits, Places};
-
-fn app(folder: &Path, cancel: &CancelFlag) -> App {
-    let places = Places {
-        cache_dir: folder.join("models"),
-        history_file: folder.join("history/history.sqlite"),
-        pages_dir: folder.join("pages"),
-        engine_dir: None,
-        beside: None,
-        executable: None,
-        hub: HubSettings::new(folder.join("models")),
-    };
-    let limits = Limits { deadline: Duration::from_secs(60), memory_limit_bytes: None };
-    App::new(places, limits, cancel.clone())
-}
+use crate::testing::app;
 
 fn job() -> TuneJob {
     TuneJob {

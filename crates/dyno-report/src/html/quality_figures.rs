@@ -14,13 +14,13 @@ const ROWS_MAX: usize = 48;
 /// The group of all items of a suite.
 const WHOLE: &str = "all";
 
-/// The charts of one evaluation.
+/// The charts of one evaluation: those of whole suites first, the tall ones by task last.
 pub(crate) fn of_one(record: &EvalRecord) -> Vec<Figure> {
-    let mut figures: Vec<Figure> = suites(record).into_iter().chain(tasks(record)).collect();
-    figures.extend(KINDS.iter().flat_map(|kind| differences(kind, &record.comparisons)));
-    figures.extend(along(record, &BY_POSITION));
-    figures.extend(along(record, &BY_LENGTH));
-    figures
+    let differences = KINDS.iter().map(|kind| differences(kind, &record.comparisons));
+    let (of_suites, by_task): (Vec<_>, Vec<_>) = differences.unzip();
+    let along = [along(record, &BY_POSITION), along(record, &BY_LENGTH)];
+    let figures = [suites(record)].into_iter().chain(of_suites).chain(along);
+    figures.chain([tasks(record)]).chain(by_task).flatten().collect()
 }
 
 /// The charts of several evaluations.
@@ -28,7 +28,10 @@ pub(crate) fn of_many(records: &[EvalRecord], labels: &[String]) -> Vec<Figure> 
     let mut figures: Vec<Figure> = models(records, labels).into_iter().collect();
     let comparisons: Vec<PairedComparison> =
         records.iter().flat_map(|record| record.comparisons.iter().cloned()).collect();
-    figures.extend(KINDS.iter().flat_map(|kind| differences(kind, &comparisons)));
+    for kind in &KINDS {
+        let (of_suites, by_task) = differences(kind, &comparisons);
+        figures.extend(of_suites.into_iter().chain(by_task));
+    }
     figures.extend(of_variants(records));
     figures
 }
@@ -248,18 +251,22 @@ const KINDS: [Kind; 5] = [
     },
 ];
 
-/// Differences against a baseline over the same items: of whole suites, and by task where there are tasks.
-fn differences(kind: &Kind, comparisons: &[PairedComparison]) -> Vec<Figure> {
+/// Differences against a baseline over the same items: a chart of whole suites, and one by task, where they are not the same.
+fn differences(kind: &Kind, comparisons: &[PairedComparison]) -> (Option<Figure>, Option<Figure>) {
     let own: Vec<&PairedComparison> =
         comparisons.iter().filter(|one| one.kind == kind.kind && one.n > 0).collect();
     let whole: Vec<&PairedComparison> = own.iter().filter(|one| one.group == WHOLE).copied().collect();
     let several = distinct(whole.iter().map(|one| one.suite.as_str())).len() > 1;
     let [id, id_by_task] = kind.ids;
-    if whole.len() == own.len() || !several {
-        return difference_chart(id, kind.title.to_owned(), &own).into_iter().collect();
+    let title = kind.title.to_owned();
+    match (whole.len() < own.len(), several) {
+        (false, _) => (difference_chart(id, title, &whole), None),
+        (true, false) => (None, difference_chart(id, title, &own)),
+        (true, true) => (
+            difference_chart(id, title.clone(), &whole),
+            difference_chart(id_by_task, format!("{title}, by task"), &own),
+        ),
     }
-    let by_task = difference_chart(id_by_task, format!("{}, by task", kind.title), &own);
-    difference_chart(id, kind.title.to_owned(), &whole).into_iter().chain(by_task).collect()
 }
 
 fn difference_chart(id: &'static str, title: String, own: &[&PairedComparison]) -> Option<Figure> {

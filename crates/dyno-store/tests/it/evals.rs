@@ -1,6 +1,6 @@
 //! Evaluations in, evaluations out.
 
-use dyno_store::{EvalFilter, EvalHeadline, History, StoreError};
+use dyno_store::{EvalHeadline, Filter, History, StoreError};
 use dyno_types::EvalRecord;
 use rusqlite::Connection;
 
@@ -26,7 +26,7 @@ fn evaluations_of_every_schema_version_stay_readable() {
     assert_eq!(history.get_eval(&old.id).unwrap().as_ref(), Some(&old), "kept whole");
     // Runs and evaluations are apart.
     assert_eq!(history.get(&old.id).unwrap(), None);
-    assert_eq!(history.list(&dyno_store::Filter::default()).unwrap(), []);
+    assert_eq!(history.list(&Filter::default()).unwrap(), []);
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn a_history_of_an_older_version_gains_evaluations_and_loses_nothing() {
     let history = History::open(&path).unwrap();
     history.append_eval(&eval("quality", 0)).unwrap();
     assert_eq!(history.latest(1).unwrap(), [record("one", 0)]);
-    assert_eq!(ids(&history.list_evals(&EvalFilter::default()).unwrap()), ["quality"]);
+    assert_eq!(ids(&history.list_evals(&Filter::default()).unwrap()), ["quality"]);
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn an_evaluation_that_could_not_be_read_back_is_refused() {
     broken.suites[0].scores[0].value = f64::NAN;
     let error = history.append_eval(&broken).unwrap_err();
     assert!(matches!(error, StoreError::Unkeepable { .. }), "{error}");
-    assert_eq!(history.list_evals(&EvalFilter::default()).unwrap(), []);
+    assert_eq!(history.list_evals(&Filter::default()).unwrap(), []);
 }
 
 #[test]
@@ -87,19 +87,19 @@ fn lists_are_newest_first_filtered_and_say_what_the_record_says() {
     for one in [eval("late", 3000), eval("early", 1000), other] {
         history.append_eval(&one).unwrap();
     }
-    let list = |filter: EvalFilter| history.list_evals(&filter).unwrap();
-    let all = list(EvalFilter::default());
+    let list = |filter: Filter| history.list_evals(&filter).unwrap();
+    let all = list(Filter::default());
     assert_eq!(ids(&all), ["late", "other", "early"]);
     assert_eq!(all[0], EvalHeadline::of(&eval("late", 3000)), "the columns say what the record says");
     let main = &eval("late", 3000).suites[0];
     assert_eq!(all[0].accuracy, Some(main.scores[0].value));
     assert_eq!(all[0].items, Some(main.scores[0].n));
     assert_eq!(all[0].suite.as_ref(), Some(&main.suite.name));
-    assert_eq!(ids(&list(EvalFilter { limit: 2, ..EvalFilter::default() })), ["late", "other"]);
-    assert_eq!(ids(&list(EvalFilter { only_valid: true, ..EvalFilter::default() })), ["late", "early"]);
+    assert_eq!(ids(&list(Filter { limit: 2, ..Filter::default() })), ["late", "other"]);
+    assert_eq!(ids(&list(Filter { only_valid: true, ..Filter::default() })), ["late", "early"]);
     let since = Some(eval("", 2000).started_unix_ms);
-    assert_eq!(ids(&list(EvalFilter { since_unix_ms: since, ..EvalFilter::default() })), ["late", "other"]);
-    let by_model = EvalFilter { model: Some("OTHER".to_owned()), ..EvalFilter::default() };
+    assert_eq!(ids(&list(Filter { since_unix_ms: since, ..Filter::default() })), ["late", "other"]);
+    let by_model = Filter { model: Some("OTHER".to_owned()), ..Filter::default() };
     assert_eq!(ids(&list(by_model)), ["other"]);
 }
 
@@ -150,5 +150,5 @@ fn one_unreadable_evaluation_is_named_and_hides_no_other() {
         "{error}"
     );
     assert!(history.get_eval("one").unwrap().is_some());
-    assert_eq!(history.list_evals(&EvalFilter::default()).unwrap().len(), 2);
+    assert_eq!(history.list_evals(&Filter::default()).unwrap().len(), 2);
 }
