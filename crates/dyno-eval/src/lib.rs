@@ -46,8 +46,8 @@ pub use load::{LoadOptions, Loaded, PairSet, load, load_suite};
 pub use normalise::{Normaliser, USUAL_NORMALISERS, normalise};
 pub use number::Number;
 pub use prompt::{
-    Framing, LikelihoodRequest, follow_up, generation_prompt, likelihood_requests, question_text, stop_texts,
-    worked_examples,
+    ExamplePool, Framing, LikelihoodRequest, follow_up, generation_prompt, likelihood_requests,
+    question_text, stop_texts,
 };
 pub use records::{LINE_BYTES_MAX, RECORDS_MAX, SUITE_BYTES_MAX};
 pub use score::{

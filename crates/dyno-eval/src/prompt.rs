@@ -198,38 +198,44 @@ pub fn follow_up(mut messages: Vec<ChatMessage>, answer: &str, question: &str) -
     messages
 }
 
-/// Worked examples for one item: the strategy's own, or `count` from the suite when the strategy or the caller wants
-/// those: items tagged `example`, and only where there are none, other items of the suite. Same task first; otherwise in an
-/// order that the seed decides, the same for every item, so that prompts share their beginning. Never the item itself,
-/// nor one of its cluster.
-#[must_use]
-pub fn worked_examples(
-    suite: &Suite,
-    item: &Item,
-    strategy: &Strategy,
-    count: Option<u32>,
-    seed: u64,
-) -> Vec<Example> {
-    let from_suite = strategy.examples_from == ExamplesFrom::Suite;
-    let wanted = match count {
-        Some(count) => count as usize,
-        None if from_suite => strategy.examples.len(),
-        None => return strategy.examples.clone(),
-    };
-    let pool = if suite.examples.is_empty() { &suite.items } else { &suite.examples };
-    let related =
-        |other: &Item| other.id == item.id || (other.cluster.is_some() && other.cluster == item.cluster);
-    let mut usable: Vec<(&Item, Example)> = pool
-        .iter()
-        .filter(|other| !related(other))
-        .filter_map(|other| Some((other, as_example(other, strategy.prefers_steps)?)))
-        .collect();
-    usable.sort_by_cached_key(|(other, _)| (other.task != item.task, shuffled(&other.id, seed)));
-    let mut found: Vec<Example> = usable.into_iter().take(wanted).map(|(_, example)| example).collect();
-    if found.is_empty() {
-        found = strategy.examples.iter().take(wanted).cloned().collect();
+/// Items of a suite that may serve as worked examples: those tagged `example`, and only where there are none, all its items; in
+/// an order that the seed decides, the same for every item, so that prompts share their beginning.
+#[derive(Debug, Clone)]
+pub struct ExamplePool<'a> {
+    items: Vec<&'a Item>,
+}
+
+impl<'a> ExamplePool<'a> {
+    /// The pool of a suite.
+    #[must_use]
+    pub fn new(suite: &'a Suite, seed: u64) -> Self {
+        let pool = if suite.examples.is_empty() { &suite.items } else { &suite.examples };
+        let mut items: Vec<&Item> = pool.iter().collect();
+        items.sort_by_cached_key(|item| shuffled(&item.id, seed));
+        Self { items }
     }
-    found
+
+    /// Worked examples for one item: the strategy's own, or `count` from the pool when the strategy or the caller wants those.
+    /// Same task first. Never the item itself, nor one of its cluster.
+    #[must_use]
+    pub fn worked_examples(&self, item: &Item, strategy: &Strategy, count: Option<u32>) -> Vec<Example> {
+        let from_suite = strategy.examples_from == ExamplesFrom::Suite;
+        let wanted = match count {
+            Some(count) => count as usize,
+            None if from_suite => strategy.examples.len(),
+            None => return strategy.examples.clone(),
+        };
+        let related =
+            |other: &Item| other.id == item.id || (other.cluster.is_some() && other.cluster == item.cluster);
+        let of_task = |same: bool| self.items.iter().filter(move |other| (other.task == item.task) == same);
+        let found: Vec<Example> = of_task(true)
+            .chain(of_task(false))
+            .filter(|other| !related(other))
+            .filter_map(|other| as_example(other, strategy.prefers_steps))
+            .take(wanted)
+            .collect();
+        if found.is_empty() { strategy.examples.iter().take(wanted).cloned().collect() } else { found }
+    }
 }
 
 /// An item with its answer in the wanted style; `None` when it has no answer to show.

@@ -1,6 +1,6 @@
 //! What asking an item needs, whether its answer is written or scored by likelihood.
 
-use dyno_eval::{Example, Item, ItemKind, Strategy, Suite, worked_examples};
+use dyno_eval::{Example, ExamplePool, Item, ItemKind, Strategy, Suite};
 use dyno_types::{ItemOutcome, ItemResult, Sampling};
 
 use crate::eval::held::HELD;
@@ -49,6 +49,7 @@ impl Manner {
 #[derive(Clone, Copy)]
 pub(crate) struct Asking<'a> {
     pub(crate) suite: &'a Suite,
+    pub(crate) pool: &'a ExamplePool<'a>,
     pub(crate) manner: &'a Manner,
     pub(crate) template: &'a Template,
 }
@@ -60,9 +61,9 @@ impl Asking<'_> {
 
     /// Worked examples of an item.
     pub(crate) fn examples(&self, item: &Item) -> Vec<Example> {
-        let Manner { strategy, few_shot, sampling, .. } = self.manner;
+        let Manner { strategy, few_shot, .. } = self.manner;
         let count = (*few_shot > 0).then_some(*few_shot);
-        worked_examples(self.suite, item, strategy, count, sampling.seed)
+        self.pool.worked_examples(item, strategy, count)
     }
 
     /// A result with nothing but the outcome.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use dyno_eval::ExamplePool;
 use dyno_types::{Event, EventSink, ItemResult, Sampling, SuiteResult};
 
 use crate::AppError;
@@ -68,7 +69,9 @@ impl Exam<'_> {
         questions: &Questions,
         manner: &Manner,
     ) -> Result<Asked, AppError> {
-        let asking = Asking { suite: &questions.suite, manner, template: self.template };
+        let suite = &questions.suite;
+        let pool = ExamplePool::new(suite, manner.sampling.seed);
+        let asking = Asking { suite, pool: &pool, manner, template: self.template };
         let mut sheet = self.sheet(host, questions, manner)?;
         let missing: Vec<usize> = sheet.missing(questions);
         let cached = (questions.chosen.len() - missing.len()) as u64;

@@ -151,7 +151,7 @@ fn examples_are_never_the_item_itself_and_prefer_its_task() {
     let items: Vec<Item> = (0..20).map(|id| numbered(id, if id < 10 { "a" } else { "b" })).collect();
     let suite = suite(items, vec![]);
     for item in &suite.items {
-        let found = worked_examples(&suite, item, &strategy("few_shot"), Some(4), 7);
+        let found = ExamplePool::new(&suite, 7).worked_examples(item, &strategy("few_shot"), Some(4));
         assert_eq!(found.len(), 4);
         assert!(found.iter().all(|example| example.question != item.question));
         let same_task = |example: &Example| {
@@ -160,10 +160,16 @@ fn examples_are_never_the_item_itself_and_prefer_its_task() {
         };
         assert!(found.iter().all(same_task), "{found:?}");
     }
-    let first = worked_examples(&suite, &suite.items[0], &strategy("direct"), Some(3), 7);
-    assert_eq!(first, worked_examples(&suite, &suite.items[0], &strategy("direct"), Some(3), 7));
-    assert_ne!(first, worked_examples(&suite, &suite.items[0], &strategy("direct"), Some(3), 8));
-    let steps = worked_examples(&suite, &suite.items[0], &strategy("thinking"), Some(1), 7);
+    let first = ExamplePool::new(&suite, 7).worked_examples(&suite.items[0], &strategy("direct"), Some(3));
+    assert_eq!(
+        first,
+        ExamplePool::new(&suite, 7).worked_examples(&suite.items[0], &strategy("direct"), Some(3))
+    );
+    assert_ne!(
+        first,
+        ExamplePool::new(&suite, 8).worked_examples(&suite.items[0], &strategy("direct"), Some(3))
+    );
+    let steps = ExamplePool::new(&suite, 7).worked_examples(&suite.items[0], &strategy("thinking"), Some(1));
     assert!(steps[0].answer.starts_with("steps to"), "{steps:?}");
 }
 
@@ -172,12 +178,14 @@ fn tagged_examples_come_first_and_own_ones_are_the_last_resort() {
     let mut example = numbered(99, "z");
     example.tags = vec![EXAMPLE_TAG.to_owned()];
     let with = suite(vec![numbered(1, "a"), numbered(2, "a")], vec![example]);
-    let found = worked_examples(&with, &with.items[0], &strategy("few_shot"), None, 0);
+    let found = ExamplePool::new(&with, 0).worked_examples(&with.items[0], &strategy("few_shot"), None);
     assert_eq!(found.iter().map(|example| example.answer.as_str()).collect::<Vec<_>>(), ["99"]);
     let alone = suite(vec![numbered(1, "a")], vec![]);
-    let found = worked_examples(&alone, &alone.items[0], &strategy("few_shot"), None, 0);
+    let found = ExamplePool::new(&alone, 0).worked_examples(&alone.items[0], &strategy("few_shot"), None);
     assert_eq!(found, strategy("few_shot").examples);
-    assert!(worked_examples(&alone, &alone.items[0], &strategy("direct"), None, 0).is_empty());
+    assert!(
+        ExamplePool::new(&alone, 0).worked_examples(&alone.items[0], &strategy("direct"), None).is_empty()
+    );
 }
 
 #[test]
