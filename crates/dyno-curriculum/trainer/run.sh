@@ -8,8 +8,8 @@ root=$(cd "$here/../../.." && pwd)
 work=${WORK:-$root/target/reference-models}
 models=$root/crates/dyno-models/data/models
 conversations=${CONVERSATIONS:-600000}
-nano_steps=${NANO_STEPS:-4000}
-micro_steps=${MICRO_STEPS:-4800}
+nano_steps=${NANO_STEPS:-2400}
+micro_steps=${MICRO_STEPS:-7600}
 
 mkdir -p "$work"
 [ -x "$work/venv/bin/python" ] || python3 -m venv "$work/venv"

@@ -146,7 +146,7 @@ def main():
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--decay", type=float, default=0.25, help="share of the run over which the rate falls")
     parser.add_argument("--rate", type=float, default=5e-3)
-    parser.add_argument("--batch-tokens", type=int, default=4096)
+    parser.add_argument("--batch-tokens", type=int, default=3072)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--check-every", type=int, default=500)
     parser.add_argument("--threads", type=int, default=0)

@@ -13,6 +13,7 @@ use super::{KnobArgs, PolicyArgs, SamplingArgs};
 #[derive(Debug, Args)]
 #[command(mut_arg("temperature", |arg| arg.help("0 is greedy and repeatable; higher is more varied; 0 to 2 [default: 0]")))]
 #[command(mut_arg("seed", |arg| arg.help("Seed of the draws and of --limit; the same seed gives the same answers [default: 0]")))]
+#[command(mut_args(super::knobs::for_questions))]
 pub(crate) struct EvalArgs {
     /// Model: path, synth:SHAPE@QUANT, builtin:NAME or hf:ORG/REPO.
     #[arg(value_name = "MODEL", required_unless_present = "list")]

@@ -8,6 +8,7 @@ use super::{KnobArgs, PolicyArgs, SamplingArgs};
 
 /// Flags of `dyno generate`.
 #[derive(Debug, Args)]
+#[command(mut_args(super::knobs::single_valued))]
 pub(crate) struct GenerateArgs {
     /// Model: path, synth:SHAPE@QUANT or builtin:nano (also as --model).
     #[arg(value_name = "MODEL", required_unless_present = "model_flag")]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, error::ErrorKind};
+use dyno_app::{EVAL_CONTEXT, EVAL_SEQUENCES};
 use dyno_types::{EngineSettings, KNOBS, Knob, KnobKind};
 
 /// Values typed for each knob, ranges expanded; absent knobs keep their default.
@@ -26,6 +27,18 @@ impl KnobArgs {
         Ok(settings)
     }
 
+    /// The setting for asking questions: several at once, in windows of the usual length, unless typed otherwise.
+    pub(crate) fn for_questions(&self) -> Result<EngineSettings, String> {
+        let mut settings = self.single()?;
+        if !self.has("sequences") {
+            settings.sequences = EVAL_SEQUENCES;
+        }
+        if !self.has("context") {
+            settings.context = EVAL_CONTEXT;
+        }
+        Ok(settings)
+    }
+
     /// Whether the knob was typed.
     pub(crate) fn has(&self, id: &str) -> bool {
         self.values.contains_key(id)
@@ -42,6 +55,29 @@ fn argument(knob: &'static Knob) -> Arg {
         .value_name(value_name)
         .help(knob.help)
         .help_heading("Engine knobs (lists and ranges sweep)")
+}
+
+/// Knobs of verbs that measure nothing by them: one value each, and threads are not tried out.
+pub(crate) fn single_valued(arg: Arg) -> Arg {
+    let Some(knob) = Knob::find(arg.get_id().as_str()) else { return arg };
+    let arg = arg.help_heading("Engine knobs");
+    match knob.id {
+        "threads" => arg.help("Threads for decode; auto takes every usable core [default: auto]"),
+        "threads_prefill" => arg.help("Threads for prefill; auto takes every usable core [default: auto]"),
+        _ => arg,
+    }
+}
+
+/// Knobs of verbs that ask questions, with the defaults of [`KnobArgs::for_questions`].
+pub(crate) fn for_questions(arg: Arg) -> Arg {
+    let arg = single_valued(arg);
+    match arg.get_id().as_str() {
+        "context" => arg.help(format!(
+            "Context window of one question, tokens [default: {EVAL_CONTEXT}, or the training context when smaller]"
+        )),
+        "sequences" => arg.help(format!("Questions asked at the same time [default: {EVAL_SEQUENCES}]")),
+        _ => arg,
+    }
 }
 
 impl Args for KnobArgs {

@@ -11,6 +11,7 @@ use super::KnobArgs;
 /// the start on fresh questions, and kept as the model's preset where it holds up (else the start is). `dyno generate --preset
 /// TASK` uses it. Answers are kept as they come: a search that was interrupted goes on where it was.
 #[derive(Debug, Args)]
+#[command(mut_args(super::knobs::for_questions))]
 pub(crate) struct TuneArgs {
     /// Model: path, synth:SHAPE@QUANT, builtin:NAME or hf:ORG/REPO.
     #[arg(value_name = "MODEL")]

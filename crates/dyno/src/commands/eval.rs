@@ -1,8 +1,8 @@
 //! `dyno eval`: ask, keep, print.
 
-use dyno_app::{AppError, EVAL_CONTEXT, EVAL_SEQUENCES, EvalJob, TextJob};
+use dyno_app::{AppError, EvalJob, TextJob};
 use dyno_report::{Color, Format};
-use dyno_types::{EngineSettings, Sampling};
+use dyno_types::Sampling;
 
 use super::{Context, format};
 use crate::cli::EvalArgs;
@@ -29,13 +29,7 @@ pub(super) async fn run(context: &Context, args: EvalArgs) -> anyhow::Result<()>
 }
 
 pub(super) fn job(args: EvalArgs) -> Result<EvalJob, AppError> {
-    let settings = args.knobs.single().map_err(AppError::Input)?;
-    let given = |knob: &str| args.knobs.has(knob);
-    let settings = EngineSettings {
-        sequences: if given("sequences") { settings.sequences } else { EVAL_SEQUENCES },
-        context: if given("context") { settings.context } else { EVAL_CONTEXT },
-        ..settings
-    };
+    let settings = args.knobs.for_questions().map_err(AppError::Input)?;
     let text = args.perplexity.map(|file| TextJob {
         file,
         chunk: args.chunk,

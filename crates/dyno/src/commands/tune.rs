@@ -2,8 +2,7 @@
 
 mod page;
 
-use dyno_app::{AppError, EVAL_CONTEXT, EVAL_SEQUENCES, TuneJob, Weights};
-use dyno_types::EngineSettings;
+use dyno_app::{AppError, TuneJob, Weights};
 
 use super::Context;
 use crate::cli::TuneArgs;
@@ -30,13 +29,7 @@ pub(super) async fn run(context: &Context, args: TuneArgs) -> anyhow::Result<()>
 }
 
 fn job(args: TuneArgs) -> Result<TuneJob, AppError> {
-    let settings = args.knobs.single().map_err(AppError::Input)?;
-    let given = |knob: &str| args.knobs.has(knob);
-    let settings = EngineSettings {
-        sequences: if given("sequences") { settings.sequences } else { EVAL_SEQUENCES },
-        context: if given("context") { settings.context } else { EVAL_CONTEXT },
-        ..settings
-    };
+    let settings = args.knobs.for_questions().map_err(AppError::Input)?;
     let weights = match args.weights[..] {
         [quality, speed] => Weights { quality, speed },
         _ => {

@@ -13,6 +13,7 @@ mod dyno;
 mod engine_bench;
 mod engine_faults;
 mod engine_generate;
+mod engine_reference_models;
 mod eval;
 mod input;
 mod models;
