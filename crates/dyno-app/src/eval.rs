@@ -204,7 +204,12 @@ impl App {
             for manner in plan.manners.iter().filter(|manner| manner.concerns(questions)) {
                 let asked = exam.sit(host, questions, manner).await?;
                 findings.suites.push(asked.result);
-                findings.notes.extend(asked.notes);
+                for note in asked.notes {
+                    // Which items were drawn is the same for every strategy.
+                    if !findings.notes.contains(&note) {
+                        findings.notes.push(note);
+                    }
+                }
                 if let Some(error) = asked.error {
                     return Err(error);
                 }

@@ -274,7 +274,8 @@ impl Scorer {
 /// Whether a sequence of this model can be cut back, and dropped without the others, by trying it on two tokens.
 fn try_cutting(backend: &mut dyn Backend, window: u32) -> (bool, bool) {
     let token = |position| BatchItem { token: 0, position, sequence: 0, wants_logits: position == 1 };
-    if window < 2 || backend.decode(&[token(0), token(1)]).is_err() {
+    // One by one: a batch may be as small as one token.
+    if window < 2 || [0, 1].into_iter().any(|position| backend.decode(&[token(position)]).is_err()) {
         // Whatever is wrong shows again with the items.
         return (true, true);
     }

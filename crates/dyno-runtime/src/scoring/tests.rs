@@ -8,6 +8,8 @@ use crate::sampling::log_probabilities;
 use crate::testing::{Behaviour, Call, NONSENSE, POISON, Recording, TestBackend, VOCABULARY};
 
 const WINDOW: u32 = 64;
+/// Batches at the beginning that try what the model's state allows.
+const TRIALS: usize = 2;
 
 fn open(behaviour: Behaviour, batch: u32, sequences: u32, window: u32) -> (TestBackend, Limits) {
     let mut backend = TestBackend::new(behaviour);
@@ -103,7 +105,7 @@ fn item(prefix: &str, continuations: &[&str]) -> ScoreItem {
 
 /// Tokens computed for items, the trial at the beginning apart.
 fn computed(recording: &Recording) -> usize {
-    recording.batches().iter().skip(1).map(Vec::len).sum()
+    recording.batches().iter().skip(TRIALS).map(Vec::len).sum()
 }
 
 fn states() -> [Behaviour; 4] {
@@ -159,11 +161,20 @@ proptest! {
 }
 
 #[test]
+fn batches_of_one_token_are_enough() {
+    let items = vec![item("the answer is ", &["yes", "no"])];
+    for behaviour in states() {
+        let (outcomes, _) = score(items.clone(), behaviour, 1, 1);
+        assert_naive(&items, &outcomes);
+    }
+}
+
+#[test]
 fn continuations_of_one_token_need_no_computation_of_their_own() {
     let items = vec![item("the answer is ", &["A", "B", "C", "D"]); 5];
     let (outcomes, recording) = score(items.clone(), remembering(), 512, 4);
     assert_naive(&items, &outcomes);
-    let wanted = recording.batches().iter().skip(1).flatten().filter(|item| item.wants_logits).count();
+    let wanted = recording.batches().iter().skip(TRIALS).flatten().filter(|item| item.wants_logits).count();
     assert_eq!(wanted, 5, "one row of logits per item");
     // The last token of a prefix is computed for each item, the rest of it once per sequence.
     assert_eq!(computed(&recording), 4 * 14 + 1);
