@@ -204,12 +204,10 @@ impl App {
             for manner in plan.manners.iter().filter(|manner| manner.concerns(questions)) {
                 let asked = exam.sit(host, questions, manner).await?;
                 findings.suites.push(asked.result);
-                for note in asked.notes {
-                    // Which items were drawn is the same for every strategy.
-                    if !findings.notes.contains(&note) {
-                        findings.notes.push(note);
-                    }
-                }
+                // Which items were drawn is the same for every strategy.
+                let new: Vec<String> =
+                    asked.notes.into_iter().filter(|note| !findings.notes.contains(note)).collect();
+                findings.notes.extend(new);
                 if let Some(error) = asked.error {
                     return Err(error);
                 }
