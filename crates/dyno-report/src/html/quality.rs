@@ -15,7 +15,7 @@ const WRONG_MAX: usize = 100;
 /// The section of one evaluation.
 pub(crate) fn section(heading: &str, figures: Vec<Figure>, record: &EvalRecord) -> Quality {
     let (whole, by_group): (Vec<&PairedComparison>, Vec<&PairedComparison>) =
-        record.comparisons.iter().partition(|one| one.group == "all");
+        record.comparisons.iter().partition(|one| one.group == said::WHOLE);
     let (short, all) = (said::short_table(record), said::score_cells(record));
     let every = (short.rows.len() < all.rows.len())
         .then(|| folded(table("groups", "Scores of every group", all, SCORES_NOTE)));

@@ -6,13 +6,11 @@ use dyno_types::{Degeneration, EvalRecord, PairedComparison, QuantImpact, Score,
 
 use crate::chart::{Axis, Chart, Ink, Mark, Row, RowChart, RowValue, SERIES_INKS, token_label};
 use crate::html::view::{Figure, Key};
-use crate::quality::{self as said, Yardstick};
+use crate::quality::{self as said, WHOLE, Yardstick};
 use crate::text::plain;
 
 /// Rows of one chart; the table has all.
 const ROWS_MAX: usize = 48;
-/// The group of all items of a suite.
-const WHOLE: &str = "all";
 
 /// The charts of one evaluation: those of whole suites first, the tall ones by task last.
 pub(crate) fn of_one(record: &EvalRecord) -> Vec<Figure> {

@@ -3,7 +3,7 @@
 use dyno_stats::{Direction, pareto_set};
 use dyno_types::{EvalRecord, PairedComparison, QuantImpact, Rate, Score, SuiteResult, Unit};
 
-use super::scores::{TextTable, strategy};
+use super::scores::{TextTable, WHOLE, strategy};
 use super::sentences::{differs, guesses};
 use crate::figure::{MISSING, Scale, bytes, number, percent, percent_interval, points};
 use crate::text::plain;
@@ -168,7 +168,7 @@ fn suite_row(asked: &SuiteResult, record: &EvalRecord) -> Option<Vec<String>> {
     };
     let score = record.suites.iter().find(same)?.main_score()?;
     let compared = record.comparisons.iter().find(|one| {
-        one.kind == "quantization" && one.suite == asked.suite.name && one.group == "all" && one.n > 0
+        one.kind == "quantization" && one.suite == asked.suite.name && one.group == WHOLE && one.n > 0
     });
     Some(vec![
         plain(&asked.suite.name),

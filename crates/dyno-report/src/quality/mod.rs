@@ -12,7 +12,9 @@ pub(crate) use impact::{
 };
 pub(crate) use items::{WRONG_HEADER, WrongItems, csv, wrong};
 pub(crate) use labels::{labels, same_base};
-pub(crate) use scores::{TextTable, left_out, short_table, side_by_side, strategy, table as score_cells};
+pub(crate) use scores::{
+    TextTable, WHOLE, left_out, short_table, side_by_side, strategy, table as score_cells,
+};
 pub(crate) use sentences::{beside_the_table, comparison, conclusion, differs, findings, named};
 
 use dyno_types::{EvalRecord, ModelFacts, QuantImpact, Validity};

@@ -44,6 +44,8 @@ const HEADER: [&str; 12] = [
     "tokens/item",
 ];
 
+/// The group of all items of a suite.
+pub(crate) const WHOLE: &str = "all";
 /// A result with more groups than this is shown without their rows in a terminal.
 const GROUPS_SHOWN: usize = 8;
 /// Groups that are named at either end where rows are left out.
@@ -57,9 +59,8 @@ pub(crate) fn table(record: &EvalRecord) -> TextTable {
 /// The scores of whole suites, and of groups where there are few. What is left out is in [`left_out`].
 pub(crate) fn short_table(record: &EvalRecord) -> TextTable {
     rows_where(record, |result, score| {
-        let groups = groups(result);
-        let few = groups.len() <= GROUPS_SHOWN;
-        score.group == WHOLE || (few && groups.iter().any(|group| std::ptr::eq(*group, score)))
+        let few = groups(result).len() <= GROUPS_SHOWN;
+        score.group == WHOLE || (few && is_first_measure(result, score))
     })
 }
 
@@ -81,13 +82,14 @@ pub(crate) fn left_out(record: &EvalRecord) -> Vec<String> {
     record.suites.iter().filter_map(sentence).collect()
 }
 
-/// The group of all items of a suite.
-const WHOLE: &str = "all";
-
 /// Scores of the groups of a result, by its first measure.
 fn groups(result: &SuiteResult) -> Vec<&Score> {
-    let Some(first) = result.scores.first() else { return Vec::new() };
-    result.scores.iter().filter(|score| score.group != WHOLE && score.metric == first.metric).collect()
+    let of_group = |score: &&Score| score.group != WHOLE && is_first_measure(result, score);
+    result.scores.iter().filter(of_group).collect()
+}
+
+fn is_first_measure(result: &SuiteResult, score: &Score) -> bool {
+    result.scores.first().is_some_and(|first| first.metric == score.metric)
 }
 
 /// A group with its share and what that rests on.

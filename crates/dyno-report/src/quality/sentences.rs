@@ -3,7 +3,7 @@
 
 use dyno_types::{DivergenceResult, EvalRecord, PairedComparison, PerplexityResult, Score, SuiteResult};
 
-use super::scores::strategy;
+use super::scores::{WHOLE, strategy};
 use crate::figure::{count, number, percent, percent_interval, points};
 use crate::text::plain;
 
@@ -26,7 +26,7 @@ pub(crate) fn findings(record: &EvalRecord) -> Vec<String> {
 
 /// What the comparisons over whole suites say.
 fn compared(record: &EvalRecord) -> Vec<String> {
-    record.comparisons.iter().filter(|one| one.group == "all").map(comparison).collect()
+    record.comparisons.iter().filter(|one| one.group == WHOLE).map(comparison).collect()
 }
 
 /// What a variant has to say beside the table of quantization impact, which holds its figures.
@@ -241,7 +241,7 @@ pub(crate) fn conclusion(record: &EvalRecord) -> String {
 /// For each suite the strategy that gains most, where one visibly does.
 fn best_strategies(record: &EvalRecord) -> Vec<String> {
     let whole =
-        |one: &&PairedComparison| one.kind == "strategy" && one.group == "all" && one.difference > 0.0;
+        |one: &&PairedComparison| one.kind == "strategy" && one.group == WHOLE && one.difference > 0.0;
     let mut best: Vec<&PairedComparison> = Vec::new();
     for one in record.comparisons.iter().filter(whole).filter(|one| differs(one)) {
         match best.iter_mut().find(|known| known.suite == one.suite) {

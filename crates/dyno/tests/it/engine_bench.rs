@@ -98,6 +98,17 @@ fn a_record_that_cannot_be_kept_is_printed_all_the_same() {
 }
 
 #[test]
+fn several_models_are_measured_in_the_order_given() {
+    let Some(world) = World::with_engine("several models") else { return };
+    let alone = ["--processes", "1", "--runs", "1", "--threads", "1", "--threads-prefill", "1"];
+    let other = ["synth:tiny-llama@q8_0"];
+    let records = bench(&world, "synth:tiny-llama@q4_0", &[&other[..], &alone].concat());
+    let quantization = |record: &Value| record["model"]["quantization"].as_str().unwrap().to_owned();
+    let measured: Vec<String> = records.as_array().unwrap().iter().map(quantization).collect();
+    assert_eq!(measured, ["q4_0", "q8_0"]);
+}
+
+#[test]
 fn a_sweep_gives_one_record_per_combination() {
     let Some(world) = World::with_engine("sweep") else { return };
     let records = bench(
