@@ -5,7 +5,7 @@
 //! packages and features that leave its build script untouched.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -147,8 +147,10 @@ fn chosen(steps: Vec<Step>, names: &[String]) -> Result<Vec<Step>> {
 
 impl Runner {
     fn detect(root: &Path) -> Self {
-        let found =
-            cargo(root).args(["nextest", "--version"]).output().is_ok_and(|output| output.status.success());
+        let found = step::cargo(root)
+            .args(["nextest", "--version"])
+            .output()
+            .is_ok_and(|output| output.status.success());
         if found { Self::Nextest } else { Self::Cargo }
     }
 
@@ -201,22 +203,15 @@ fn perform(root: &Path, action: &Action, log: &Path) -> Result<Outcome> {
             Ok(Outcome { success: true, skipped: Vec::new() })
         }
         Action::Cargo { arguments, environment } => step::run(
-            cargo(root).args(arguments).envs(environment.iter().map(|(name, value)| (name, value))),
+            step::cargo(root).args(arguments).envs(environment.iter().map(|(name, value)| (name, value))),
             log,
         ),
     }
 }
 
-/// Cargo, in the repository.
-fn cargo(root: &Path) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(root);
-    command
-}
-
 /// Where cargo builds, as cargo itself says.
 fn target_directory(root: &Path) -> Result<PathBuf> {
-    let output = cargo(root)
+    let output = step::cargo(root)
         .args(["metadata", "--no-deps", "--format-version", "1"])
         .output()
         .context("cargo cannot be started")?;

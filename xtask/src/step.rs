@@ -108,6 +108,21 @@ fn skipped(lines: &[String]) -> Vec<String> {
     found
 }
 
+/// Cargo, in the repository, in the environment that a person would start it in: what the cargo that runs these tasks says
+/// of this package would make some build scripts (ring's) build again, and everything above them.
+pub(crate) fn cargo(root: &Path) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root);
+    for (name, _) in std::env::vars_os() {
+        let of_this_package =
+            |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        if name.to_str().is_some_and(of_this_package) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -72,8 +72,8 @@ pub trait Session: Send + Sync {
     async fn measure(&self, request: &MeasureRequest) -> Result<MeasureReport, EngineError>;
 
     /// Log-likelihoods of continuations, batched: what items share is computed once, many continuations go into one batch.
-    /// A context of several sequences makes it faster; its content is forgotten. An item that cannot be scored has its
-    /// own refusal in the stream, and the others go on.
+    /// The memory of all the context's sequences serves as one; a larger one makes it faster; its content is forgotten. An
+    /// item that cannot be scored has its own refusal in the stream, and the others go on.
     ///
     /// Not while generations run, and one such request at a time.
     async fn score(&self, request: ScoreRequest) -> Result<ScoreStream, EngineError>;

@@ -162,12 +162,10 @@ pub(crate) fn counted(n: u32, singular: &str, plural: &str) -> String {
 
 /// A span of time in words people use: `48 s`, `3 min 12 s`.
 pub(crate) fn duration(ms: i64) -> String {
-    let seconds = ms.max(0).saturating_add(500) / 1000;
-    match seconds {
-        0 => format!("{} ms", ms.max(0)),
-        1..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    let ms = u64::try_from(ms).unwrap_or(0);
+    match ms.saturating_add(500) / 1000 {
+        0 => format!("{ms} ms"),
+        seconds => dyno_types::seconds_in_words(seconds),
     }
 }
 

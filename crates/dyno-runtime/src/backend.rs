@@ -43,7 +43,7 @@ pub struct BatchItem {
     pub token: TokenId,
     /// Position in its sequence.
     pub position: u32,
-    /// Sequence, < settings.sequences.
+    /// Sequence, below the number of the open context.
     pub sequence: u32,
     /// Whether logits of this token are wanted.
     pub wants_logits: bool,
@@ -86,6 +86,10 @@ pub trait Backend {
     /// Opens (or replaces) the context; returns the window per sequence it really has.
     fn open_context(&mut self, settings: &EngineSettings) -> Result<u32, BackendError>;
 
+    /// Opens (or replaces) the context as a pool of `cells` cells that all its sequences share: copies cost nothing, and a
+    /// token that several sequences begin with is held once. Returns the number of sequences, at least two.
+    fn open_pool(&mut self, settings: &EngineSettings, cells: u32) -> Result<u32, BackendError>;
+
     /// Sets thread counts (both ≥ 1) of the open context.
     fn set_threads(&mut self, decode: u32, prefill: u32);
 
@@ -115,8 +119,9 @@ pub trait Backend {
     /// Logits of the batch item with this index in the last decoded batch (it must have wanted them); `vocabulary` long.
     fn logits(&self, index: usize) -> &[f32];
 
-    /// Drops positions `from..` of a sequence (all of it for 0). False, and nothing dropped, when this model cannot: its state is
-    /// recurrent, or it no longer has what the positions before `from` would need (a window that has moved on).
+    /// Drops positions `from..` of a sequence (all of it for 0, which every model can). False, and nothing dropped, when this
+    /// model cannot: its state is recurrent, or it no longer has what the positions before `from` would need (a window that has
+    /// moved on).
     fn trim_sequence(&mut self, sequence: u32, from: u32) -> bool;
 
     /// Makes sequence `to` a copy of `from`.

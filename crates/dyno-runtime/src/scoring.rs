@@ -1,28 +1,36 @@
-//! Log-likelihoods of continuations, many items at a time.
+//! Log-likelihoods of continuations, as many items in every batch as it holds.
 //!
-//! Each *lane* is one sequence of the context and works on one item: it holds the item's prefix, computes one continuation
-//! behind it, is cut back to the prefix, computes the next. What the lane still holds of the item before (a few-shot
-//! preamble) is kept, and what another lane holds is copied when that saves enough. All lanes share every batch. Only the
-//! places whose prediction is asked for want logits: the last of the prefix (which serves the first token of every
+//! What is to be computed is a tree of *strands*: the beginning that several items share (worked examples), behind it the
+//! rest of each item's prefix, behind that its continuations. Each strand is a sequence of the context and starts as a copy
+//! of the one before it. In a pool of cells such a copy costs nothing, so no token is computed twice, and items of any
+//! lengths fill each batch together, which is what makes it fast.
+//!
+//! Only the places whose prediction is asked for want logits: the last of the prefix (which serves the first token of every
 //! continuation, so that continuations of one token need no computation of their own) and the continuation but for its
-//! last token.
-//!
-//! Models whose state cannot be cut (recurrent ones) get a second sequence per lane that keeps the state after the prefix;
-//! with one sequence only, the prefix is computed again for each continuation.
+//! last token. No sequence is ever cut back, so models that cannot do it (recurrent ones) are scored the same way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use dyno_types::{ContinuationScore, ScoreItem, ScoreRefusal, ScoredItem, TokenId};
+use dyno_types::{ContinuationScore, EngineSettings, ScoreItem, ScoreRefusal, ScoredItem};
 
+use crate::sampling::LogitsError;
 use crate::scheduler::Limits;
 use crate::{Backend, BackendError, BatchItem};
 
-mod lane;
+mod beginnings;
+mod strand;
+mod work;
 
-use lane::{Lane, Work, common_prefix};
+use beginnings::best_beginning;
+use strand::{Opening, Role, Strand, Strands};
+use work::Work;
 
-/// Tokens that must be saved before a sequence is copied: a copy moves a whole window.
-const COPY_GAIN: usize = 32;
+/// Most tokens of a batch. Attention passes over the cells of all items in work, so more of them cost more than a larger
+/// batch gains.
+const BATCH_MAX: u32 = 256;
+
+/// Items ahead that are looked at for a beginning they share.
+const LOOK_AHEAD: usize = 64;
 
 /// Most memory for the logits of one batch, bytes.
 const LOGITS_BYTES_MAX: usize = 256 << 20;
@@ -32,168 +40,185 @@ pub(crate) fn rows_max(vocabulary: u32) -> usize {
     (LOGITS_BYTES_MAX / size_of::<f32>() / (vocabulary.max(1) as usize)).max(1)
 }
 
+/// Most tokens of a batch under these settings: one that the backend computes whole.
+pub(crate) fn batch_tokens(settings: &EngineSettings) -> u32 {
+    settings.batch.min(settings.ubatch).min(BATCH_MAX)
+}
+
+/// Cells of a pool for these items: the longest item's, and those of two batches.
+pub(crate) fn pool_cells(items: &[ScoreItem], limits: Limits) -> u32 {
+    let length = |item: &ScoreItem| {
+        item.prefix.len().saturating_add(item.continuations.iter().map(Vec::len).max().unwrap_or(0))
+    };
+    let longest = items.iter().map(length).max().unwrap_or(0);
+    let longest = u32::try_from(longest).unwrap_or(u32::MAX).min(limits.window);
+    longest.saturating_add(limits.batch.saturating_mul(2)).min(limits.window.saturating_mul(limits.sequences))
+}
+
 type Outcome = Result<Vec<ContinuationScore>, ScoreRefusal>;
 
-/// One lane's part of the current batch.
+/// One strand's part of the current batch.
 #[derive(Debug, Clone)]
 struct Span {
-    lane: usize,
+    sequence: u32,
     items: std::ops::Range<usize>,
 }
 
-/// A score request on its way through an otherwise unused context, one batch per step.
+/// A score request on its way through an otherwise unused pool ([`Backend::open_pool`]), one batch per step.
 #[derive(Debug)]
 pub struct Scorer {
     limits: Limits,
+    /// Cells of the pool.
+    cells: u32,
     items: Vec<ScoreItem>,
-    /// The first item that no lane has taken.
-    next: usize,
-    /// Empty until the first step.
-    lanes: Vec<Lane>,
-    /// Whether the model's state can be cut back at all.
-    can_cut: bool,
+    /// Items that have not begun, in order.
+    queue: VecDeque<usize>,
+    /// Items that were in a batch that failed: each is computed alone.
+    suspects: BTreeSet<usize>,
+    strands: Strands,
+    /// Items being computed.
+    works: Vec<Work>,
     /// Results that wait for those of items before them.
-    done: BTreeMap<u64, Outcome>,
+    done: BTreeMap<usize, Outcome>,
     /// The first item whose result has not been told.
-    untold: u64,
+    untold: usize,
     batch: Vec<BatchItem>,
     spans: Vec<Span>,
 }
 
 impl Scorer {
-    /// A scorer over an empty context.
+    /// A scorer over an empty pool of `cells` ≥ window and at least two sequences.
     #[must_use]
-    pub fn new(items: Vec<ScoreItem>, limits: Limits) -> Self {
+    pub fn new(items: Vec<ScoreItem>, limits: Limits, cells: u32) -> Self {
         Self {
             limits,
+            cells,
+            queue: (0..items.len()).collect(),
             items,
-            next: 0,
-            lanes: Vec::new(),
-            can_cut: true,
+            suspects: BTreeSet::new(),
+            strands: Strands::new(limits.sequences, cells),
+            works: Vec::new(),
             done: BTreeMap::new(),
             untold: 0,
             batch: Vec::with_capacity(limits.batch as usize),
-            spans: Vec::with_capacity(limits.sequences as usize),
+            spans: Vec::new(),
         }
     }
 
     /// Whether every result has been told.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.untold == self.items.len() as u64
+        self.untold == self.items.len()
     }
 
     /// Computes one batch, and appends the results that are complete and next in order.
     pub fn step(&mut self, backend: &mut dyn Backend, results: &mut Vec<ScoredItem>) {
-        if self.lanes.is_empty() {
-            self.set_out(backend);
-        }
         self.admit(backend);
-        self.plan();
-        if !self.spans.is_empty() {
+        self.plan(backend);
+        if !self.batch.is_empty() {
             self.compute(backend);
         }
         while let Some(outcome) = self.done.remove(&self.untold) {
-            results.push(ScoredItem { index: self.untold, outcome });
+            results.push(ScoredItem { index: self.untold as u64, outcome });
             self.untold += 1;
         }
     }
 
-    /// Finds out what the model's state allows, and lays out the lanes.
-    fn set_out(&mut self, backend: &mut dyn Backend) {
-        backend.clear();
-        let (cuts, drops) = try_cutting(backend, self.limits.window);
-        backend.clear();
-        self.can_cut = cuts;
-        let sequences = self.limits.sequences;
-        let (lanes, keeps) = match (cuts, drops) {
-            (true, _) => (sequences, false),
-            (false, true) => ((sequences / 2).max(1), sequences > 1),
-            // Where no sequence can be dropped alone, lanes would end each other's work.
-            (false, false) => (1, false),
-        };
-        self.lanes = (0..lanes).map(|lane| Lane::new(lane, keeps.then_some(lanes + lane))).collect();
-    }
-
-    /// Gives items to idle lanes, in order.
+    /// Begins items in order while there is room.
     fn admit(&mut self, backend: &mut dyn Backend) {
-        while let Some(item) = self.items.get(self.next) {
-            if let Some(refusal) = item.refusal(self.limits.window, self.limits.vocabulary) {
-                self.done.insert(self.next as u64, Err(refusal));
-                self.next += 1;
-                continue;
+        while let Some(item) = self.queue.front().copied() {
+            if let Some(refusal) = self.items[item].refusal(self.limits.window, self.limits.vocabulary) {
+                self.done.insert(item, Err(refusal));
+            } else {
+                let suspect = |item: &usize| self.suspects.contains(item);
+                let alone = suspect(&item) || self.works.iter().any(|work| suspect(&work.item));
+                if alone && !self.works.is_empty() {
+                    return;
+                }
+                match self.begin(item, backend) {
+                    Some(work) => self.works.push(work),
+                    None if !self.works.is_empty() => return,
+                    None => {
+                        let reason = "there is no room for it in the context".to_owned();
+                        self.done.insert(item, Err(ScoreRefusal::Failed { reason }));
+                    }
+                }
             }
-            let Some((chosen, source)) = self.place(&item.prefix) else { return };
-            if let Some(source) = source {
-                backend.copy_sequence(self.lanes[source].sequence, self.lanes[chosen].sequence);
-                self.lanes[chosen].held = self.lanes[source].held.clone();
-            }
-            let content = std::mem::take(&mut self.items[self.next]);
-            self.lanes[chosen].work = Some(Work::new(self.next, content));
-            self.next += 1;
-            self.begin_path(chosen, backend);
+            self.queue.pop_front();
         }
     }
 
-    /// The idle lane for an item with this prefix, and the lane to copy from first where that pays. `None` when all are
-    /// busy, or when one of those will soon have so much of the prefix that waiting for it pays.
-    fn place(&self, prefix: &[TokenId]) -> Option<(usize, Option<usize>)> {
-        let held = |index: &usize| common_prefix(&self.lanes[*index].held, prefix);
-        let coming = |lane: &Lane| lane.work.as_ref().map_or(0, |work| common_prefix(work.path(), prefix));
-        // The first of equals: neighbours share batches better.
-        let idle = (0..self.lanes.len()).rev().filter(|index| self.lanes[*index].work.is_none());
-        let chosen = idle.max_by_key(held)?;
-        let source = (0..self.lanes.len()).max_by_key(held)?;
-        let source = Some(source).filter(|source| self.can_cut && held(source) >= held(&chosen) + COPY_GAIN);
-        let now = held(&source.unwrap_or(chosen));
-        let soon = self.lanes.iter().map(coming).max().unwrap_or(0);
-        (!self.can_cut || soon < now + COPY_GAIN).then_some((chosen, source))
+    /// Opens the strands of an item: its prefix and the longest continuation for certain, the others while there is room.
+    fn begin(&mut self, item: usize, backend: &mut dyn Backend) -> Option<Work> {
+        let mut work = Work::new(item, &self.items[item].continuations);
+        let parent = self.find_room(item, &work, backend)?;
+        let start = parent.and_then(|parent| self.strands.get(parent)).map_or(0, Strand::end);
+        let tokens = self.items[item].prefix[start..].to_vec();
+        work.prefix = self.strands.open(Opening { item, role: Role::Prefix, parent, tokens })?;
+        while self.open_continuation(&mut work).is_some() {}
+        Some(work)
     }
 
-    /// Makes a lane's sequence a beginning of the path it is to compute now.
-    fn begin_path(&mut self, index: usize, backend: &mut dyn Backend) {
-        let lane = &mut self.lanes[index];
-        let Some(keep) = lane.reusable() else { return };
-        if keep == lane.held.len() {
-            return;
+    /// The strand that an item's prefix is to continue, with room for what it needs behind it.
+    #[expect(clippy::option_option, reason = "no room at all, or room without a beginning to share")]
+    fn find_room(&mut self, item: usize, work: &Work, backend: &mut dyn Backend) -> Option<Option<u32>> {
+        let prefix = &self.items[item].prefix;
+        let longest = work.waiting.last().map(|index| self.items[item].continuations[*index].len() - 1);
+        let own = 1 + usize::from(longest.is_some());
+        let behind = |start: usize| prefix.len() - start + longest.unwrap_or(0);
+        let known = self.strands.beginning_of(prefix);
+        let (parent, shared) = known.map_or((None, 0), |(sequence, length)| (Some(sequence), length));
+        let ahead = self.queue.iter().take(LOOK_AHEAD).map(|next| self.items[*next].prefix.as_slice());
+        let better = best_beginning(ahead, shared).filter(|_| !self.suspects.contains(&item));
+        if better.is_some() || !self.strands.have_room(own, behind(shared)) {
+            // Nothing among the next items begins like them.
+            self.strands.close_unused(parent, backend);
         }
-        if self.can_cut && keep > 0 && backend.trim_sequence(lane.sequence, position(keep)) {
-            lane.held.truncate(keep);
-            return;
+        if let Some(end) = better
+            && self.strands.have_room(own + 1, behind(shared))
+        {
+            let role = Role::Shared(prefix[..end].to_vec());
+            return Some(self.strands.open(Opening {
+                item,
+                role,
+                parent,
+                tokens: prefix[shared..end].to_vec(),
+            }));
         }
-        let restored = lane.keeper_fits();
-        self.drop_content(index, backend);
-        let lane = &mut self.lanes[index];
-        if let (Some(keeper), true) = (lane.keeper, restored && !lane.kept.is_empty()) {
-            backend.copy_sequence(keeper, lane.sequence);
-            lane.held.clone_from(&lane.kept);
+        if self.strands.have_room(own, behind(shared)) {
+            return Some(parent);
         }
+        if self.works.is_empty() {
+            // Even the beginning may be in the way, where several lead to it.
+            self.strands.close_unused(None, backend);
+            return self.strands.have_room(own, behind(0)).then_some(None);
+        }
+        None
     }
 
-    /// Empties a lane's sequence; where that cannot be done alone, the whole context.
-    fn drop_content(&mut self, index: usize, backend: &mut dyn Backend) {
-        let lane = &mut self.lanes[index];
-        if backend.trim_sequence(lane.sequence, 0) {
-            lane.held.clear();
-        } else {
-            backend.clear();
-            self.lanes.iter_mut().for_each(Lane::forget);
+    /// Opens the longest waiting continuation of an item, if there is one, and room.
+    fn open_continuation(&mut self, work: &mut Work) -> Option<()> {
+        let index = *work.waiting.last()?;
+        let (_last, tokens) = self.items[work.item].continuations[index].split_last()?;
+        if !self.strands.have_room(1, tokens.len()) {
+            return None;
         }
+        let role = Role::Continuation(index);
+        let opening = Opening { item: work.item, role, parent: Some(work.prefix), tokens: tokens.to_vec() };
+        work.open.push(self.strands.open(opening)?);
+        work.waiting.pop();
+        Some(())
     }
 
-    /// Fills the batch in the order of the lanes; only one lane after a failure.
-    fn plan(&mut self) {
+    /// Fills the batch with what can be computed now.
+    fn plan(&mut self, backend: &mut dyn Backend) {
         self.batch.clear();
         self.spans.clear();
         let mut rows = rows_max(self.limits.vocabulary);
-        let suspect = self.lanes.iter().position(|lane| lane.suspect && lane.work.is_some());
-        for (index, lane) in self.lanes.iter().enumerate() {
-            if suspect.is_some_and(|only| only != index) {
-                continue;
-            }
+        for sequence in self.strands.ready() {
             let start = self.batch.len();
             let room = self.limits.batch as usize - start;
-            for item in lane.next_items().take(room) {
+            for item in self.strands.items(sequence).take(room) {
                 if item.wants_logits && rows == 0 {
                     break;
                 }
@@ -201,85 +226,107 @@ impl Scorer {
                 self.batch.push(item);
             }
             if self.batch.len() > start {
-                self.spans.push(Span { lane: index, items: start..self.batch.len() });
+                self.strands.begin(sequence, backend);
+                self.spans.push(Span { sequence, items: start..self.batch.len() });
             }
         }
     }
 
     fn compute(&mut self, backend: &mut dyn Backend) {
         if let Err(error) = backend.decode(&self.batch) {
-            self.part(&error, backend);
+            self.start_again(&error, backend);
             return;
         }
         for span in std::mem::take(&mut self.spans) {
-            let lane = &mut self.lanes[span.lane];
-            let read = lane.take_rows(&self.batch[span.items.clone()], span.items.start, backend);
-            if let Err(error) = read {
-                self.fail(span.lane, error.to_string());
-                self.drop_content(span.lane, backend);
-                continue;
+            let read = self.take_rows(&span, backend);
+            self.strands.advance(span.sequence, span.items.len());
+            let Some(strand) = self.strands.get(span.sequence) else { continue };
+            let (item, role) = (strand.item, strand.role.clone());
+            match (read, role) {
+                (Err(error), _) => self.fail(item, error.to_string(), backend),
+                (Ok(()), Role::Continuation(_)) if strand.is_complete() => {
+                    self.end_continuation(item, span.sequence, backend);
+                }
+                (Ok(()), Role::Prefix) if strand.is_complete() => self.end_if_done(item, backend),
+                _ => {}
             }
-            if let Some((from, to)) = lane.keeping() {
-                backend.copy_sequence(from, to);
-                lane.kept.clone_from(&lane.held);
-            }
-            self.advance(span.lane, backend);
         }
     }
 
-    /// Goes on to the next continuation where one is complete, and ends the item after the last.
-    fn advance(&mut self, index: usize, backend: &mut dyn Backend) {
-        let lane = &mut self.lanes[index];
-        let Some(work) = &mut lane.work else { return };
-        if !work.is_path_done() {
-            return;
+    /// Reads the predictions of a strand's part of the batch.
+    fn take_rows(&mut self, span: &Span, backend: &dyn Backend) -> Result<(), LogitsError> {
+        let Some(strand) = self.strands.get(span.sequence) else { return Ok(()) };
+        let Some(work) = self.works.iter_mut().find(|work| work.item == strand.item) else { return Ok(()) };
+        let continuations = &self.items[strand.item].continuations;
+        for row in span.items.clone().filter(|row| self.batch[*row].wants_logits) {
+            let logits = backend.logits(row);
+            match strand.role {
+                Role::Continuation(index) => work.take_next(index, &continuations[index], logits)?,
+                Role::Prefix => work.take_first(continuations, logits)?,
+                Role::Shared(_) => {}
+            }
         }
-        if work.next_path() {
-            self.begin_path(index, backend);
-            return;
+        Ok(())
+    }
+
+    /// Closes the strand of a complete continuation; the next one of the item takes its place.
+    fn end_continuation(&mut self, item: usize, sequence: u32, backend: &mut dyn Backend) {
+        self.strands.close(sequence, backend);
+        let Some(at) = self.works.iter().position(|work| work.item == item) else { return };
+        let mut work = self.works.swap_remove(at);
+        work.open.retain(|open| *open != sequence);
+        let _ = self.open_continuation(&mut work);
+        let stuck = work.open.is_empty() && !work.waiting.is_empty();
+        self.works.push(work);
+        if stuck {
+            self.fail(item, "the engine could not empty a sequence".to_owned(), backend);
         }
-        lane.suspect = false;
-        if let Some(work) = lane.work.take() {
-            let (item, scores) = work.into_scores();
-            self.done.insert(item as u64, Ok(scores));
+        self.end_if_done(item, backend);
+    }
+
+    fn end_if_done(&mut self, item: usize, backend: &mut dyn Backend) {
+        let over = |work: &Work| work.item == item && work.open.is_empty() && work.waiting.is_empty();
+        if self.works.iter().any(over)
+            && let Some(work) = self.end(item, backend)
+        {
+            self.done.insert(item, Ok(work.into_scores()));
         }
     }
 
-    /// After a failed batch: a lane that was alone loses its item; several begin anew, each alone.
-    fn part(&mut self, error: &BackendError, backend: &mut dyn Backend) {
+    fn fail(&mut self, item: usize, reason: String, backend: &mut dyn Backend) {
+        if self.end(item, backend).is_some() {
+            self.done.insert(item, Err(ScoreRefusal::Failed { reason }));
+        }
+    }
+
+    /// Closes the strands of an item.
+    fn end(&mut self, item: usize, backend: &mut dyn Backend) -> Option<Work> {
+        let at = self.works.iter().position(|work| work.item == item)?;
+        let work = self.works.swap_remove(at);
+        for sequence in work.open.iter().chain([&work.prefix]) {
+            self.strands.close(*sequence, backend);
+        }
+        Some(work)
+    }
+
+    /// After a failed batch: an item that was alone has failed; several begin anew, each alone.
+    fn start_again(&mut self, error: &BackendError, backend: &mut dyn Backend) {
         tracing::warn!(
-            "a batch of {} tokens and {} lanes failed: {error}",
+            "a batch of {} tokens and {} items failed: {error}",
             self.batch.len(),
-            self.spans.len()
+            self.works.len()
         );
-        let spans = std::mem::take(&mut self.spans);
-        for span in &spans {
-            self.lanes[span.lane].suspect = spans.len() > 1;
-            if spans.len() == 1 {
-                self.fail(span.lane, error.to_string());
-            }
-            self.drop_content(span.lane, backend);
+        backend.clear();
+        self.strands = Strands::new(self.limits.sequences, self.cells);
+        let mut items: Vec<_> = std::mem::take(&mut self.works).into_iter().map(|work| work.item).collect();
+        if let [item] = items[..] {
+            self.done.insert(item, Err(ScoreRefusal::Failed { reason: error.to_string() }));
+            return;
         }
+        items.sort_unstable();
+        self.suspects.extend(&items);
+        items.into_iter().rev().for_each(|item| self.queue.push_front(item));
     }
-
-    fn fail(&mut self, index: usize, reason: String) {
-        let lane = &mut self.lanes[index];
-        lane.suspect = false;
-        if let Some(work) = lane.work.take() {
-            self.done.insert(work.item as u64, Err(ScoreRefusal::Failed { reason }));
-        }
-    }
-}
-
-/// Whether a sequence of this model can be cut back, and dropped without the others, by trying it on two tokens.
-fn try_cutting(backend: &mut dyn Backend, window: u32) -> (bool, bool) {
-    let token = |position| BatchItem { token: 0, position, sequence: 0, wants_logits: position == 1 };
-    // One by one: a batch may be as small as one token.
-    if window < 2 || [0, 1].into_iter().any(|position| backend.decode(&[token(position)]).is_err()) {
-        // Whatever is wrong shows again with the items.
-        return (true, true);
-    }
-    (backend.trim_sequence(0, 1), backend.trim_sequence(0, 0))
 }
 
 /// Positions lie below the window, which is a `u32`.

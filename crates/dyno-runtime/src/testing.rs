@@ -3,6 +3,7 @@
 //! The "model" knows the 256 bytes as tokens, a beginning and an end, and two tokens that make trouble; its logits are a hash of the last tokens of a
 //! sequence. It checks what it is told (positions without gaps, batch size, window) and panics on a runtime's mistake.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -68,6 +69,8 @@ pub enum Call {
     Load(String),
     /// A context was opened.
     OpenContext(EngineSettings),
+    /// A pool of so many cells was opened.
+    OpenPool(u32),
     /// Threads for decode and prefill.
     SetThreads(u32, u32),
     /// A batch, whether or not it succeeded.
@@ -124,6 +127,13 @@ pub struct Behaviour {
     pub favourite: Option<TokenId>,
 }
 
+/// A token in the context; copies of a sequence share their cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Cell {
+    number: u64,
+    token: TokenId,
+}
+
 /// The deterministic backend.
 ///
 /// Loading reports progress in ten steps; a file name containing `endless` never ends by itself, `broken` fails, `oom`
@@ -133,7 +143,11 @@ pub struct TestBackend {
     behaviour: Behaviour,
     recording: Recording,
     settings: EngineSettings,
-    sequences: Vec<Vec<TokenId>>,
+    sequences: Vec<Vec<Cell>>,
+    /// Cells of a pool.
+    pool: Option<u32>,
+    /// Cells filled so far; each has its number.
+    filled: u64,
     rows: Vec<Vec<f32>>,
 }
 
@@ -164,15 +178,15 @@ impl TestBackend {
         }
     }
 
-    fn row(&self, history: &[TokenId]) -> Vec<f32> {
+    fn row(&self, history: &[Cell]) -> Vec<f32> {
         let memory = if self.behaviour.long_memory { history.len() } else { MEMORY };
         let tail = &history[history.len().saturating_sub(memory)..];
-        if tail.last() == Some(&NONSENSE) {
+        if tail.last().is_some_and(|cell| cell.token == NONSENSE) {
             return vec![f32::NAN; VOCABULARY as usize];
         }
         let logit = |token: TokenId| {
             let seed = tail.iter().fold(u64::from(token) + 1, |hash, part| {
-                (hash ^ u64::from(*part)).wrapping_mul(0x100_0000_01B3)
+                (hash ^ u64::from(part.token)).wrapping_mul(0x100_0000_01B3)
             });
             let bits = crate::random::Random::new(seed).next_u64();
             let bonus = if self.behaviour.favourite == Some(token) { 16.0 } else { 0.0 };
@@ -192,6 +206,10 @@ impl TestBackend {
             assert_eq!(item.position as usize, *length, "{item:?} leaves a gap");
             *length += 1;
             assert!(*length <= self.settings.context as usize, "{item:?} is beyond the window");
+        }
+        if let Some(cells) = self.pool {
+            let used: BTreeSet<&Cell> = self.sequences.iter().flatten().collect();
+            assert!(used.len() + batch.len() <= cells as usize, "{} used of {cells} cells", used.len());
         }
     }
 }
@@ -243,7 +261,17 @@ impl Backend for TestBackend {
         }
         self.settings = settings.clone();
         self.sequences = vec![Vec::new(); settings.sequences as usize];
+        self.pool = None;
         Ok(settings.context)
+    }
+
+    fn open_pool(&mut self, settings: &EngineSettings, cells: u32) -> Result<u32, BackendError> {
+        self.recording.note(Call::OpenPool(cells));
+        let sequences = settings.sequences.max(2);
+        self.settings = settings.clone();
+        self.sequences = vec![Vec::new(); sequences as usize];
+        self.pool = Some(cells);
+        Ok(sequences)
     }
 
     fn set_threads(&mut self, decode: u32, prefill: u32) {
@@ -304,7 +332,8 @@ impl Backend for TestBackend {
         }
         self.rows.clear();
         for item in batch {
-            self.sequences[item.sequence as usize].push(item.token);
+            self.filled += 1;
+            self.sequences[item.sequence as usize].push(Cell { number: self.filled, token: item.token });
             let row = if item.wants_logits {
                 self.row(&self.sequences[item.sequence as usize])
             } else {

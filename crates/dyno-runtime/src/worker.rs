@@ -17,7 +17,7 @@ use crate::likelihoods::Likelihoods;
 use crate::measure::{MeasureContext, measure};
 use crate::perplexity::Perplexity;
 use crate::scheduler::{Event, Job, Limits, Outcome, Scheduler};
-use crate::scoring::Scorer;
+use crate::scoring::{Scorer, batch_tokens, pool_cells};
 use crate::template::{ChatTemplate, TemplateError};
 use crate::{Backend, Clock, DescribedModel, Failure, FailureKind, own_memory};
 
@@ -36,6 +36,15 @@ struct Context {
     scheduler: Scheduler,
     /// Never while the scheduler has anything to do.
     likelihoods: Option<Likelihoods>,
+    /// What the backend holds instead, for scoring, until the context itself is needed again.
+    pool: Option<Pool>,
+}
+
+/// A pool as opened.
+#[derive(Clone, Copy)]
+struct Pool {
+    cells: u32,
+    sequences: u32,
 }
 
 /// Owns a backend; lives on the model thread.
@@ -109,7 +118,7 @@ impl<B: Backend> Worker<B> {
                 drop(messages.blocking_send(QuantizeMessage::Done(outcome)));
             }
             Command::ClearContext(reply) => drop(reply.send(self.clear_context())),
-            Command::Memory(reply) => drop(reply.send(Ok(self.memory()))),
+            Command::Memory(reply) => drop(reply.send(self.memory())),
             Command::Unload(reply) => drop(reply.send(self.unload())),
             Command::Shutdown => {}
         }
@@ -220,7 +229,7 @@ impl<B: Backend> Worker<B> {
         settings.context = window;
         let limits = Limits { window, batch: settings.batch, sequences: settings.sequences, vocabulary };
         let scheduler = Scheduler::new(limits);
-        self.context = Some(Context { settings, limits, scheduler, likelihoods: None });
+        self.context = Some(Context { settings, limits, scheduler, likelihoods: None, pool: None });
         Ok(ContextReport { context_ms, context: window, memory: self.backend.memory() })
     }
 
@@ -248,6 +257,7 @@ impl<B: Backend> Worker<B> {
         if context.likelihoods.is_some() {
             return Err(Failure::bad_request("likelihoods are being computed; generate when they are done"));
         }
+        context.leave_pool(&mut self.backend)?;
         let prompt = prompt_tokens(&self.backend, model, request.prompt)?;
         context.scheduler.submit(Job {
             id: request.id,
@@ -266,20 +276,24 @@ impl<B: Backend> Worker<B> {
         request: &MeasureRequest,
         given_up: &dyn Fn() -> bool,
     ) -> Result<MeasureReport, Failure> {
-        let (Some(model), Some(context)) = (&self.model, &self.context) else { return Err(no_context()) };
-        if self.is_busy() {
-            return Err(busy());
-        }
+        let (model, context, backend) = self.idle_context()?;
+        context.leave_pool(backend)?;
         let EngineSettings { context: window, batch, threads, threads_prefill, .. } = context.settings;
         let open = MeasureContext { window, batch, threads, threads_prefill };
-        measure(&mut self.backend, &model.described, open, request, (self.clock.as_ref(), given_up))
+        let described = model.described.clone();
+        measure(&mut self.backend, &described, open, request, (self.clock.as_ref(), given_up))
     }
 
     fn score(&mut self, items: Vec<ScoreItem>, results: Results<ScoredItem>) {
-        match self.idle_context() {
-            Ok((_, context, _)) => {
-                let scorer = Box::new(Scorer::new(items, context.limits));
-                context.likelihoods = Some(Likelihoods::Scores(scorer, results));
+        let begun = self.idle_context().and_then(|(_, context, backend)| {
+            let limits = Limits { batch: batch_tokens(&context.settings), ..context.limits };
+            let pool = context.enter_pool(pool_cells(&items, limits), backend)?;
+            let limits = Limits { sequences: pool.sequences, ..limits };
+            Ok((context, Scorer::new(items, limits, pool.cells)))
+        });
+        match begun {
+            Ok((context, scorer)) => {
+                context.likelihoods = Some(Likelihoods::Scores(Box::new(scorer), results));
             }
             Err(failure) => drop(results.blocking_send(Err(failure))),
         }
@@ -287,6 +301,7 @@ impl<B: Backend> Worker<B> {
 
     fn perplexity(&mut self, request: &PerplexityRequest, results: Results<ChunkScore>) {
         let begun = self.idle_context().and_then(|(model, context, backend)| {
+            context.leave_pool(backend)?;
             let begun = Perplexity::begin(request, backend, &model.described, context.limits)?;
             Ok((context, begun))
         });
@@ -336,8 +351,12 @@ impl<B: Backend> Worker<B> {
         Ok(())
     }
 
-    fn memory(&self) -> MemoryBreakdown {
-        if self.model.is_some() { self.backend.memory() } else { MemoryBreakdown::default() }
+    /// Memory with the context as it was opened, where nothing else is going on.
+    fn memory(&mut self) -> Result<MemoryBreakdown, Failure> {
+        if let Ok((_, context, backend)) = self.idle_context() {
+            context.leave_pool(backend)?;
+        }
+        Ok(if self.model.is_some() { self.backend.memory() } else { MemoryBreakdown::default() })
     }
 
     fn unload(&mut self) -> Result<UnloadReport, Failure> {
@@ -356,6 +375,29 @@ impl<B: Backend> Worker<B> {
         if self.model.take().is_some() {
             self.backend.unload();
         }
+    }
+}
+
+impl Context {
+    /// Has the backend hold a pool of at least so many cells instead of the context.
+    fn enter_pool<B: Backend>(&mut self, cells: u32, backend: &mut B) -> Result<Pool, Failure> {
+        if let Some(pool) = self.pool.filter(|pool| pool.cells >= cells) {
+            return Ok(pool);
+        }
+        // Also when it fails, the context is gone.
+        self.pool = Some(Pool { cells: 0, sequences: 0 });
+        let pool = Pool { cells, sequences: backend.open_pool(&self.settings, cells)? };
+        self.pool = Some(pool);
+        Ok(pool)
+    }
+
+    /// Has the backend hold the context again.
+    fn leave_pool<B: Backend>(&mut self, backend: &mut B) -> Result<(), Failure> {
+        if self.pool.is_some() {
+            backend.open_context(&self.settings)?;
+            self.pool = None;
+        }
+        Ok(())
     }
 }
 

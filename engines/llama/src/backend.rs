@@ -9,11 +9,17 @@ use dyno_types::{EngineSettings, MemoryBreakdown, QuantizeRequest, Switch, Token
 
 use crate::identity;
 use crate::log;
-use crate::native::{self, Context, Model};
+use crate::native::{self, Context, Layout, Model};
 use crate::quantize;
 
 /// Most sequences one context of llama.cpp can hold (its `LLAMA_MAX_SEQ`).
 const MAX_SEQUENCES: u32 = 256;
+
+/// Sequences of a pool, where one more costs nothing: enough short continuations to fill a batch.
+const POOL_SEQUENCES: u32 = 128;
+
+/// Fewest sequences of a pool of a recurrent model: a shared beginning, a prefix and a continuation.
+const POOL_STATES_MIN: u32 = 3;
 
 /// llama.cpp as a backend.
 #[derive(Default)]
@@ -42,6 +48,25 @@ impl LlamaBackend {
 
     fn opened(&mut self) -> &mut Context {
         self.context.as_mut().expect("the runtime opens a context before it uses one")
+    }
+
+    fn open_layout(&mut self, settings: &EngineSettings, layout: Layout) -> Result<u32, BackendError> {
+        let handle = Rc::clone(&self.loaded().handle);
+        // The old context goes first: two at once may not fit.
+        self.context = None;
+        check_cache_blocks(settings, handle.key_width())?;
+        let _ = log::take_errors();
+        let context = Context::open(&handle, &with_threads(settings), layout)
+            .ok_or_else(|| context_failure(settings, &log::take_errors()))?;
+        if !context.has_memory() {
+            let message =
+                "this model keeps no state between tokens (an embedding model?), so it cannot generate text";
+            return Err(BackendError::BadRequest(message.to_owned()));
+        }
+        let window = context.window();
+        self.sequences = layout.sequences;
+        self.context = Some(context);
+        Ok(window)
     }
 
     /// Undoes a failed batch: llama.cpp drops only the part that failed, not the parts before it.
@@ -93,23 +118,16 @@ impl Backend for LlamaBackend {
     }
 
     fn open_context(&mut self, settings: &EngineSettings) -> Result<u32, BackendError> {
-        let handle = Rc::clone(&self.loaded().handle);
-        // The old context goes first: two at once may not fit.
-        self.context = None;
         let cells = check_context(settings)?;
-        check_cache_blocks(settings, handle.key_width())?;
-        let _ = log::take_errors();
-        let context = Context::open(&handle, &with_threads(settings), cells)
-            .ok_or_else(|| context_failure(settings, &log::take_errors()))?;
-        if !context.has_memory() {
-            let message =
-                "this model keeps no state between tokens (an embedding model?), so it cannot generate text";
-            return Err(BackendError::BadRequest(message.to_owned()));
-        }
-        let window = context.window();
-        self.sequences = settings.sequences;
-        self.context = Some(context);
-        Ok(window)
+        self.open_layout(settings, Layout { cells, sequences: settings.sequences, pooled: false })
+    }
+
+    fn open_pool(&mut self, settings: &EngineSettings, cells: u32) -> Result<u32, BackendError> {
+        check_context(settings)?;
+        let recurrent = self.loaded().handle.is_recurrent();
+        let sequences = if recurrent { settings.sequences.max(POOL_STATES_MIN) } else { POOL_SEQUENCES };
+        self.open_layout(settings, Layout { cells: cells.max(1), sequences, pooled: true })?;
+        Ok(sequences)
     }
 
     fn set_threads(&mut self, decode: u32, prefill: u32) {

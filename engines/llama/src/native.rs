@@ -171,6 +171,13 @@ impl Model {
         }
     }
 
+    /// Whether some of its layers keep a state per sequence that no cell of a cache holds.
+    pub(crate) fn is_recurrent(&self) -> bool {
+        let model = self.raw.as_ptr();
+        // SAFETY: the handle lives as long as `self`; const getters.
+        unsafe { sys::llama_model_is_recurrent(model) || sys::llama_model_is_hybrid(model) }
+    }
+
     /// Whether the file carries a tokenizer.
     pub(crate) fn has_tokenizer(&self) -> bool {
         // SAFETY: the handle lives as long as `self`; a const getter.
@@ -388,6 +395,16 @@ impl BatchArrays {
     }
 }
 
+/// How a context holds its sequences.
+#[derive(Clone, Copy)]
+pub(crate) struct Layout {
+    /// KV cells of all sequences together.
+    pub(crate) cells: u32,
+    pub(crate) sequences: u32,
+    /// Whether the sequences share the cells; otherwise each has its part.
+    pub(crate) pooled: bool,
+}
+
 /// A context: the sequences' state and the buffers to compute in.
 pub(crate) struct Context {
     raw: NonNull<sys::llama_context>,
@@ -401,11 +418,11 @@ pub(crate) struct Context {
 
 impl Context {
     /// Opens a context for checked settings with thread counts chosen. Nothing when llama.cpp failed; its log says why.
-    pub(crate) fn open(model: &Rc<Model>, settings: &EngineSettings, cells: u32) -> Option<Self> {
+    pub(crate) fn open(model: &Rc<Model>, settings: &EngineSettings, layout: Layout) -> Option<Self> {
         let threads = Threads::new(settings.threads, settings.threads_prefill)?;
         let raw = NonNull::new(unsafe {
             // SAFETY: the model is alive; the parameters are defaults and plain values without pointers.
-            sys::llama_init_from_model(model.raw.as_ptr(), context_params(settings, cells))
+            sys::llama_init_from_model(model.raw.as_ptr(), context_params(settings, layout))
         })?;
         let describe = model.describe();
         // SAFETY: the context was just made; its memory (NULL for models without one) lives as long as it does.
@@ -545,16 +562,16 @@ impl Drop for Context {
     }
 }
 
-fn context_params(settings: &EngineSettings, cells: u32) -> sys::llama_context_params {
+fn context_params(settings: &EngineSettings, layout: Layout) -> sys::llama_context_params {
     // SAFETY: takes no arguments and returns plain values.
     let mut params = unsafe { sys::llama_context_default_params() };
-    params.n_ctx = cells;
+    params.n_ctx = layout.cells;
     // Every sequence may want logits at once, and llama.cpp sizes its output buffer by the batch.
-    params.n_batch = settings.batch.max(settings.sequences);
+    params.n_batch = settings.batch.max(layout.sequences);
     params.n_ubatch = settings.ubatch;
-    params.n_seq_max = settings.sequences;
-    // Each sequence has its own stream, so its window is its own and attention never looks at the others' cells.
-    params.kv_unified = false;
+    params.n_seq_max = layout.sequences;
+    // Streams of their own: each sequence has its window, and attention never looks at the others' cells.
+    params.kv_unified = layout.pooled;
     params.n_threads = i32::try_from(settings.threads).unwrap_or(1);
     params.n_threads_batch = i32::try_from(settings.threads_prefill).unwrap_or(1);
     params.type_k = element_type(settings.kv_type_k);

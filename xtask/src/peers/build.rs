@@ -10,6 +10,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 
+use crate::step;
+
 /// Package of the bindings that carry llama.cpp.
 const BINDINGS: &str = "llama-cpp-sys-4";
 /// Package of the command.
@@ -51,12 +53,10 @@ struct Artifacts {
 
 /// Builds both; the peer only when it is older than the libraries.
 pub(crate) fn engine_and_peer(tool: &Tool) -> anyhow::Result<Built> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
+    let output = step::cargo(crate::root())
         // Together, as `make build` does: the engine alone would share fewer features, and llama.cpp be compiled again.
         .args(["build", "--release", "--package", FRONT, "--package", ENGINE])
         .arg("--message-format=json-render-diagnostics")
-        .current_dir(crate::root())
         .stderr(Stdio::inherit())
         .output()
         .context("cannot run cargo")?;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use dyno_types::{Event, EventSink, ItemOutcome, ItemResult};
+use dyno_types::{Event, EventSink, ItemOutcome, ItemResult, time_left};
 
 /// Progress through one suite asked in one way; the phase ends with it.
 pub(crate) struct Progress<'a> {
@@ -77,20 +77,9 @@ impl Tally {
         let asked = self.done - self.cached;
         if asked > 0 && self.done < self.total {
             let left_s = elapsed.as_secs_f64() / asked as f64 * (self.total - self.done) as f64;
-            detail.push_str(&format!(", {} left", duration(left_s)));
+            detail.push_str(&format!(", {} left", time_left(left_s)));
         }
         detail
-    }
-}
-
-/// A time to wait, in the two units that matter.
-fn duration(seconds: f64) -> String {
-    // Far beyond any wait; the cast of what is larger would lose nothing worth showing.
-    let seconds = seconds.clamp(0.0, 1e9).ceil() as u64;
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
     }
 }
 
@@ -114,13 +103,5 @@ mod tests {
             tally.count(&ItemOutcome::Failed { reason: String::new() });
         }
         assert_eq!(tally.detail(Duration::from_secs(9)), "10 of 10, 50 % right");
-    }
-
-    #[test]
-    fn waits_are_told_in_units_of_their_size() {
-        let cases = [(0.2, "1 s"), (59.0, "59 s"), (61.0, "1 min 1 s"), (7260.0, "2 h 1 min")];
-        for (seconds, expected) in cases {
-            assert_eq!(duration(seconds), expected);
-        }
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use dyno_types::time_left;
+
 /// The rate is that of the last so many seconds.
 const WINDOW: Duration = Duration::from_secs(10);
 /// A line is worth showing this often.
@@ -36,7 +38,7 @@ impl Meter {
         let rate = self.bytes_per_s().filter(|rate| *rate >= 1.0);
         let Some(rate) = rate else { return size(done) };
         let left = total.saturating_sub(done) as f64 / rate;
-        format!("{} at {}/s, {} left", size(done), size(rate as u64), time(left))
+        format!("{} at {}/s, {} left", size(done), size(rate as u64), time_left(left))
     }
 
     fn bytes_per_s(&self) -> Option<f64> {
@@ -52,16 +54,6 @@ pub(crate) fn size(bytes: u64) -> String {
     let bytes = bytes as f64;
     let unit = units.iter().find(|(factor, _)| bytes >= *factor);
     unit.map_or_else(|| format!("{bytes} B"), |(factor, name)| format!("{:.1} {name}", bytes / factor))
-}
-
-/// Seconds as people say them: `12 s`, `3 min 20 s`, `2 h 5 min`.
-fn time(seconds: f64) -> String {
-    let seconds = seconds.ceil().clamp(0.0, 1e9) as u64;
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-    }
 }
 
 #[cfg(test)]
@@ -84,11 +76,10 @@ mod tests {
     }
 
     #[test]
-    fn sizes_and_times_read_well() {
+    fn sizes_read_well() {
         assert_eq!(
             [size(0), size(999), size(1_500), size(2_340_000_000)],
             ["0 B", "999 B", "1.5 kB", "2.3 GB"]
         );
-        assert_eq!([time(0.2), time(61.0), time(7500.0)], ["1 s", "1 min 1 s", "2 h 5 min"]);
     }
 }

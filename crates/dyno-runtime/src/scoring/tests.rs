@@ -8,31 +8,40 @@ use crate::sampling::log_probabilities;
 use crate::testing::{Behaviour, Call, NONSENSE, POISON, Recording, TestBackend, VOCABULARY};
 
 const WINDOW: u32 = 64;
-/// Batches at the beginning that try what the model's state allows.
-const TRIALS: usize = 2;
 
-fn open(behaviour: Behaviour, batch: u32, sequences: u32, window: u32) -> (TestBackend, Limits) {
+/// A pool of so many cells.
+fn open(behaviour: Behaviour, batch: u32, sequences: u32, cells: u32) -> (TestBackend, Limits) {
     let mut backend = TestBackend::new(behaviour);
-    let settings = EngineSettings { context: window, batch, sequences, ..EngineSettings::default() };
-    backend.open_context(&settings).unwrap();
-    (backend, Limits { window, batch, sequences, vocabulary: VOCABULARY })
+    let settings = EngineSettings { context: WINDOW, batch, sequences, ..EngineSettings::default() };
+    let sequences = backend.open_pool(&settings, cells).unwrap();
+    (backend, Limits { window: WINDOW, batch, sequences, vocabulary: VOCABULARY })
 }
 
 fn remembering() -> Behaviour {
     Behaviour { long_memory: true, ..Behaviour::default() }
 }
 
-/// All results, and what the backend was told.
+/// All results, and what the backend was told, from a pool as small as may be.
 fn score(
     items: Vec<ScoreItem>,
     behaviour: Behaviour,
     batch: u32,
     sequences: u32,
 ) -> (Vec<Outcome>, Recording) {
-    let (mut backend, limits) = open(behaviour, batch, sequences, WINDOW);
+    score_in(WINDOW, items, behaviour, batch, sequences)
+}
+
+fn score_in(
+    cells: u32,
+    items: Vec<ScoreItem>,
+    behaviour: Behaviour,
+    batch: u32,
+    sequences: u32,
+) -> (Vec<Outcome>, Recording) {
+    let (mut backend, limits) = open(behaviour, batch, sequences, cells);
     let recording = backend.recording();
     let count = items.len();
-    let mut scorer = Scorer::new(items, limits);
+    let mut scorer = Scorer::new(items, limits, cells);
     let mut results = Vec::new();
     let mut steps = 0;
     while !scorer.is_done() {
@@ -47,7 +56,9 @@ fn score(
 
 /// One continuation, token by token in a fresh context.
 fn naive(prefix: &[TokenId], continuation: &[TokenId]) -> ContinuationScore {
-    let (mut backend, _) = open(remembering(), 1, 1, 10_000);
+    let mut backend = TestBackend::new(remembering());
+    let settings = EngineSettings { context: 10_000, batch: 1, ..EngineSettings::default() };
+    backend.open_context(&settings).unwrap();
     let all = [prefix, continuation].concat();
     let mut score = ContinuationScore { logprobs: Vec::new(), greedy: true };
     for (place, token) in all.iter().enumerate() {
@@ -103,16 +114,14 @@ fn item(prefix: &str, continuations: &[&str]) -> ScoreItem {
     }
 }
 
-/// Tokens computed for items, the trial at the beginning apart.
+/// Tokens computed.
 fn computed(recording: &Recording) -> usize {
-    recording.batches().iter().skip(TRIALS).map(Vec::len).sum()
+    recording.batches().iter().map(Vec::len).sum()
 }
 
-fn states() -> [Behaviour; 4] {
-    let recurrent = Behaviour { cuts_at_most: Some(0), ..remembering() };
-    let windowed = Behaviour { cuts_at_most: Some(6), ..remembering() };
-    let rigid = Behaviour { cannot_trim: true, ..remembering() };
-    [remembering(), recurrent, windowed, rigid]
+/// A model whose state can be dropped, and never cut back.
+fn recurrent() -> Behaviour {
+    Behaviour { cuts_at_most: Some(0), ..remembering() }
 }
 
 fn tokens(length: std::ops::Range<usize>) -> impl Strategy<Value = Vec<TokenId>> {
@@ -150,66 +159,88 @@ proptest! {
     #[test]
     fn packed_scoring_is_naive_scoring(
         items in items(),
-        sequences in 1_u32..=8,
+        sequences in 2_u32..=12,
         room in 0_u32..80,
-        state in 0_usize..4,
+        cells in WINDOW..4 * WINDOW,
+        cuts in any::<bool>(),
     ) {
-        let behaviour = states()[state].clone();
-        let (outcomes, _) = score(items.clone(), behaviour, sequences + room, sequences);
+        let behaviour = if cuts { remembering() } else { recurrent() };
+        let (outcomes, recording) = score_in(cells, items.clone(), behaviour, 1 + room, sequences);
         assert_naive(&items, &outcomes);
+        // Nothing is ever cut back, only dropped.
+        prop_assert!(recording.calls().iter().all(|call| !matches!(call, Call::Trim(_, 1..))));
     }
 }
 
 #[test]
 fn batches_of_one_token_are_enough() {
     let items = vec![item("the answer is ", &["yes", "no"])];
-    for behaviour in states() {
-        let (outcomes, _) = score(items.clone(), behaviour, 1, 1);
-        assert_naive(&items, &outcomes);
-    }
+    let (outcomes, _) = score(items.clone(), recurrent(), 1, 2);
+    assert_naive(&items, &outcomes);
 }
 
 #[test]
 fn continuations_of_one_token_need_no_computation_of_their_own() {
     let items = vec![item("the answer is ", &["A", "B", "C", "D"]); 5];
-    let (outcomes, recording) = score(items.clone(), remembering(), 512, 4);
+    let (outcomes, recording) = score(items.clone(), remembering(), 512, 8);
     assert_naive(&items, &outcomes);
-    let wanted = recording.batches().iter().skip(TRIALS).flatten().filter(|item| item.wants_logits).count();
+    let wanted = recording.batches().iter().flatten().filter(|item| item.wants_logits).count();
     assert_eq!(wanted, 5, "one row of logits per item");
-    // The last token of a prefix is computed for each item, the rest of it once per sequence.
-    assert_eq!(computed(&recording), 4 * 14 + 1);
+    assert_eq!(computed(&recording), 5 * 14);
 }
 
 #[test]
 fn a_prefix_is_computed_once_for_all_its_continuations() {
     let items = vec![item("a long beginning that all of them share", &["one end", "another", "third"])];
-    let (outcomes, recording) = score(items.clone(), remembering(), 512, 1);
+    let (outcomes, recording) = score(items.clone(), remembering(), 512, 4);
     assert_naive(&items, &outcomes);
     assert_eq!(computed(&recording), 39 + 6 + 6 + 4);
-    // Where the state cannot be cut, a second sequence keeps it.
-    let recurrent = Behaviour { cuts_at_most: Some(0), ..remembering() };
-    let (outcomes, recording) = score(items.clone(), recurrent.clone(), 512, 2);
+    assert_eq!(recording.batches().len(), 2, "one of the prefix, one of all continuations");
+    // With two sequences, the continuations take turns.
+    let (outcomes, recording) = score(items.clone(), recurrent(), 512, 2);
     assert_naive(&items, &outcomes);
     assert_eq!(computed(&recording), 39 + 6 + 6 + 4);
-    assert!(recording.calls().contains(&Call::Copy(0, 1)) && recording.calls().contains(&Call::Copy(1, 0)));
-    // Without one it is computed again.
-    let (outcomes, recording) = score(items.clone(), recurrent, 512, 1);
-    assert_naive(&items, &outcomes);
-    assert_eq!(computed(&recording), 3 * 39 + 6 + 6 + 4);
+    assert_eq!(recording.batches().len(), 4);
 }
 
 #[test]
-fn a_preamble_is_computed_once_for_all_items_and_lanes() {
+fn a_preamble_is_computed_once_for_all_items() {
     let preamble = "forty tokens of worked examples, or more";
-    let items: Vec<_> = (0..12).map(|n| item(&format!("{preamble}{n:02}?"), &["yes", "no"])).collect();
-    let (outcomes, recording) = score(items.clone(), remembering(), 64, 4);
-    assert_naive(&items, &outcomes);
+    let mut items: Vec<_> = (0..12).map(|n| item(&format!("{preamble}{n:02}?"), &["yes", "no"])).collect();
+    // The first two share more than the others.
+    items[1].prefix = items[0].prefix.clone();
     // Three own tokens of each prefix and the continuations without their last tokens.
     let own = 12 * (3 + 2 + 1);
-    assert!(computed(&recording) < 40 + own + 12, "{}", computed(&recording));
-    let copies = recording.calls().iter().filter(|call| matches!(call, Call::Copy(..))).count();
-    assert_eq!(copies, 3, "one per other lane");
-    assert!(recording.batches().iter().any(|batch| batch.iter().any(|item| item.sequence == 3)));
+    for (behaviour, sequences) in [(remembering(), 16), (recurrent(), 3)] {
+        let (outcomes, recording) = score_in(4 * WINDOW, items.clone(), behaviour, 64, sequences);
+        assert_naive(&items, &outcomes);
+        assert_eq!(computed(&recording), 40 + own);
+    }
+}
+
+#[test]
+fn batches_are_full() {
+    let mut items = Vec::new();
+    for n in 0..40 {
+        let prefix = "a beginning of some length"[..10 + n % 16].replace('a', &n.to_string());
+        items.push(item(&prefix, &["one of the ends", "another", "the third of them", "x"]));
+    }
+    let (outcomes, recording) = score_in(256, items.clone(), remembering(), 64, 32);
+    assert_naive(&items, &outcomes);
+    let batches = recording.batches();
+    let full = batches.iter().filter(|batch| batch.len() == 64).count();
+    assert!(full + 4 >= batches.len(), "{full} of {} are full", batches.len());
+}
+
+#[test]
+fn pools_are_as_small_as_the_items_allow() {
+    let limits = Limits { window: 1024, batch: 512, sequences: 8, vocabulary: VOCABULARY };
+    let short = item("a prefix", &["one", "three"]);
+    assert_eq!(pool_cells(std::slice::from_ref(&short), limits), 8 + 5 + 1024);
+    let long = ScoreItem { prefix: vec![65; 5000], ..short };
+    assert_eq!(pool_cells(std::slice::from_ref(&long), limits), 1024 + 1024);
+    assert_eq!(pool_cells(&[long], Limits { sequences: 1, ..limits }), 1024, "no more than was asked for");
+    assert_eq!(pool_cells(&[], limits), 1024);
 }
 
 #[test]
@@ -220,7 +251,7 @@ fn an_item_that_fails_does_not_take_the_others_with_it() {
     items[4].prefix.push(NONSENSE);
     items[5].continuations[0] = vec![65; 200];
     items[6].prefix[0] = VOCABULARY;
-    for sequences in [1, 3, 8] {
+    for sequences in [2, 3, 8] {
         let (outcomes, _) = score(items.clone(), remembering(), 64, sequences);
         let failed = |index: usize| match &outcomes[index] {
             Err(ScoreRefusal::Failed { reason }) => reason.clone(),
@@ -246,7 +277,7 @@ fn an_item_that_fails_does_not_take_the_others_with_it() {
 fn results_come_as_they_are_done() {
     let items: Vec<_> = (0..20).map(|n| item(&format!("item number {n:02}"), &["yes"])).collect();
     let (mut backend, limits) = open(remembering(), 16, 2, WINDOW);
-    let mut scorer = Scorer::new(items, limits);
+    let mut scorer = Scorer::new(items, limits, WINDOW);
     let mut told = Vec::new();
     let mut results = Vec::new();
     while !scorer.is_done() {

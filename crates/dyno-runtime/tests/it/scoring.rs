@@ -43,6 +43,16 @@ async fn items_are_scored_in_order_and_the_context_is_free_afterwards() {
 }
 
 #[tokio::test]
+async fn memory_is_that_of_the_context_also_after_scoring() {
+    let session = ready(0).await;
+    let before = session.memory().await.unwrap().breakdown;
+    all(&*session, items(10)).await;
+    assert_eq!(session.memory().await.unwrap().breakdown, before);
+    all(&*session, items(10)).await;
+    generate(&*session, request("after")).await.unwrap();
+}
+
+#[tokio::test]
 async fn what_the_context_is_used_for_excludes_the_rest() {
     let session = ready(20).await;
     let mut scoring = session.score(items(2000)).await.unwrap();

@@ -37,13 +37,18 @@ fn naive(backend: &mut LlamaBackend, prefix: &[TokenId], continuation: &[TokenId
     logprobs
 }
 
-fn score(path: &Path, settings: &EngineSettings, items: &[ScoreItem]) -> Vec<Vec<ContinuationScore>> {
+fn score(
+    path: &Path,
+    settings: &EngineSettings,
+    cells: u32,
+    items: &[ScoreItem],
+) -> Vec<Vec<ContinuationScore>> {
     let mut backend = LlamaBackend::new();
     let model = backend.load(path, settings, &mut |_| true).unwrap();
-    let window = backend.open_context(settings).unwrap();
-    let EngineSettings { batch, sequences, .. } = *settings;
+    let sequences = backend.open_pool(settings, cells).unwrap();
+    let EngineSettings { batch, context: window, .. } = *settings;
     let limits = Limits { window, batch, sequences, vocabulary: model.vocabulary };
-    let mut scorer = Scorer::new(items.to_vec(), limits);
+    let mut scorer = Scorer::new(items.to_vec(), limits, cells);
     let mut results = Vec::new();
     while !scorer.is_done() {
         scorer.step(&mut backend, &mut results);
@@ -85,9 +90,9 @@ fn assert_naive(path: &Path, vocabulary: u32, tolerance: f64) {
         .iter()
         .map(|item| item.continuations.iter().map(|tokens| naive(&mut plain, &item.prefix, tokens)).collect())
         .collect();
-    for (sequences, batch) in [(1, 512), (2, 100), (4, 512)] {
+    for (sequences, batch, cells) in [(1, 512, exact().context), (2, 100, 1000), (4, 512, 4000)] {
         let settings = EngineSettings { sequences, batch, ..exact() };
-        let scores = score(path, &settings, &items);
+        let scores = score(path, &settings, cells, &items);
         for (item, (scores, expected)) in scores.iter().zip(&expected).enumerate() {
             for (continuation, (score, expected)) in scores.iter().zip(expected).enumerate() {
                 assert_eq!(score.logprobs.len(), expected.len());
@@ -95,7 +100,7 @@ fn assert_naive(path: &Path, vocabulary: u32, tolerance: f64) {
                     let name = path.file_name().unwrap().display();
                     assert!(
                         (got - expected).abs() < tolerance,
-                        "{name}, {sequences} sequences, item {item}, continuation {continuation}: {got} is not {expected}"
+                        "{name}, {cells} cells, item {item}, continuation {continuation}: {got} is not {expected}"
                     );
                 }
             }
