@@ -237,19 +237,29 @@ impl Scorer {
             self.start_again(&error, backend);
             return;
         }
+        // First everything is read, then strands are closed: others may open in their sequences.
+        let mut read = Vec::with_capacity(self.spans.len());
         for span in std::mem::take(&mut self.spans) {
-            let read = self.take_rows(&span, backend);
+            let Some(item) = self.strands.get(span.sequence).map(|strand| strand.item) else { continue };
+            let outcome = self.take_rows(&span, backend);
             self.strands.advance(span.sequence, span.items.len());
-            let Some(strand) = self.strands.get(span.sequence) else { continue };
-            let (item, role) = (strand.item, strand.role.clone());
-            match (read, role) {
-                (Err(error), _) => self.fail(item, error.to_string(), backend),
-                (Ok(()), Role::Continuation(_)) if strand.is_complete() => {
-                    self.end_continuation(item, span.sequence, backend);
-                }
-                (Ok(()), Role::Prefix) if strand.is_complete() => self.end_if_done(item, backend),
-                _ => {}
+            read.push((item, span.sequence, outcome));
+        }
+        for (item, sequence, outcome) in read {
+            match outcome {
+                Ok(()) => self.settle(sequence, backend),
+                Err(error) => self.fail(item, error.to_string(), backend),
             }
+        }
+    }
+
+    /// Goes on behind a strand, if it is complete.
+    fn settle(&mut self, sequence: u32, backend: &mut dyn Backend) {
+        let Some(strand) = self.strands.get(sequence).filter(|strand| strand.is_complete()) else { return };
+        match strand.role {
+            Role::Continuation(_) => self.end_continuation(strand.item, sequence, backend),
+            Role::Prefix => self.end_if_done(strand.item, backend),
+            Role::Shared(_) => {}
         }
     }
 
