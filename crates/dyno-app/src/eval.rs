@@ -96,7 +96,10 @@ impl App {
         let plan = self.eval_plan(job, events)?;
         let subject = self.eval_subject(job, events)?;
         let engine = self.engine()?;
+        let watch = dyno_hardware::Watch::begin();
         let mut result = self.eval_with(&engine, job, (&plan, &subject), events).await?;
+        // Answers do not suffer, but their speeds do.
+        result.record.validity = result.record.validity.noting(&watch.flags());
         if let Some(history) = &history
             && let Err(error) = history.append_eval(&result.record)
         {

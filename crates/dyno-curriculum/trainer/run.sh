@@ -9,7 +9,7 @@ work=${WORK:-$root/target/reference-models}
 models=$root/crates/dyno-models/data/models
 conversations=${CONVERSATIONS:-600000}
 nano_steps=${NANO_STEPS:-2400}
-micro_steps=${MICRO_STEPS:-7600}
+micro_steps=${MICRO_STEPS:-10400}
 
 mkdir -p "$work"
 [ -x "$work/venv/bin/python" ] || python3 -m venv "$work/venv"

@@ -87,11 +87,12 @@ fn measure(
     events: &dyn EventSink,
     go_on: &dyn Fn() -> bool,
 ) -> Result<MachineAbilities, MeasureError> {
-    let own_cpu_s = || crate::process_cpu_s(std::process::id()).unwrap_or(0.0);
-    let (before, cpu_before_s) = (crate::state(), own_cpu_s());
+    let watch = crate::Watch::begin();
     // A system that does not say what is available gets the benefit of the doubt.
-    let available =
-        if before.ram_available_bytes > 0 { before.ram_available_bytes } else { machine.ram_bytes };
+    let available = match crate::state().ram_available_bytes {
+        0 => machine.ram_bytes,
+        available => available,
+    };
     let bytes = bandwidth::data_bytes(machine.cache_bytes, available)?;
     let mut abilities = MachineAbilities {
         machine: crate::fingerprint(machine),
@@ -106,7 +107,7 @@ fn measure(
         abilities.memory_read.push(figures.read);
         abilities.memory_copy.push(figures.copy);
     }
-    abilities.flags = crate::judge(&before, &crate::state(), own_cpu_s() - cpu_before_s);
+    abilities.flags = watch.flags();
     if machine.on_battery == Some(true) {
         abilities.flags.push(ValidityFlag::OnBattery);
     }

@@ -2,6 +2,8 @@
 
 use dyno_types::{MachineState, ValidityFlag};
 
+use crate::process::family_cpu_s;
+
 /// Share of all processor time used that may be others' before it counts as a disturbance.
 const FOREIGN_SHARE_MAX: f64 = 0.10;
 /// Less than this, seconds, is the system's own housekeeping and the grain of its clocks.
@@ -25,6 +27,27 @@ pub fn judge(before: &MachineState, after: &MachineState, own_cpu_s: f64) -> Vec
         flags.push(ValidityFlag::SwapUsed);
     }
     flags
+}
+
+/// The machine from one moment on, for whoever measures with this process and children that end before the verdict.
+#[derive(Debug, Clone, Copy)]
+pub struct Watch {
+    before: MachineState,
+    family_cpu_s: f64,
+}
+
+impl Watch {
+    /// From now on.
+    #[must_use]
+    pub fn begin() -> Self {
+        Self { before: crate::state(), family_cpu_s: family_cpu_s() }
+    }
+
+    /// What disturbed the machine since then.
+    #[must_use]
+    pub fn flags(&self) -> Vec<ValidityFlag> {
+        judge(&self.before, &crate::state(), (family_cpu_s() - self.family_cpu_s).max(0.0))
+    }
 }
 
 fn throttled(before: &MachineState, after: &MachineState) -> bool {

@@ -31,7 +31,7 @@ use dyno_types::{HardwareProfile, MachineState};
 pub use abilities::{MeasureError, disk_name, measure_abilities, measure_disk};
 pub use disk::{disk_facts, free_disk_bytes};
 pub use fingerprint::fingerprint;
-pub use judge::judge;
+pub use judge::{Watch, judge};
 pub use page_cache::drop_from_page_cache;
 pub use process::{process_cpu_s, process_memory};
 pub use sources::Sources;

@@ -17,7 +17,18 @@ pub fn process_memory(pid: u32) -> Option<ProcessMemory> {
 #[must_use]
 pub fn process_cpu_s(pid: u32) -> Option<f64> {
     let stat = Sources::system().text(Path::new("proc").join(pid.to_string()).join("stat"))?;
-    Some(cpu_ticks(&stat)? as f64 / rustix::param::clock_ticks_per_second() as f64)
+    Some(seconds(cpu_ticks(&stat, Whose::Own)?))
+}
+
+/// Processor time of this process and of its children that have ended and were waited for (and of theirs), seconds; 0 where
+/// the system does not say.
+pub(crate) fn family_cpu_s() -> f64 {
+    let stat = Sources::system().text(Path::new("proc/self/stat"));
+    stat.and_then(|stat| cpu_ticks(&stat, Whose::Family)).map_or(0.0, seconds)
+}
+
+fn seconds(ticks: u64) -> f64 {
+    ticks as f64 / rustix::param::clock_ticks_per_second() as f64
 }
 
 /// `/proc/<pid>/status`. A process that has ended and was not waited for has no memory lines.
@@ -31,13 +42,21 @@ fn parse_memory(status: &str) -> Option<ProcessMemory> {
     })
 }
 
-/// utime + stime of `/proc/<pid>/stat`; the name before them may hold blanks and parentheses.
-fn cpu_ticks(stat: &str) -> Option<u64> {
+/// Whose processor time is asked for.
+#[derive(Clone, Copy)]
+enum Whose {
+    /// utime and stime.
+    Own = 2,
+    /// With cutime and cstime, those of children that were waited for.
+    Family = 4,
+}
+
+/// Processor time of `/proc/<pid>/stat`; the name before it may hold blanks and parentheses.
+fn cpu_ticks(stat: &str, whose: Whose) -> Option<u64> {
     let (_, after_name) = stat.rsplit_once(')')?;
-    // State is field 3 of the line and the first one here; utime is field 14, stime field 15.
+    // State is field 3 of the line and the first one here; utime is field 14, then stime, cutime, cstime.
     let mut fields = after_name.split_whitespace().skip(11);
-    let (user, system): (u64, u64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-    user.checked_add(system)
+    (0..whose as usize).try_fold(0_u64, |sum, _| sum.checked_add(fields.next()?.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -59,10 +78,20 @@ mod tests {
 
     #[test]
     fn ticks_are_found_behind_any_name() {
-        let stat = "7 (a) b (c)) S 1 7 7 0 -1 4194560 1 2 3 4 150 50 0 0 20 0 1 0 100 0 0";
-        assert_eq!(cpu_ticks(stat), Some(200));
-        assert_eq!(cpu_ticks("7 (a) S 1"), None);
-        assert_eq!(cpu_ticks(""), None);
+        let stat = "7 (a) b (c)) S 1 7 7 0 -1 4194560 1 2 3 4 150 50 30 4 20 0 1 0 100 0 0";
+        assert_eq!((cpu_ticks(stat, Whose::Own), cpu_ticks(stat, Whose::Family)), (Some(200), Some(234)));
+        assert_eq!(cpu_ticks("7 (a) S 1", Whose::Own), None);
+        assert_eq!(cpu_ticks("", Whose::Family), None);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn children_that_ended_belong_to_the_family() {
+        let others = || family_cpu_s() - process_cpu_s(std::process::id()).unwrap();
+        let before = others();
+        let count = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
+        assert!(std::process::Command::new("sh").args(["-c", count]).status().unwrap().success());
+        assert!(others() > before, "{before} and then {}", others());
     }
 
     #[test]

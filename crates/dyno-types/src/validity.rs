@@ -104,4 +104,26 @@ impl Validity {
         flags.dedup();
         Self { valid: !flags.iter().any(|flag| flag.voids()), flags }
     }
+
+    /// With more flags and the same verdict: doubts about speed do not void answers.
+    #[must_use]
+    pub fn noting(&self, flags: &[ValidityFlag]) -> Self {
+        let all = self.flags.iter().chain(flags).copied().collect();
+        Self { valid: self.valid, ..Self::from_flags(all) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_leave_the_verdict_as_it_is() {
+        let valid = Validity::from_flags(vec![ValidityFlag::EngineRestarted]);
+        let noted =
+            Validity { valid: true, ..valid }.noting(&[ValidityFlag::Incomplete, ValidityFlag::Incomplete]);
+        assert!(noted.valid && ValidityFlag::Incomplete.voids(), "{noted:?}");
+        assert_eq!(noted.flags.len(), 2);
+        assert!(!Validity { valid: false, ..noted }.noting(&[]).valid);
+    }
 }

@@ -44,7 +44,8 @@ impl App {
         for (record, turns) in records.iter_mut().zip(&outcome.models) {
             enter(record, turns, &machine_flags);
             if outcome.error.is_some() {
-                record.validity = Validity { valid: false, ..flagged(record, &[ValidityFlag::Incomplete]) };
+                record.validity =
+                    Validity { valid: false, ..record.validity.noting(&[ValidityFlag::Incomplete]) };
             }
         }
         outcome.error.map(|error| match error {
@@ -113,11 +114,5 @@ fn enter(record: &mut EvalRecord, turns: &Turns, machine_flags: &[ValidityFlag])
     let mut flags = dyno_bench::flags(&run);
     flags.extend_from_slice(machine_flags);
     flags.extend((!turns.warm).then_some(ValidityFlag::NotWarm));
-    record.validity = flagged(record, &flags);
-}
-
-/// The verdict with more flags. Those of speed do not void the answers.
-fn flagged(record: &EvalRecord, flags: &[ValidityFlag]) -> Validity {
-    let all = record.validity.flags.iter().chain(flags).copied().collect();
-    Validity { valid: record.validity.valid, ..Validity::from_flags(all) }
+    record.validity = record.validity.noting(&flags);
 }
