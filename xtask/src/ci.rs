@@ -5,7 +5,6 @@
 //! packages and features that leave its build script untouched.
 
 use std::path::{Path, PathBuf};
-
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};

@@ -87,7 +87,7 @@ pub struct Scorer {
 }
 
 impl Scorer {
-    /// A scorer over an empty pool of `cells` ≥ window and at least two sequences.
+    /// A scorer over an empty pool of at least two sequences, whose `cells` hold the longest item; one that is longer is refused.
     #[must_use]
     pub fn new(items: Vec<ScoreItem>, limits: Limits, cells: u32) -> Self {
         Self {

@@ -570,7 +570,7 @@ fn context_params(settings: &EngineSettings, layout: Layout) -> sys::llama_conte
     params.n_batch = settings.batch.max(layout.sequences);
     params.n_ubatch = settings.ubatch;
     params.n_seq_max = layout.sequences;
-    // Streams of their own: each sequence has its window, and attention never looks at the others' cells.
+    // Outside of pools, each sequence has a stream and a window of its own, and attention never looks at the others' cells.
     params.kv_unified = layout.pooled;
     params.n_threads = i32::try_from(settings.threads).unwrap_or(1);
     params.n_threads_batch = i32::try_from(settings.threads_prefill).unwrap_or(1);
