@@ -65,9 +65,13 @@ pub(crate) fn run(root: &Path, names: &[String]) -> Result<()> {
         durations.push(format!("{} {took}", step.name));
         skipped.extend(outcome.skipped);
     }
-    skipped.iter().for_each(|line| println!("{line}"));
+    skipped.iter().for_each(|skip| println!("{skip}"));
     let native = native_builds(&target).saturating_sub(native_before);
-    let (total, steps, skips) = (seconds(begun.elapsed()), durations.join(", "), skipped.len());
+    let (total, steps, skips) = (
+        seconds(begun.elapsed()),
+        durations.join(", "),
+        skipped.iter().map(|skip| skip.times).sum::<usize>(),
+    );
     println!("ci: passed in {total} ({steps}); skipped tests: {skips}; native builds: {native}");
     Ok(())
 }

@@ -19,8 +19,26 @@ const SKIPPED: &str = "SKIPPED:";
 pub(crate) struct Outcome {
     /// Whether it ended with status 0.
     pub(crate) success: bool,
-    /// Its lines that say which tests were skipped, without repeats.
-    pub(crate) skipped: Vec<String>,
+    /// What was skipped, each reason once.
+    pub(crate) skipped: Vec<Skip>,
+}
+
+/// Something a test could not do here.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Skip {
+    /// The line that says so.
+    pub(crate) line: String,
+    /// How often it was said.
+    pub(crate) times: usize,
+}
+
+impl std::fmt::Display for Skip {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.times {
+            1 => write!(f, "{}", self.line),
+            times => write!(f, "{} ({times} times)", self.line),
+        }
+    }
 }
 
 /// Runs `command`; all its output goes to `log`, and the lines a person wants to follow are shown.
@@ -94,15 +112,13 @@ fn worth_following(line: &str) -> bool {
         || line.starts_with("test ") && line.ends_with("FAILED")
 }
 
-/// What the lines say was skipped, each reason once.
-fn skipped(lines: &[String]) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    for line in lines {
-        if let Some(at) = line.find(SKIPPED) {
-            let reason = line[at..].to_owned();
-            if !found.contains(&reason) {
-                found.push(reason);
-            }
+/// What the lines say was skipped, each reason once, with how often it was said.
+fn skipped(lines: &[String]) -> Vec<Skip> {
+    let mut found: Vec<Skip> = Vec::new();
+    for line in lines.iter().filter_map(|line| line.find(SKIPPED).map(|at| &line[at..])) {
+        match found.iter_mut().find(|skip| skip.line == line) {
+            Some(skip) => skip.times += 1,
+            None => found.push(Skip { line: line.to_owned(), times: 1 }),
         }
     }
     found
@@ -140,9 +156,9 @@ mod tests {
             "echo 'SKIPPED: a: no file'; echo '    SKIPPED: b' >&2; echo 'SKIPPED: a: no file'; printf '\\377\\n'",
         );
         assert!(outcome.success);
-        let mut skipped = outcome.skipped;
+        let mut skipped: Vec<String> = outcome.skipped.iter().map(ToString::to_string).collect();
         skipped.sort();
-        assert_eq!(skipped, ["SKIPPED: a: no file", "SKIPPED: b"]);
+        assert_eq!(skipped, ["SKIPPED: a: no file (2 times)", "SKIPPED: b"]);
         assert_eq!(log.lines().count(), 4, "{log:?}");
     }
 

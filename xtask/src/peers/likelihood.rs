@@ -25,7 +25,7 @@ const USAGE: &str = "\
 usage: cargo xtask peers likelihood --llama-server PATH [OPTIONS]
   --llama-server PATH  llama.cpp's server
   --models REF,…       models [default: builtin:micro,synth:smollm2-135m@q8_0]
-  --hellaswag FILE     the long endings [default: the subset in ../shared/data/datasets]
+  --hellaswag FILE     the long endings [default: 40 of them, in the repository]
   --limit N            questions of each kind [default: 100; 12 for models of more than 32 MiB]
   --rounds N           measurements of each side, at least 2 [default: 4]
   --slots N            slots of the server and sequences of dyno [default: 8]";
@@ -115,7 +115,7 @@ fn parse(arguments: &[String]) -> anyhow::Result<Option<Options>> {
     let mut options = Options {
         server: PathBuf::new(),
         models: list("builtin:micro,synth:smollm2-135m@q8_0"),
-        hellaswag: crate::root().join("../shared/data/datasets/hellaswag_eval_subset.json"),
+        hellaswag: crate::root().join("crates/dyno-eval/tests/fixtures/hellaswag_eval_subset.json"),
         limit: None,
         rounds: 4,
         slots: 8,

@@ -3,11 +3,12 @@
 // Helpers of tests may unwrap and print, as tests do.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use dyno_eval::{Item, LoadOptions, Loaded, ProgramShape, load, program};
 use dyno_sandbox::{Launcher, Limits, Program, Sandbox, Settings, Verdict};
+
+use crate::published::published;
 
 /// Programs at once.
 const AT_ONCE: usize = 2;
@@ -60,17 +61,11 @@ fn surprises(
     })
 }
 
-/// The published set; `None`, loudly, when this machine lacks it.
-fn human_eval() -> Option<Vec<Item>> {
+/// The published set.
+fn human_eval() -> Vec<Item> {
     const NAME: &str = "HumanEval.jsonl.gz";
-    let own = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let folder = std::env::var_os("DYNO_SHARED_DATA").map_or_else(own, PathBuf::from);
-    let Ok(bytes) = std::fs::read(folder.join("datasets").join(NAME)) else {
-        eprintln!("SKIPPED: runs: there is no datasets/{NAME} in the folder of real files");
-        return None;
-    };
-    match load(NAME, &bytes, LoadOptions { strict: true, format: None }) {
-        Ok(Loaded::Suite(suite)) => Some(suite.items),
+    match load(NAME, &published(NAME), LoadOptions { strict: true, format: None }) {
+        Ok(Loaded::Suite(suite)) => suite.items,
         other => panic!("{NAME}: {other:?}"),
     }
 }
@@ -81,7 +76,7 @@ fn solution(item: &Item) -> &str {
 
 #[test]
 fn canonical_solutions_pass_as_continuations_and_as_definitions() {
-    let Some(items) = human_eval() else { return };
+    let items = human_eval();
     assert_eq!(items.len(), 164);
     let continuation = |item: &Item| (ProgramShape::Continuation, solution(item).to_owned());
     assert_eq!(surprises(&items, continuation, true), [""; 0]);
@@ -97,7 +92,7 @@ fn canonical_solutions_pass_as_continuations_and_as_definitions() {
 
 #[test]
 fn empty_bodies_fail() {
-    let Some(items) = human_eval() else { return };
+    let items = human_eval();
     let empty = |_: &Item| (ProgramShape::Continuation, "    pass\n".to_owned());
     assert_eq!(surprises(&items, empty, false), [""; 0]);
 }

@@ -5,21 +5,14 @@ use std::path::PathBuf;
 use dyno_models::gguf::GgufHeader;
 use dyno_models::{check_runnable, read_facts};
 
-/// The shared file of this name, or `None` (said aloud) where the shared data are absent.
-fn shared(name: &str) -> Option<PathBuf> {
-    let beside = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let root = std::env::var_os("DYNO_SHARED_DATA").map_or_else(beside, PathBuf::from);
-    let path = root.join("gguf").join(name);
-    if !path.exists() {
-        eprintln!("SKIPPED: {} is absent; set DYNO_SHARED_DATA", path.display());
-        return None;
-    }
-    Some(path)
+/// The fixture of this name.
+fn real(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }
 
 #[test]
 fn a_small_trained_model_has_the_facts_of_its_card() {
-    let Some(path) = shared("stories260K-f16.gguf") else { return };
+    let path = real("stories260K-f16.gguf");
     let facts = read_facts(&path, "stories").unwrap();
     assert!(check_runnable(&facts).is_ok());
     let bytes = std::fs::metadata(&path).unwrap().len();
@@ -40,34 +33,25 @@ fn a_small_trained_model_has_the_facts_of_its_card() {
 }
 
 #[test]
-fn vocabularies_are_read_and_refused_to_run() {
-    let files = [
-        ("ggml-vocab-bert-bge.gguf", "bert", "bert", 30_522),
-        ("ggml-vocab-deepseek-coder.gguf", "llama", "gpt2", 32_256),
-        ("ggml-vocab-gpt-2.gguf", "gpt2", "gpt2", 50_257),
-        ("ggml-vocab-llama-spm.gguf", "llama", "llama", 32_000),
-        ("ggml-vocab-phi-3.gguf", "phi3", "llama", 32_064),
-    ];
-    for (name, architecture, tokenizer, vocabulary) in files {
-        let Some(path) = shared(name) else { return };
-        let facts = read_facts(&path, name).unwrap();
-        assert_eq!(facts.architecture, architecture, "{name}");
-        assert_eq!(facts.tokenizer.as_deref(), Some(tokenizer), "{name}");
-        assert_eq!((facts.vocabulary, facts.parameters), (Some(vocabulary), 0), "{name}");
-        assert_eq!(facts.quantization, "none");
-        let refusal = check_runnable(&facts).unwrap_err().to_string();
-        assert!(refusal.contains("vocabulary only") && refusal.contains(name), "{refusal}");
-        let header = GgufHeader::read(&path).unwrap();
-        let tokens = header.array("tokenizer.ggml.tokens").unwrap();
-        let strings = header.load_array(std::fs::File::open(&path).unwrap(), tokens).unwrap();
-        assert_eq!(strings.len() as u64, vocabulary);
-        assert!(strings.iter().all(|token| token.as_str().is_some()));
-    }
+fn a_vocabulary_is_read_and_refused_to_run() {
+    let name = "ggml-vocab-phi-3.gguf";
+    let path = real(name);
+    let facts = read_facts(&path, name).unwrap();
+    assert_eq!((facts.architecture.as_str(), facts.tokenizer.as_deref()), ("phi3", Some("llama")));
+    assert_eq!((facts.vocabulary, facts.parameters), (Some(32_064), 0));
+    assert_eq!(facts.quantization, "none");
+    let refusal = check_runnable(&facts).unwrap_err().to_string();
+    assert!(refusal.contains("vocabulary only") && refusal.contains(name), "{refusal}");
+    let header = GgufHeader::read(&path).unwrap();
+    let tokens = header.array("tokenizer.ggml.tokens").unwrap();
+    let strings = header.load_array(std::fs::File::open(&path).unwrap(), tokens).unwrap();
+    assert_eq!(strings.len(), 32_064);
+    assert!(strings.iter().all(|token| token.as_str().is_some()));
 }
 
 #[test]
 fn a_truncated_real_model_is_refused() {
-    let Some(path) = shared("stories260K-f16.gguf") else { return };
+    let path = real("stories260K-f16.gguf");
     let bytes = std::fs::read(path).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let cut = folder.path().join("cut.gguf");

@@ -36,18 +36,23 @@ impl World {
         Some(Self { engine_dir: Some(found?), ..Self::new() })
     }
 
-    /// The real trained model, or `None` (said loudly).
-    pub(crate) fn stories(test: &str) -> Option<PathBuf> {
-        let shared = std::env::var_os("DYNO_SHARED_DATA").map_or_else(
-            || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
-            PathBuf::from,
-        );
-        let file = shared.join("gguf/stories260K-f16.gguf");
-        if !file.exists() {
-            eprintln!("SKIPPED: {test}: {} is not there", file.display());
-            return None;
-        }
-        Some(file)
+    /// The real trained model.
+    pub(crate) fn stories() -> PathBuf {
+        Self::real_model("stories260K-f16.gguf")
+    }
+
+    /// A real vocabulary without weights.
+    pub(crate) fn vocabulary() -> PathBuf {
+        Self::real_model("ggml-vocab-phi-3.gguf")
+    }
+
+    fn real_model(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../dyno-models/tests/fixtures").join(name)
+    }
+
+    /// The beginning of a published set of questions.
+    pub(crate) fn questions(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../dyno-eval/tests/fixtures").join(name)
     }
 
     /// A path in this world.

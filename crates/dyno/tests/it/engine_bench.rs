@@ -13,7 +13,8 @@ fn bench(world: &World, model: &str, more: &[&str]) -> Value {
 
 #[test]
 fn one_record_with_every_metric_and_stage() {
-    let (Some(world), Some(file)) = (World::with_engine("record"), World::stories("record")) else { return };
+    let Some(world) = World::with_engine("record") else { return };
+    let file = World::stories();
     let record = bench(&world, file.to_str().unwrap(), &[]);
     assert_eq!(record["schema"], "dyno.run/1");
     for metric in [

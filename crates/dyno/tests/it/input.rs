@@ -1,6 +1,5 @@
 //! Input refused before any engine starts: exit code and sentence.
 
-use std::path::Path;
 
 use crate::dyno::{World, finished};
 
@@ -94,9 +93,7 @@ fn an_unreadable_file_is_refused_with_the_reason() {
 
 #[test]
 fn a_vocabulary_without_weights_is_no_model_to_run() {
-    let shared = World::stories("a_vocabulary_without_weights")
-        .map(|file| file.with_file_name("ggml-vocab-gpt-2.gguf"));
-    let Some(file) = shared.filter(|file| Path::exists(file)) else { return };
+    let file = World::vocabulary();
     World::new().run(&["generate", file.to_str().unwrap(), "--prompt", "x"]).refused(3, &["vocabulary"]);
 }
 
@@ -113,7 +110,7 @@ fn any_model_file_can_be_inspected_without_an_engine() {
     let hybrid = world.run(&["models", "inspect", "synth:tiny-granite-h@q8_0"]).ok();
     assert!(hybrid.contains("3 with a state of") && hybrid.contains("norms, biases"), "{hybrid}");
     assert!(!world.path("cache").exists(), "nothing is made");
-    let Some(stories) = World::stories("inspect") else { return };
+    let stories = World::stories();
     let inspect = ["models", "inspect", stories.to_str().unwrap(), "--format", "json"];
     let inspection: serde_json::Value = serde_json::from_str(&world.run(&inspect).ok()).unwrap();
     assert_eq!(inspection["facts"]["layers"], 5);
@@ -121,11 +118,8 @@ fn any_model_file_can_be_inspected_without_an_engine() {
         inspection["memory"].as_array().unwrap().iter().map(|row| row["kv_type"].as_str().unwrap()).collect();
     assert_eq!(types, ["f32", "f16", "bf16"], "its heads are 8 wide, blocks 32");
     assert_eq!(inspection["memory"][1]["kv_bytes_per_token"], 640.0);
-    let vocabulary = stories.with_file_name("ggml-vocab-gpt-2.gguf");
-    if vocabulary.exists() {
-        let text = world.run(&["models", "inspect", vocabulary.to_str().unwrap()]).ok();
-        assert!(text.contains("this model has no weights"), "{text}");
-    }
+    let text = world.run(&["models", "inspect", World::vocabulary().to_str().unwrap()]).ok();
+    assert!(text.contains("this model has no weights"), "{text}");
 }
 
 #[test]

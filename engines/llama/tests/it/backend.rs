@@ -7,7 +7,7 @@ use dyno_runtime::{Backend, BackendError, BatchItem};
 use dyno_types::{EngineSettings, KvType, Switch};
 
 use crate::driver::{greedy, items, likeliest, open, settings, text};
-use crate::models::{shared, stories};
+use crate::models::{stories, vocabulary};
 
 pub(crate) const PROMPT: &str = "Once upon a time";
 pub(crate) const STORY: &str = ", there was a little girl named Lily. She loved to play outside in the park. One day, she saw a big, \
@@ -15,7 +15,7 @@ pub(crate) const STORY: &str = ", there was a little girl named Lily. She loved 
 
 #[test]
 fn a_trained_model_tells_its_story_with_any_thread_count_and_kv_type() {
-    let Some(path) = stories() else { return };
+    let path = stories();
     let variants = [
         settings(1),
         settings(2),
@@ -35,7 +35,7 @@ fn a_trained_model_tells_its_story_with_any_thread_count_and_kv_type() {
 
 #[test]
 fn sequences_computed_together_say_what_each_says_alone() {
-    let Some(path) = stories() else { return };
+    let path = stories();
     let (mut alone, _) = open(&path, &settings(2));
     let prompts: Vec<_> = ["Once upon a time", "Lily and Tom", "The big red dog was"]
         .iter()
@@ -80,7 +80,7 @@ fn continue_from(
 
 #[test]
 fn trimmed_and_copied_sequences_go_on_as_if_nothing_had_happened() {
-    let Some(path) = stories() else { return };
+    let path = stories();
     let (mut backend, _) = open(&path, &EngineSettings { sequences: 2, ..settings(1) });
     let prompt = backend.tokenize(PROMPT, true, false).unwrap();
     let expected = greedy(&mut backend, &prompt, 12);
@@ -97,7 +97,7 @@ fn trimmed_and_copied_sequences_go_on_as_if_nothing_had_happened() {
 
 #[test]
 fn every_sequence_really_holds_the_window_and_a_full_one_changes_nothing() {
-    let Some(path) = stories() else { return };
+    let path = stories();
     let settings = EngineSettings { context: 100, sequences: 3, batch: 64, ..settings(2) };
     let mut backend = LlamaBackend::new();
     backend.load(&path, &settings, &mut |_| true).unwrap();
@@ -122,7 +122,7 @@ fn every_sequence_really_holds_the_window_and_a_full_one_changes_nothing() {
 
 #[test]
 fn refused_batches_leave_the_sequences_as_they_were() {
-    let Some(path) = stories() else { return };
+    let path = stories();
     let (mut backend, model) = open(&path, &EngineSettings { batch: 32, ..settings(1) });
     let prompt = backend.tokenize(PROMPT, true, false).unwrap();
     let expected = greedy(&mut backend, &prompt, 12);
@@ -145,7 +145,7 @@ fn refused_batches_leave_the_sequences_as_they_were() {
 
 #[test]
 fn other_thread_counts_on_an_open_context_change_no_token() {
-    let Some(path) = stories() else { return };
+    let path = stories();
     let (mut backend, _) = open(&path, &settings(1));
     let prompt = backend.tokenize(PROMPT, true, false).unwrap();
     let expected = greedy(&mut backend, &prompt, 24);
@@ -157,7 +157,7 @@ fn other_thread_counts_on_an_open_context_change_no_token() {
 
 #[test]
 fn contexts_that_llama_cpp_cannot_compute_are_refused_and_the_model_stays() {
-    let Some(path) = stories() else { return };
+    let path = stories();
     let (mut backend, _) = open(&path, &settings(1));
     // The heads of this model are 8 wide; a block of a quantized cache is 32.
     let quantized = [(KvType::Q8_0, KvType::F16), (KvType::F16, KvType::Q8_0)];
@@ -176,7 +176,7 @@ fn contexts_that_llama_cpp_cannot_compute_are_refused_and_the_model_stays() {
 
 #[test]
 fn memory_is_accounted_by_purpose_and_gone_after_unloading() {
-    let Some(path) = stories() else { return };
+    let path = stories();
     let mut backend = LlamaBackend::new();
     assert_eq!(backend.memory(), dyno_types::MemoryBreakdown::default());
     backend.load(&path, &settings(1), &mut |_| true).unwrap();
@@ -198,7 +198,7 @@ fn memory_is_accounted_by_purpose_and_gone_after_unloading() {
 
 #[test]
 fn tokens_go_to_bytes_and_control_tokens_to_nothing() {
-    let Some(path) = stories() else { return };
+    let path = stories();
     let (backend, model) = open(&path, &settings(1));
     let sentence = "Tim said: \"Hello, é 🦖!\"";
     let plain = backend.tokenize(sentence, false, false).unwrap();
@@ -217,7 +217,7 @@ fn tokens_go_to_bytes_and_control_tokens_to_nothing() {
 
 #[test]
 fn a_load_reports_progress_and_can_be_aborted() {
-    let Some(path) = stories() else { return };
+    let path = stories();
     let mut backend = LlamaBackend::new();
     let mut seen = Vec::new();
     let mut note = |fraction| {
@@ -242,21 +242,17 @@ fn broken_files_give_reasons() {
         std::fs::File::create(&path).unwrap().write_all(bytes).unwrap();
         path
     };
-    let mut files = vec![
+    let bytes = std::fs::read(stories()).unwrap();
+    let files = [
         (write("empty.gguf", b""), ""),
         (write("garbage.gguf", &[0x5a; 4096]), "magic"),
         (write("header-only.gguf", b"GGUF\x03\0\0\0"), ""),
         (folder.path().to_path_buf(), ""),
         (folder.path().join("absent.gguf"), ""),
+        (write("truncated.gguf", &bytes[..bytes.len() / 2]), ""),
+        (write("truncated-header.gguf", &bytes[..200]), ""),
+        (vocabulary(), ""),
     ];
-    if let Some(path) = stories() {
-        let bytes = std::fs::read(path).unwrap();
-        files.push((write("truncated.gguf", &bytes[..bytes.len() / 2]), ""));
-        files.push((write("truncated-header.gguf", &bytes[..200]), ""));
-    }
-    for name in ["llama-spm", "gpt-2", "bert-bge"] {
-        files.extend(shared(&format!("gguf/ggml-vocab-{name}.gguf")).map(|path| (path, "")));
-    }
     let mut backend = LlamaBackend::new();
     for (path, word) in files {
         let failure = backend.load(&path, &settings(1), &mut |_| true).unwrap_err();

@@ -115,15 +115,13 @@ fn packed_scores_are_naive_scores_for_every_shape() {
         let tolerance = if matches!(shape, "tiny-gemma3" | "tiny-starcoder") { 1e-3 } else { 1e-4 };
         assert_naive(&synthetic(&format!("{shape}@f32")), 200, tolerance);
     }
-    if let Some(path) = stories() {
-        // Weights in half precision round what is multiplied with them, and nonsense as text has a ln p of −25.
-        assert_naive(&path, 512, 2e-2);
-    }
+    // Weights in half precision round what is multiplied with them, and nonsense as text has a ln p of −25.
+    assert_naive(&stories(), 512, 2e-2);
 }
 
 #[tokio::test]
 async fn the_probabilities_of_all_tokens_sum_to_one() {
-    let Some(path) = stories() else { return };
+    let path = stories();
     let settings = EngineSettings { sequences: 4, ..settings(2) };
     let session = open(config(), &path, &settings).await.unwrap();
     let prefix = session.tokenize("Once upon a time", true, false).await.unwrap();
@@ -172,7 +170,7 @@ pub(crate) fn ppl(chunks: &[ChunkScore]) -> f64 {
 
 #[tokio::test]
 async fn a_perplexity_is_the_same_every_time_and_differs_from_itself_by_nothing() {
-    let Some(path) = stories() else { return };
+    let path = stories();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("reference");
     let stored = PerplexityRequest { store: Some(file.clone()), ..request() };

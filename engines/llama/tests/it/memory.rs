@@ -29,7 +29,7 @@ fn variants() -> Vec<EngineSettings> {
 
 #[tokio::test]
 async fn the_cache_predicted_from_a_header_is_the_one_allocated() {
-    let models = DECODERS.iter().map(|shape| synthetic(&format!("{shape}@q8_0"))).chain(stories());
+    let models = DECODERS.iter().map(|shape| synthetic(&format!("{shape}@q8_0"))).chain([stories()]);
     for path in models {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let facts = dyno_models::read_facts(&path, &name).unwrap();

@@ -21,21 +21,19 @@ pub(crate) const DECODERS: [&str; 12] = [
     "tiny-granite-h",
 ];
 
-/// A file nobody here wrote, from the shared data folder; says loudly what is not tested when it is absent.
-pub(crate) fn shared(name: &str) -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let folder = std::env::var_os("DYNO_SHARED_DATA").map_or_else(beside, PathBuf::from);
-    let path = folder.join(name);
-    if path.is_file() {
-        return Some(path);
-    }
-    eprintln!("SKIPPED: {} is absent (set DYNO_SHARED_DATA to the shared data folder)", path.display());
-    None
+/// A real file that nobody here wrote.
+fn real(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/dyno-models/tests/fixtures").join(name)
 }
 
 /// The small trained model.
-pub(crate) fn stories() -> Option<PathBuf> {
-    shared("gguf/stories260K-f16.gguf")
+pub(crate) fn stories() -> PathBuf {
+    real("stories260K-f16.gguf")
+}
+
+/// A vocabulary without weights.
+pub(crate) fn vocabulary() -> PathBuf {
+    real("ggml-vocab-phi-3.gguf")
 }
 
 /// A synthetic model, made on the first run and kept with the build.

@@ -10,7 +10,7 @@ use futures::StreamExt as _;
 
 use crate::backend::{PROMPT, STORY};
 use crate::driver::settings;
-use crate::models::{DECODERS, shared, stories, synthetic};
+use crate::models::{DECODERS, stories, synthetic, vocabulary};
 
 pub(crate) fn config() -> ProcessEngineConfig {
     ProcessEngineConfig::new(PathBuf::from(env!("CARGO_BIN_EXE_dyno-engine-llama")))
@@ -75,7 +75,7 @@ fn all_threads() -> u32 {
 
 #[tokio::test]
 async fn a_story_is_the_same_through_the_process() {
-    let Some(path) = stories() else { return };
+    let path = stories();
     let session = open(config(), &path, &settings(2)).await.unwrap();
     let story = generate(&*session, Prompt::Text(PROMPT.to_owned()), 48, 0).await.unwrap();
     assert_eq!(story.text, STORY);
@@ -87,7 +87,7 @@ async fn a_story_is_the_same_through_the_process() {
 
 #[tokio::test]
 async fn log_probabilities_of_the_whole_vocabulary_sum_to_one() {
-    let Some(path) = stories() else { return };
+    let path = stories();
     let session = open(config(), &path, &settings(1)).await.unwrap();
     let story = generate(&*session, Prompt::Text(PROMPT.to_owned()), 8, 512).await.unwrap();
     for (token, top) in story.tokens.iter().zip(&story.top) {
@@ -144,14 +144,10 @@ async fn broken_files_are_typed_errors_and_the_process_stays() {
     let folder = tempfile::tempdir().unwrap();
     let garbage = folder.path().join("garbage.gguf");
     std::fs::write(&garbage, [0x5a; 4096]).unwrap();
-    let mut files = vec![garbage];
-    if let Some(path) = stories() {
-        let bytes = std::fs::read(path).unwrap();
-        let truncated = folder.path().join("truncated.gguf");
-        std::fs::write(&truncated, &bytes[..bytes.len() / 2]).unwrap();
-        files.push(truncated);
-    }
-    files.extend(shared("gguf/ggml-vocab-llama-spm.gguf"));
+    let bytes = std::fs::read(stories()).unwrap();
+    let truncated = folder.path().join("truncated.gguf");
+    std::fs::write(&truncated, &bytes[..bytes.len() / 2]).unwrap();
+    let files = [garbage, truncated, vocabulary()];
     let session = start(config()).await.unwrap();
     for path in files {
         let error = session.load(&path, &settings(1), &mut |_| true).await.unwrap_err();

@@ -62,7 +62,7 @@ async fn every_type_loads_and_generates() {
 
 #[tokio::test]
 async fn eight_bits_differ_a_little_and_four_bits_more() {
-    let Some(source) = stories() else { return };
+    let source = stories();
     let folder = tempfile::tempdir().unwrap();
     let reference = folder.path().join("reference");
     chunks(&source, PerplexityRequest { store: Some(reference.clone()), ..perplexity() }, 2).await.unwrap();
