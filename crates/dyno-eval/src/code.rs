@@ -6,8 +6,10 @@
 
 mod lines;
 
+use std::borrow::Cow;
+
 use crate::Item;
-use crate::extract::without_reasoning;
+use crate::reasoning::without_reasoning;
 use lines::{chunks, indentation, is_blank, statement_starts};
 
 /// How the answer gave its program.
@@ -37,6 +39,7 @@ pub struct ProgramText {
 #[must_use]
 pub fn program(item: &Item, answer: &str) -> Option<ProgramText> {
     let answer = without_reasoning(answer)?.replace("\r\n", "\n");
+    let answer = without_leading_space(&answer);
     let name = item.entry_point.as_str();
     let block = code_block(&answer, name);
     let (source, shape) = if name.is_empty() {
@@ -47,10 +50,8 @@ pub fn program(item: &Item, answer: &str) -> Option<ProgramText> {
     } else if item.code_start.is_empty() {
         return None;
     } else {
-        (
-            format!("{}{}", with_newline(&item.code_start), non_blank(body(block.text))?),
-            ProgramShape::Continuation,
-        )
+        let body = indented_like(&item.code_start, &non_blank(body(block.text))?);
+        (format!("{}{body}", with_newline(&item.code_start)), ProgramShape::Continuation)
     };
     Some(ProgramText { source, tests: tests(item), shape })
 }
@@ -78,11 +79,27 @@ struct Block<'a> {
     fenced: bool,
 }
 
+/// Takes one space off the first line, where it has one more than it should: vocabularies that mark the beginnings of words write one
+/// in front of whatever comes first. Lines of Python are indented by even numbers, or by odd ones more than once.
+fn without_leading_space(answer: &str) -> Cow<'_, str> {
+    let mut full = answer.lines().filter(|line| !is_blank(line));
+    let depth = full.next().map_or(0, indentation);
+    if depth % 2 == 0 || full.any(|line| indentation(line) == depth) {
+        return Cow::Borrowed(answer);
+    }
+    let at = answer.find(|c: char| c != '\n').unwrap_or(0);
+    match answer[at..].strip_prefix(' ') {
+        Some(rest) => Cow::Owned(format!("{}{rest}", &answer[..at])),
+        None => Cow::Borrowed(answer),
+    }
+}
+
 /// Where the code of an answer is. A text that begins like the inside of a function, or defines it before any fence, is
 /// code up to the first fence; else the last fence that defines the function counts, else the first that holds anything.
 fn code_block<'a>(answer: &'a str, name: &str) -> Block<'a> {
     let (before, fences) = split_fences(answer);
-    let continues = before.lines().find(|line| !is_blank(line)).is_some_and(|line| indentation(line) > 0);
+    let first = before.lines().find(|line| !is_blank(line));
+    let continues = first.is_some_and(|line| indentation(line) > 0 && is_statement(line.trim_start()));
     if continues || defines(before, name) {
         return Block { text: before, fenced: false };
     }
@@ -219,9 +236,68 @@ fn is_assignment(line: &str) -> bool {
         && !target.split(':').next().unwrap_or_default().replace(", ", ",").contains(' ')
 }
 
+/// Whether a line, without its indentation, is Python as far as its first word tells, and no sentence.
+fn is_statement(line: &str) -> bool {
+    const KEYWORDS: [&str; 19] = [
+        "return", "raise", "assert", "pass", "yield", "global", "nonlocal", "del", "break", "continue",
+        "await", "while", "with", "try", "def", "class", "async", "if", "for",
+    ];
+    let word = line.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
+    let called = || {
+        let behind = line[word.len()..].trim_start_matches(|c: char| c.is_alphanumeric() || "_.".contains(c));
+        !word.is_empty() && behind.starts_with(['(', '['])
+    };
+    let opens = line.trim_end().ends_with(':') || line.contains(": ");
+    match word {
+        "for" => line.contains(" in "),
+        "if" | "while" | "with" | "try" => opens,
+        _ if KEYWORDS.contains(&word) => true,
+        _ => {
+            line.starts_with(['#', '@', '"', '\'', '(', '[', '{'])
+                || is_import(line)
+                || is_assignment(line)
+                || called()
+        }
+    }
+}
+
+/// Without sentences in front of indented code.
+fn from_first_statement(text: &str) -> &str {
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let code = !is_blank(line) && is_statement(line.trim_start());
+        if code && at > 0 && indentation(line) > 0 {
+            return &text[at..];
+        }
+        if code {
+            break;
+        }
+        at += line.len();
+    }
+    text
+}
+
+/// Moves the inside of a function to the depth at which what the question gave ends.
+fn indented_like(code_start: &str, body: &str) -> String {
+    let last = code_start.lines().rfind(|line| !is_blank(line)).unwrap_or_default();
+    let wanted = if last.trim_end().ends_with(':') { indentation(last) + 4 } else { indentation(last) };
+    let found = body.lines().find(|line| !is_blank(line)).map_or(0, indentation);
+    if wanted == 0 || found == wanted || last.contains('\t') || body.contains('\t') {
+        return body.to_owned();
+    }
+    let moved = |(line, starts): (&str, bool)| {
+        if found < wanted && starts {
+            return format!("{}{line}", " ".repeat(wanted - found));
+        }
+        let surplus = found.saturating_sub(wanted).min(indentation(line));
+        if starts { line[surplus..].to_owned() } else { line.to_owned() }
+    };
+    body.split_inclusive('\n').zip(statement_starts(body)).map(moved).collect()
+}
+
 /// The inside of the function: up to the first statement that is not indented.
 fn body(text: &str) -> String {
-    let text = text.trim_start_matches('\n');
+    let text = from_first_statement(text.trim_start_matches('\n'));
     let text = with_indentation(text);
     let mut kept = String::new();
     for (line, starts) in text.split_inclusive('\n').zip(statement_starts(&text)) {

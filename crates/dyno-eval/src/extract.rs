@@ -1,12 +1,18 @@
 //! Reading the answer out of what a model wrote; each way has a name, and a text without an answer is told apart from a
 //! wrong one.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::choice_letter::letter_in;
 use crate::number::Number;
+use crate::reasoning::without_reasoning;
 
 /// One way to find an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Extractor {
-    /// Behind the last `####`, to the end of its line.
+    /// Behind the last `####` that is a mark and no heading, to the end of its line.
     Hashes,
     /// Inside the last `\boxed{…}`.
     Boxed,
@@ -47,18 +53,21 @@ impl Extractor {
     #[must_use]
     pub fn find(self, text: &str) -> Option<String> {
         let found = match self {
-            Self::Hashes => text.rsplit_once("####").map(|(_, after)| first_line(after).to_owned()),
+            Self::Hashes => marked_by_hashes(text).map(str::to_owned),
             Self::Boxed => boxed(text).map(str::to_owned),
             Self::AnswerIs => answer_is(text).map(str::to_owned),
             Self::LastNumber => Number::last_in(text).map(|number| number.to_string()),
             Self::FirstLine => Some(first_line(text).to_owned()),
             Self::LastLine => text.lines().rev().find(|line| !line.trim().is_empty()).map(str::to_owned),
-            Self::Letter => lone_letter(text).map(|letter| letter.to_string()),
+            Self::Letter => letter_in(text, LETTERS).one().map(|letter| letter.to_string()),
             Self::Whole => Some(text.to_owned()),
         };
         found.map(|found| found.trim().to_owned()).filter(|found| !found.is_empty())
     }
 }
+
+/// Letters that [`Extractor::Letter`] knows.
+const LETTERS: usize = 26;
 
 /// What was found, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,28 +78,64 @@ pub struct Extracted {
     pub by: Extractor,
 }
 
-/// Tries ways in order and takes the first that finds something. Reasoning between `<think>` and `</think>` is left out
-/// first; reasoning that never ended holds no answer.
+/// Tries ways in order and takes the first that finds something. Reasoning is left out first ([`without_reasoning`]).
 #[must_use]
 pub fn extract(text: &str, ways: &[Extractor]) -> Option<Extracted> {
     let text = without_reasoning(text)?;
     ways.iter().find_map(|by| by.find(text).map(|text| Extracted { text, by: *by }))
 }
 
-/// The text behind the last `</think>`; `None` when a `<think>` is still open.
-#[must_use]
-pub fn without_reasoning(text: &str) -> Option<&str> {
-    let after = text.rsplit_once("</think>").map_or(text, |(_, after)| after);
-    (!after.contains("<think>")).then_some(after)
-}
-
 fn first_line(text: &str) -> &str {
     text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default()
 }
 
-/// The inside of the last `\boxed{…}`, braces balanced.
+/// GSM8K's mark: `####` and an answer, at the start of a line. Headings of Markdown look alike: the answer is a number or a letter and
+/// nothing else, or the last line of the text.
+fn marked_by_hashes(text: &str) -> Option<&str> {
+    let mut rest = text.trim_end();
+    let mut behind_it = false;
+    loop {
+        let (before, line) = rest.rsplit_once('\n').unwrap_or(("", rest));
+        if let Some(marked) = line.trim_start().strip_prefix("####").filter(|marked| !marked.starts_with('#'))
+        {
+            let bare = Number::parse(marked.trim_matches(MARKS)).is_some() || is_letter(marked);
+            if bare || (!behind_it && !is_numbered_heading(marked)) {
+                return Some(marked);
+            }
+        }
+        behind_it |= !line.trim().is_empty();
+        if before.is_empty() {
+            return None;
+        }
+        rest = before;
+    }
+}
+
+/// Marks around a text that mean nothing.
+const MARKS: &[char] = &['*', '_', '`', ' ', '\t', '$'];
+
+fn is_letter(text: &str) -> bool {
+    let text = text.trim_matches(|c: char| MARKS.contains(&c) || "().".contains(c));
+    text.len() == 1 && text.starts_with(|c: char| c.is_ascii_alphabetic())
+}
+
+/// `Step 2: add`, `2. Add`, `Step 3`.
+fn is_numbered_heading(text: &str) -> bool {
+    static HEADING: LazyLock<Regex> = LazyLock::new(|| {
+        let words = "step|part|case|stage|phase|solution|method|option|explanation";
+        Regex::new(&format!(r"(?i)^[\s*_]*(?:(?:{words})\b|\d+[.):]\s)")).expect("the pattern is constant")
+    });
+    HEADING.is_match(text)
+}
+
+/// The inside of the last `\boxed{…}` or `\fbox{…}`, braces balanced; of `\boxed 5` what follows.
 fn boxed(text: &str) -> Option<&str> {
-    let inside = &text[text.rfind("\\boxed{")? + "\\boxed{".len()..];
+    let mark = |mark: &str| text.rfind(mark).map(|at| at + mark.len());
+    let start = ["\\boxed", "\\fbox"].into_iter().filter_map(mark).max()?;
+    let behind = text[start..].trim_start();
+    let Some(inside) = behind.strip_prefix('{') else {
+        return behind.split(|c: char| c.is_whitespace() || c == '$').next();
+    };
     let mut depth = 1_u32;
     for (at, c) in inside.char_indices() {
         match c {
@@ -105,65 +150,49 @@ fn boxed(text: &str) -> Option<&str> {
     None
 }
 
-/// What follows the last "answer is" or "answer:", without formatting around it, up to the end of the sentence.
+/// Words that announce an answer.
+static ANSWER_IS: LazyLock<Regex> = LazyLock::new(|| {
+    let what = r"(?:answer|option|choice|letter|final result)";
+    // "The answer to the question is", but no whole sentence between.
+    let about = r"(?:\s+(?:to|of|for)\s[^.:=\n]{0,60}?)?";
+    let is = r"(?:\s(?:is|was|are|should be|would be|must be|will be|equals|comes (?:out )?to)\b|\s*[:：=→⇒]|\s*=>|\s[-–—]\s)";
+    let heading = r"(?m:^[\s#*_]*(?:the\s+)?(?:final\s+|correct\s+)?answer[ \t*_#]*$)";
+    let elsewhere = r"答案(?:是|为|為|[:：])|réponse(?:\s+est|\s*:)|respuesta(?:\s+es|\s*:)|antwort(?:\s+(?:ist|lautet)|\s*:)|risposta(?:\s+è|\s*:)|resposta(?:\s+é|\s*:)";
+    Regex::new(&format!(r"(?i)\b{what}{about}[*_`]*{is}|{heading}|(?:{elsewhere})"))
+        .expect("the pattern is constant")
+});
+
+/// What follows the last "answer is", "answer:" and the like, without formatting around it, up to the end of the sentence.
 fn answer_is(text: &str) -> Option<&str> {
-    // Only ASCII letters change, so positions in the lowered text are positions in the text.
-    let lower = text.to_ascii_lowercase();
-    let marks =
-        ["answer is:", "answer is", "answer:", "answer**:", "answer:**", "answer =", "answer would be"];
-    let start = marks
-        .iter()
-        .filter_map(|mark| lower.rfind(mark).map(|at| (at, at + mark.len())))
-        .max_by_key(|found| *found)?
-        .1;
-    let rest = text[start..].trim_start_matches([' ', ':', '*', '\n', '\t']);
-    let line = rest.lines().next().unwrap_or_default();
-    Some(end_of_sentence(line).trim_end_matches(['*', ' ']))
+    let stated = ANSWER_IS.find_iter(text).filter_map(|mark| {
+        let rest =
+            text[mark.end()..].trim_start_matches([' ', ':', '：', '=', '*', '_', '#', '\n', '\r', '\t']);
+        let denied = rest.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("not "));
+        (!denied).then_some(rest)
+    });
+    let line = stated.last()?.lines().next().unwrap_or_default();
+    Some(end_of_sentence(line).trim_end_matches(['*', '_', ' ']))
 }
+
+/// Words with a period that ends no sentence.
+const ABBREVIATIONS: [&str; 7] = ["approx", "ca", "Rs", "No", "vs", "Dr", "Mr"];
 
 /// Up to a `.`, `!`, `?` or `;` that is followed by white space or the end; a point inside a number does not end it.
 fn end_of_sentence(line: &str) -> &str {
     let mut chars = line.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
         let ends = chars.peek().is_none_or(|(_, next)| next.is_whitespace());
-        if ends && ".!?;".contains(c) {
+        let short =
+            || c == '.' && ABBREVIATIONS.contains(&last_word(&line[..at])) && chars.clone().next().is_some();
+        if c == '。' || (ends && ".!?;".contains(c) && !short()) {
             return &line[..at];
         }
     }
     line
 }
 
-/// The first capital letter A to Z standing alone at the start, or else the last one anywhere that is in parentheses or
-/// alone between white space and punctuation. `A` and `I` as words of a sentence do not count.
-fn lone_letter(text: &str) -> Option<char> {
-    let text = text.trim();
-    let mut candidates =
-        text.char_indices().filter(|(at, c)| c.is_ascii_uppercase() && stands_alone(text, *at));
-    let at_start =
-        candidates.clone().next().filter(|(at, _)| text[..*at].chars().all(|c| "(*[\"'".contains(c)));
-    if let Some((at, letter)) = at_start
-        && !(is_word(letter) && followed_by_word(&text[at + 1..]))
-    {
-        return Some(letter);
-    }
-    candidates
-        .rfind(|(at, letter)| !(is_word(*letter) && followed_by_word(&text[at + 1..])))
-        .map(|(_, letter)| letter)
-}
-
-fn stands_alone(text: &str, at: usize) -> bool {
-    let before = text[..at].chars().next_back();
-    let after = text[at + 1..].chars().next();
-    let apart = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '\'' && c != '-');
-    apart(before) && apart(after)
-}
-
-fn is_word(letter: char) -> bool {
-    letter == 'A' || letter == 'I'
-}
-
-fn followed_by_word(after: &str) -> bool {
-    after.strip_prefix(' ').is_some_and(|after| after.starts_with(|c: char| c.is_lowercase()))
+fn last_word(text: &str) -> &str {
+    text.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! hand back what came.
 
 mod builtin;
+mod choice_letter;
 mod code;
 mod compare;
 mod continuation;
@@ -17,7 +18,10 @@ mod likelihood;
 mod load;
 mod normalise;
 mod number;
+mod plain;
 mod prompt;
+mod reading;
+mod reasoning;
 mod records;
 mod score;
 mod strategy;
@@ -38,7 +42,7 @@ pub use degeneration::{
     Loop, by_length, by_position, degeneration, ending_loop, repeated_sequences, verbosity,
 };
 pub use error::SuiteError;
-pub use extract::{Extracted, Extractor, extract, without_reasoning};
+pub use extract::{Extracted, Extractor, extract};
 pub use formats::{SentencePair, format_names};
 pub use heuristic::Heuristic;
 pub use likelihood::{ChunkDivergence, ChunkLikelihood, Divergence, Perplexity, divergence, perplexity};
@@ -49,6 +53,8 @@ pub use prompt::{
     ExamplePool, Framing, LikelihoodRequest, follow_up, generation_prompt, likelihood_requests,
     question_text, stop_texts,
 };
+pub use reading::Reading;
+pub use reasoning::{unfinished_reasoning, without_reasoning};
 pub use records::{LINE_BYTES_MAX, RECORDS_MAX, SUITE_BYTES_MAX};
 pub use score::{
     ChoiceOutcome, DIRECT_WAYS, NUMBER_WAYS, STEPS_WAYS, Scored, score_choices, score_cloze, score_text,

@@ -1,4 +1,14 @@
-//! Numbers as people and models write them: 1,096 · $2.50 · 1096.0 · 3/4 · −5 · 12% · \frac{3}{4}.
+//! Numbers as people and models write them: 1,096 · $2.50 · 1 096.0 · 3/4 · −5 · 12% · 3 × 10^5 · \frac{3}{4}.
+
+mod grammar;
+mod quantities;
+
+use crate::Reading;
+use crate::plain::plain;
+use grammar::number_at_start;
+use quantities::{Quantity, quantities};
+
+pub(crate) use quantities::is_ideograph;
 
 /// A number that was read out of a text.
 #[derive(Debug, Clone, PartialEq)]
@@ -9,9 +19,6 @@ pub struct Number {
     decimal: Option<String>,
 }
 
-/// Longest number read, bytes; more digits than any answer has.
-const NUMBER_BYTES_MAX: usize = 400;
-
 /// Relative difference below which two numbers count as equal when at least one of them is a fraction or a tolerance was
 /// given: room for rounding, not for wrong answers.
 const ROUNDING: f64 = 1e-9;
@@ -20,98 +27,58 @@ impl Number {
     /// Reads a text that is one number and nothing else but white space, a currency, a unit sign or a final period.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        let text = plain(text);
         let text = text.trim().trim_end_matches('.').trim();
-        let (number, rest) = Self::at_start(text)?;
+        let (number, rest) = number_at_start(text, None)?;
         let rest = rest.trim();
-        let only_a_sign = rest.is_empty() || ["%", "$", "€", "£", "°", "percent", "dollars"].contains(&rest);
+        let only_a_sign = rest.is_empty() || SIGNS_BEHIND.contains(&rest);
         only_a_sign.then_some(number)
     }
 
-    /// The last number of a text.
+    /// The last number of a text; `None` where the last figures are no number but a range, a date or a sum not worked out.
     #[must_use]
     pub fn last_in(text: &str) -> Option<Self> {
-        Self::all_in(text).pop()
-    }
-
-    /// The first number of a text.
-    #[must_use]
-    pub fn first_in(text: &str) -> Option<Self> {
-        Self::all_in(text).into_iter().next()
+        quantities(&plain(text)).last()?.single().cloned()
     }
 
     /// Every number of a text, in order. Digits inside words (`x2`, `B2B`; but `4th` counts as 4) are passed over, and a
     /// minus right behind a digit or a bracket is an operator, no sign.
     #[must_use]
     pub fn all_in(text: &str) -> Vec<Self> {
-        let mut found = Vec::new();
-        let mut rest = text;
-        let mut before: Option<char> = None;
-        while let Some(start) = next_start(rest) {
-            before = rest[..start].chars().next_back().or(before);
-            let here = &rest[start..];
-            if here.starts_with(['-', '−', '–', '+'])
-                && before.is_some_and(|c| c.is_ascii_digit() || c == ')')
-            {
-                before = here.chars().next();
-                rest = after_one_char(here);
-                continue;
-            }
-            let inside_word =
-                before.is_some_and(char::is_alphabetic) && here.starts_with(|c: char| c.is_ascii_digit());
-            match Self::at_start(here) {
-                Some((number, after)) => {
-                    if !inside_word {
-                        found.push(number);
-                    }
-                    before = here[..here.len() - after.len()].chars().next_back();
-                    rest = after;
-                }
-                None => {
-                    before = here.chars().next();
-                    rest = after_one_char(here);
-                }
+        quantities(&plain(text)).into_iter().flat_map(|quantity| quantity.numbers).collect()
+    }
+
+    /// The number that a text states as an answer: what it begins with, or else its last one; of an equation the last side that is
+    /// a number. Ranges, lists and sums that are not worked out are several.
+    #[must_use]
+    pub fn stated_in(text: &str) -> Reading<Self> {
+        let text = plain(text);
+        let mut several = false;
+        for side in text.rsplit('=') {
+            match side_of_equation(side) {
+                Reading::One(number) => return Reading::One(number),
+                Reading::Several => several = true,
+                Reading::Nothing => {}
             }
         }
-        found
+        if several { Reading::Several } else { Reading::Nothing }
     }
 
-    /// A number at the very start of a text, and what follows it.
-    fn at_start(text: &str) -> Option<(Self, &str)> {
-        let (negative, after_sign) = sign(text);
-        let after_sign = after_sign.trim_start_matches("\\$");
-        let after_sign = after_sign.strip_prefix(['$', '€', '£']).map_or(after_sign, str::trim_start);
-        let (negative, digits) = if negative { (true, after_sign) } else { sign(after_sign) };
-        if let Some((value, rest)) = latex_fraction(digits) {
-            return Some((Self::fraction(negative, value), rest));
-        }
-        let (decimal, rest) = decimal(digits)?;
-        if decimal.len() > NUMBER_BYTES_MAX {
-            return None;
-        }
-        if let Some((whole, value, rest)) = plain_fraction(&decimal, rest) {
-            return Some((Self::fraction(negative, whole + value), rest));
-        }
-        Some((Self::decimal(negative, &decimal)?, rest))
+    fn from_value(value: f64) -> Self {
+        Self { value, decimal: None }
     }
 
-    fn fraction(negative: bool, value: f64) -> Self {
-        Self { value: if negative { -value } else { value }, decimal: None }
-    }
-
-    fn decimal(negative: bool, digits: &str) -> Option<Self> {
-        let magnitude: f64 = digits.parse().ok().filter(|value: &f64| value.is_finite())?;
-        if digits.contains(['e', 'E']) {
-            return Some(Self::fraction(negative, magnitude));
-        }
-        let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
-        let (whole, part) = (whole.trim_start_matches('0'), part.trim_end_matches('0'));
+    /// From digits before and behind the point.
+    fn from_digits(negative: bool, whole: &str, part: &str) -> Option<Self> {
+        let whole = whole.trim_start_matches('0');
         let whole = if whole.is_empty() { "0" } else { whole };
-        let mut canonical = if part.is_empty() { whole.to_owned() } else { format!("{whole}.{part}") };
-        let negative = negative && canonical != "0";
-        if negative {
-            canonical.insert(0, '-');
+        let part = part.trim_end_matches('0');
+        let mut decimal = if part.is_empty() { whole.to_owned() } else { format!("{whole}.{part}") };
+        if negative && decimal != "0" {
+            decimal.insert(0, '-');
         }
-        Some(Self { value: if negative { -magnitude } else { magnitude }, decimal: Some(canonical) })
+        let value: f64 = decimal.parse().ok().filter(|value: &f64| value.is_finite())?;
+        Some(Self { value, decimal: Some(decimal) })
     }
 
     /// Its value.
@@ -143,114 +110,52 @@ impl std::fmt::Display for Number {
     }
 }
 
-/// Where the next number could begin.
-fn next_start(text: &str) -> Option<usize> {
-    let starts = |c: char| c.is_ascii_digit() || "$€£+-−–\\.".contains(c);
-    text.find(starts)
-}
+/// What may stand behind a number that is alone.
+const SIGNS_BEHIND: [&str; 10] = ["%", "$", "€", "£", "¥", "₹", "°", "percent", "dollars", "$$"];
 
-fn after_one_char(text: &str) -> &str {
-    let mut chars = text.chars();
-    chars.next();
-    chars.as_str()
-}
+/// Words before a number that say nothing about which one it is.
+const LEADING_WORDS: [&str; 18] = [
+    "about",
+    "approximately",
+    "approx.",
+    "around",
+    "roughly",
+    "exactly",
+    "only",
+    "just",
+    "nearly",
+    "almost",
+    "simply",
+    "equal to",
+    "equals",
+    "therefore",
+    "thus",
+    "now",
+    "a total of",
+    "the number",
+];
 
-/// A sign and what follows it. A plus is dropped.
-fn sign(text: &str) -> (bool, &str) {
-    let mut chars = text.chars();
-    match chars.next() {
-        Some('-' | '−' | '–') => (true, chars.as_str()),
-        Some('+') => (false, chars.as_str()),
-        _ => (false, text),
+fn side_of_equation(side: &str) -> Reading<Number> {
+    let found = quantities(side);
+    let first = found.first().filter(|first| is_leading(&side[..first.start]));
+    match first.or(found.last()).map(Quantity::single) {
+        None => Reading::Nothing,
+        Some(None) => Reading::Several,
+        Some(Some(number)) => Reading::One(number.clone()),
     }
 }
 
-/// Digits without separators of thousands, with at most one point and an exponent, and what follows them.
-fn decimal(text: &str) -> Option<(String, &str)> {
-    let (mut digits, mut rest) = whole_digits(text);
-    let point = rest.strip_prefix('.').filter(|after| after.starts_with(|c: char| c.is_ascii_digit()));
-    if let Some(after) = point {
-        let end = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
-        if digits.is_empty() {
-            digits.push('0');
+/// Whether a text before a number leaves it the first thing said.
+fn is_leading(before: &str) -> bool {
+    let mut rest = before;
+    loop {
+        rest = rest.trim_start_matches(|c: char| c.is_whitespace() || "*_`\"'([{~≈:$".contains(c));
+        let lower = rest.to_ascii_lowercase();
+        match LEADING_WORDS.iter().find(|word| lower.starts_with(**word)) {
+            Some(word) => rest = &rest[word.len()..],
+            None => return rest.is_empty(),
         }
-        digits.push('.');
-        digits.push_str(&after[..end]);
-        rest = &after[end..];
     }
-    if digits.is_empty() {
-        return None;
-    }
-    if let Some((exponent, after)) = exponent(rest) {
-        digits.push_str(&exponent);
-        rest = after;
-    }
-    Some((digits, rest))
-}
-
-/// `e-5` and the like, when digits follow and no letter after them.
-fn exponent(text: &str) -> Option<(String, &str)> {
-    let after = text.strip_prefix(['e', 'E'])?;
-    let (negative, digits) = sign(after);
-    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
-    if end == 0 || end > 3 || digits[end..].starts_with(char::is_alphabetic) {
-        return None;
-    }
-    Some((format!("e{}{}", if negative { "-" } else { "" }, &digits[..end]), &digits[end..]))
-}
-
-/// Leading digits; commas (also `{,}` as in LaTeX, and thin spaces) between groups of exactly three are dropped.
-fn whole_digits(text: &str) -> (String, &str) {
-    let run = |text: &str| text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let end = run(text);
-    let mut digits = text[..end].to_owned();
-    let mut rest = &text[end..];
-    if !(1..=3).contains(&end) {
-        return (digits, rest);
-    }
-    while let Some(after) =
-        [",", "{,}", "\u{202f}", "\u{2009}", "_"].iter().find_map(|mark| rest.strip_prefix(mark))
-    {
-        if run(after) != 3 {
-            break;
-        }
-        digits.push_str(&after[..3]);
-        rest = &after[3..];
-    }
-    (digits, rest)
-}
-
-/// `3/4` behind a whole number 3, or ` 1/2` behind a whole number that it adds to: (whole part, fraction, rest).
-fn plain_fraction<'a>(whole: &str, rest: &'a str) -> Option<(f64, f64, &'a str)> {
-    if whole.contains(['.', 'e']) {
-        return None;
-    }
-    let first: f64 = whole.parse().ok()?;
-    if let Some(below) = rest.strip_prefix('/') {
-        let (divisor, rest) = divisor(below)?;
-        return Some((0.0, first / divisor, rest));
-    }
-    let (top, after) = whole_digits(rest.strip_prefix(' ')?);
-    let (divisor, rest) = divisor(after.strip_prefix('/')?)?;
-    let top: f64 = top.parse().ok()?;
-    (top < divisor).then_some((first, top / divisor, rest))
-}
-
-/// A divisor that is not followed by another division (dates are no fractions).
-fn divisor(text: &str) -> Option<(f64, &str)> {
-    let (digits, rest) = whole_digits(text);
-    let value: f64 = digits.parse().ok().filter(|value| *value != 0.0)?;
-    let another = rest.strip_prefix('/').is_some_and(|after| after.starts_with(|c: char| c.is_ascii_digit()));
-    (!another).then_some((value, rest))
-}
-
-/// `\frac{a}{b}` and `\dfrac{a}{b}`.
-fn latex_fraction(text: &str) -> Option<(f64, &str)> {
-    let text = text.strip_prefix("\\dfrac").or_else(|| text.strip_prefix("\\frac"))?;
-    let (top, text) = text.strip_prefix('{')?.split_once('}')?;
-    let (below, rest) = text.strip_prefix('{')?.split_once('}')?;
-    let (top, below): (f64, f64) = (top.trim().parse().ok()?, below.trim().parse().ok()?);
-    (below != 0.0 && top.is_finite() && below.is_finite()).then_some((top / below, rest))
 }
 
 #[cfg(test)]
@@ -285,12 +190,13 @@ mod tests {
             ("1e3", 1000.0),
             ("2.5e-3", 0.0025),
             ("1{,}234", 1234.0),
+            ("1,09", 1.09),
             ("007", 7.0),
             ("-0", 0.0),
         ] {
             assert_eq!(Number::parse(text).map(|number| number.value()), Some(value), "{text}");
         }
-        for text in ["", "abc", "12 apples", "1,09", "-", "$", ".", "1/0", "\\frac{1}{0}", "1 2", "--5"] {
+        for text in ["", "abc", "12 apples", "1,09,5", "-", "$", ".", "1/0", "\\frac{1}{0}", "1 2", "--5"] {
             assert_eq!(Number::parse(text), None, "{text}");
         }
     }
@@ -304,7 +210,7 @@ mod tests {
             ("x2 is 7, B2B", &[7.0]),
             ("from 3-5, or 3 to -5", &[3.0, 5.0, 3.0, -5.0]),
             ("2.75.", &[2.75]),
-            ("version 1.2.3", &[1.2, 0.3]),
+            ("version 1.2.3", &[1.2, 3.0]),
             ("36 cm² or 36cm", &[36.0, 36.0]),
             ("the 4th", &[4.0]),
             ("1,096,000 people", &[1_096_000.0]),
@@ -345,7 +251,7 @@ mod tests {
         #[test]
         fn any_text_is_survived(text in "\\PC*") {
             let _ = Number::all_in(&text);
-            let _ = Number::first_in(&text);
+            let _ = Number::stated_in(&text);
             let _ = Number::parse(&text);
         }
 

@@ -2,10 +2,12 @@
 
 use dyno_types::{ChoiceScore, ItemOutcome};
 
-use crate::extract::{Extractor, extract, without_reasoning};
+use crate::choice_letter::letter_in;
+use crate::extract::{Extractor, extract};
 use crate::normalise::normalise;
 use crate::number::Number;
-use crate::{Item, ItemKind, Normaliser, letter};
+use crate::reasoning::without_reasoning;
+use crate::{Item, ItemKind, Normaliser, Reading, letter};
 
 /// What became of a generated answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,12 +71,14 @@ pub fn score_text(item: &Item, answer: &str, steps: bool) -> Scored {
 fn score_number(item: &Item, answer: &str) -> Scored {
     for way in NUMBER_WAYS {
         let Some(found) = extract(answer, &[way]) else { continue };
-        // "The answer is 47 * 23 = 1081" states its result last, "36 cm² for 4 sides" first.
-        let stated = found.text.rsplit('=').next().unwrap_or(&found.text);
-        if let Some(number) = Number::first_in(stated) {
-            let right = item.answers.iter().filter_map(|answer| Number::parse(answer));
-            let matches = right.into_iter().any(|right| number.matches(&right, item.tolerance));
-            return Scored::right_if(matches, number.to_string(), way.name());
+        match Number::stated_in(&found.text) {
+            Reading::One(number) => {
+                let right = item.answers.iter().filter_map(|answer| Number::parse(answer));
+                let matches = right.into_iter().any(|right| number.matches(&right, item.tolerance));
+                return Scored::right_if(matches, number.to_string(), way.name());
+            }
+            Reading::Several => break,
+            Reading::Nothing => {}
         }
     }
     Scored::unparsed()
@@ -121,32 +125,42 @@ fn score_written_choice(item: &Item, answer: &str) -> Scored {
     const WAYS: [Extractor; 4] = [Extractor::Hashes, Extractor::Boxed, Extractor::AnswerIs, Extractor::Whole];
     for way in WAYS {
         let Some(found) = extract(answer, &[way]) else { continue };
-        if let Some(index) = chosen(item, &found.text) {
-            return Scored::right_if(item.correct == Some(index), item.choices[index].clone(), way.name());
+        match chosen(item, &found.text) {
+            Reading::One(index) => {
+                let right = item.correct == Some(index);
+                return Scored::right_if(right, item.choices[index].clone(), way.name());
+            }
+            Reading::Several => break,
+            Reading::Nothing => {}
         }
     }
     Scored::unparsed()
 }
 
 /// The choice that a text names: by its own text, by a letter, or by being the only one that occurs in it.
-fn chosen(item: &Item, text: &str) -> Option<usize> {
+fn chosen(item: &Item, text: &str) -> Reading<usize> {
     let same = |choice: &String| normalise(choice, &[]) == normalise(text, &[]);
     if let Some(index) = item.choices.iter().position(same) {
-        return Some(index);
+        return Reading::One(index);
     }
-    let named = Extractor::Letter.find(text).and_then(|found| found.chars().next());
-    if let Some(named) = named
-        && let Some(index) = (0..item.choices.len()).find(|index| letter(*index) == Some(named))
-    {
-        return Some(index);
+    match letter_in(text, item.choices.len()) {
+        Reading::One(named) => {
+            let index = (0..item.choices.len()).find(|index| letter(*index) == Some(named));
+            return index.map_or(Reading::Nothing, Reading::One);
+        }
+        Reading::Several => return Reading::Several,
+        Reading::Nothing => {}
     }
     let lower = normalise(text, &[Normaliser::Lowercase, Normaliser::Whitespace]);
     let occurs = |choice: &String| {
         occurs_as_words(&lower, &normalise(choice, &[Normaliser::Lowercase, Normaliser::Whitespace]))
     };
     let mut occurring = (0..item.choices.len()).filter(|index| occurs(&item.choices[*index]));
-    let only = occurring.next();
-    if occurring.next().is_some() { None } else { only }
+    match (occurring.next(), occurring.next()) {
+        (Some(only), None) => Reading::One(only),
+        (Some(_), Some(_)) => Reading::Several,
+        (None, _) => Reading::Nothing,
+    }
 }
 
 /// Outcomes of a multiple-choice item from the likelihood of each choice, in the item's order.

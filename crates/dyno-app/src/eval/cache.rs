@@ -13,7 +13,7 @@ use crate::AppError;
 use crate::eval::digest::sha256_hex;
 
 /// Schema of the files; raised when the meaning of a line changes, or when answers are judged differently.
-const SCHEMA: &str = "dyno.answers/1";
+const SCHEMA: &str = "dyno.answers/2";
 
 /// Largest file read, bytes; a larger one is made anew.
 const FILE_BYTES_MAX: u64 = 1 << 30;

@@ -42,6 +42,20 @@ fn a_continuation_is_cut_where_it_leaves_the_function() {
         ("Here it is:\n```\nreturn a + b\n```\n", "    return a + b\n"),
         ("<think>def add(a, b): no</think>    return a + b", "    return a + b"),
         ("    return a + b\r\nprint(1)\r\n", "    return a + b\n"),
+        // One space in front of everything, as vocabularies of word beginnings write it.
+        (" return a + b", "    return a + b"),
+        ("     return a + b", "    return a + b"),
+        ("     x = a\n    return x + b", "    x = a\n    return x + b"),
+        ("     for x in a:\n        b += x\n    return b", "    for x in a:\n        b += x\n    return b"),
+        (" Here it is:\n```\nreturn a + b\n```\n", "    return a + b\n"),
+        ("```\n return a + b\n```", "    return a + b\n"),
+        // Sentences are no statements, however far they are indented.
+        ("  Here it is:\n```\nreturn a + b\n```\n", "    return a + b\n"),
+        ("    Sure, for example so:\n```python\n    return a + b\n```\n", "    return a + b\n"),
+        ("Here is the inside:\n\n    x = a\n    return x + b\n", "    x = a\n    return x + b\n"),
+        // Another depth than that of the question's beginning is moved to it.
+        ("  x = a\n  return x + b\n", "    x = a\n    return x + b\n"),
+        ("        x = a\n        return x + b\n", "    x = a\n    return x + b\n"),
     ];
     for (answer, body) in table {
         let expected = (ProgramShape::Continuation, format!("{START}{body}"));
@@ -61,6 +75,12 @@ fn a_definition_stands_for_itself_behind_what_the_question_gave() {
         (format!("```python\n{whole}```"), whole),
         (format!("Sure!\n\n```py\n{with_import}```\nThis function (see above) adds."), &with_import),
         (format!("```\n{whole}"), whole),
+        (format!(" {whole}"), whole),
+        (format!(" {with_import}"), &with_import),
+        (format!(" Here is the function:\n```python\n{whole}```"), whole),
+        (format!("   Here is the function:\n\n```python\n{whole}```\nIt adds."), whole),
+        (format!("    You can write it so, if you like:\n```python\n{whole}```"), whole),
+        (format!(" Here is the function:\n\n{whole}"), whole),
         // Examples of use are dropped; constants and guards stay.
         (format!("```python\n{constant}print(add(1, 2))\nassert add(1, 1) == 3\nadd(1, 2)\n```"), &constant),
         (format!("```python\n{whole}if __name__ == '__main__':\n    print(input())\n```"), whole),

@@ -8,13 +8,13 @@ use serde_json::Value;
 
 use super::schema::Schema;
 use super::{Attempt, Language};
-use crate::extract::without_reasoning;
+use crate::reasoning::without_reasoning;
 
 /// Longest pattern, bytes; and most memory of a pattern that was prepared.
 const PATTERN_BYTES_MAX: usize = 1000;
 const PATTERN_MEMORY_MAX: usize = 1 << 20;
 
-/// One thing an answer is held to. What a model thinks between `<think>` and `</think>` is not part of its answer.
+/// One thing an answer is held to. What a model thinks before it answers is not part of its answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Check {

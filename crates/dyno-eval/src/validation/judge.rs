@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{PolicyError, Problem};
 use crate::Number;
-use crate::extract::without_reasoning;
+use crate::reasoning::without_reasoning;
 
 /// Best grade.
 const GRADE_MAX: u32 = 10;

@@ -1,5 +1,6 @@
-//! Files as people have them: the published sets, and everything that can be wrong with a file.
+//! Answers as models write them; files as people have them: the published sets, and everything that can be wrong with a file.
 
+mod answers;
 mod hostile;
 mod published;
 mod runs;

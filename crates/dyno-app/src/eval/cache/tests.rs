@@ -103,7 +103,7 @@ fn damage_in_the_middle_is_counted_and_a_strange_beginning_starts_anew() {
     std::fs::write(&path, text.replacen("\"id\":\"a\"", "\"id\":", 1)).unwrap();
     let cache = AnswerCache::open(folder.path(), &key()).unwrap();
     assert_eq!((cache.get("b").is_some(), cache.damaged()), (true, 1));
-    std::fs::write(&path, text.replacen("dyno.answers/1", "dyno.answers/9", 1)).unwrap();
+    std::fs::write(&path, text.replacen("dyno.answers/2", "dyno.answers/9", 1)).unwrap();
     assert_eq!(found(folder.path(), &["a", "b"]), [false, false]);
     filled(folder.path(), &["c"]);
     assert_eq!(found(folder.path(), &["a", "c"]), [false, true]);
