@@ -1,6 +1,6 @@
-//! What is chosen from: models of the catalogue, their quantizations, and what was measured of them here.
+//! What is chosen from: models of the catalogue and of this machine, their quantizations, and what was measured of them here.
 
-use dyno_types::{CatalogueModel, KvType, ModelFacts};
+use dyno_types::{CatalogueModel, KvType, ModelFacts, Whereabouts};
 
 /// A measured rate.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,6 +32,29 @@ pub struct MeasuredRun {
     pub rss_peak_bytes: Option<u64>,
 }
 
+/// What an evaluation of the history found: the share of a suite that was answered right.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeasuredScore {
+    /// Id of the evaluation.
+    pub id: String,
+    /// Name of the suite.
+    pub suite: String,
+    /// Digest of the suite: only the same questions are compared.
+    pub suite_sha256: String,
+    /// Prompt strategy.
+    pub strategy: String,
+    /// Worked examples before each question.
+    pub few_shot: u32,
+    /// Items that count.
+    pub items: u64,
+    /// Share answered right, 0..=1.
+    pub share: f64,
+    /// Ends of its 95 % interval, 0..=1.
+    pub ci95: [f64; 2],
+    /// What guessing gets, 0..=1.
+    pub chance: Option<f64>,
+}
+
 /// One quantization of a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Variant {
@@ -41,14 +64,18 @@ pub struct Variant {
     pub facts: Option<ModelFacts>,
     /// Size of the published file, where there are no facts, bytes.
     pub file_bytes: Option<u64>,
-    /// What was measured of it here, newest first.
+    /// Speed and memory measured of it here, newest first.
     pub measured: Vec<MeasuredRun>,
+    /// Evaluations of these weights, newest first.
+    pub evaluated: Vec<MeasuredScore>,
+    /// Where its file is on this machine; absent when it has to be fetched.
+    pub here: Option<Whereabouts>,
 }
 
 /// One model and its quantizations.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
-    /// The catalogue's row.
+    /// The catalogue's row; of a model that is in none, what its file says.
     pub model: CatalogueModel,
     /// Quantizations to choose from, in any order.
     pub variants: Vec<Variant>,

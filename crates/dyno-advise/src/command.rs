@@ -1,25 +1,31 @@
 //! What to type to run a choice.
 
-use dyno_types::{CatalogueModel, Choice, EngineSettings, KvType, Role};
+use dyno_types::{CatalogueModel, Choice, EngineSettings, KvType};
 
-/// The command that runs the choice: the published files where a repository is known, else a model with random weights in
-/// the same shape, which measures speed and memory. `None` when dyno's engine does not run it.
+/// The command that runs the choice: the file that is here, else the published files where a repository is known, else a model
+/// with random weights in the same shape, which measures speed and memory. Of models that dyno does not run, the command fetches
+/// the published files; `None` when there is nothing to type.
 pub(crate) fn command(model: &CatalogueModel, choice: &Choice) -> Option<String> {
-    if model.runs_with.is_some() {
-        return None;
+    let quantization = &choice.quantization;
+    let published = || model.repository.as_ref().map(|repository| format!("hf:{repository}:{quantization}"));
+    if choice.runs_with.is_some() {
+        let fetched = published().filter(|_| choice.here.is_none() && model.runs_with.is_none())?;
+        return Some(format!("dyno models pull {fetched}"));
+    }
+    if let Some(reference) = choice.here.as_ref().map(|here| shell_word(&here.reference)).or_else(published) {
+        return Some(format!("dyno generate {reference}{} --prompt \"Hello\"", knobs(choice)));
     }
     let shape = model.shape.as_deref()?;
-    let reference = match &model.repository {
-        Some(repository) => format!("hf:{repository}:{}", choice.quantization),
-        None => format!("synth:{shape}@{}", choice.quantization),
-    };
-    // Encoders have no next token to generate; what can be done with them is to fetch them.
-    match (&model.repository, model.roles.first()) {
-        (Some(_), Some(Role::Embedding)) => Some(format!("dyno models pull {reference}")),
-        (None, Some(Role::Embedding)) => None,
-        (Some(_), _) => Some(format!("dyno generate {reference}{} --prompt \"Hello\"", knobs(choice))),
-        (None, _) => Some(format!("dyno bench {reference}{}", knobs(choice))),
+    Some(format!("dyno bench synth:{shape}@{quantization}{}", knobs(choice)))
+}
+
+/// A reference as a shell takes it for one word.
+fn shell_word(reference: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "-_./:@+,=%".contains(letter);
+    if !reference.is_empty() && reference.chars().all(plain) {
+        return reference.to_owned();
     }
+    format!("'{}'", reference.replace('\'', "'\\''"))
 }
 
 /// Flags for what differs from the defaults.

@@ -2,12 +2,14 @@
 
 use dyno_types::{
     Choice, ChosenSettings, Constraint, EngineSettings, Evidence, KvType, MemoryNeed, MemoryParts, Priority,
-    RateFigure, Role,
+    QualityFigure, RateFigure, Role, Standing,
 };
 
+use crate::estimate::estimated_memory;
 use crate::fit::kv_type_suits;
 use crate::quality::quality;
 use crate::score::score;
+use crate::yardstick::Yardstick;
 use crate::{Candidate, MeasuredRate, MeasuredRun, MemoryEstimate, Predictor, Variant};
 
 /// Settings tried for every quantization, from exact to sparing: KV type and physical batch.
@@ -21,6 +23,25 @@ pub(crate) struct Question<'a> {
     pub(crate) priority: Priority,
     pub(crate) context: u32,
     pub(crate) predictor: &'a dyn Predictor,
+    /// What answers are compared by, where any of the candidates was evaluated.
+    pub(crate) yardstick: Option<&'a Yardstick>,
+}
+
+/// Programs that run models of a role that dyno does not run: it can neither show them pictures nor read vectors or sound off
+/// them. `None` for roles that it runs.
+fn other_program(role: Role) -> Option<&'static str> {
+    match role {
+        Role::General | Role::Coding | Role::Reasoning => None,
+        Role::Vision => Some("llama.cpp (llama-mtmd-cli)"),
+        Role::Embedding => Some("llama.cpp (llama-embedding)"),
+        Role::Speech | Role::Voice => Some("another program"),
+    }
+}
+
+/// Whether dyno runs models of this role.
+#[must_use]
+pub fn runs_role(role: Role) -> bool {
+    other_program(role).is_none()
 }
 
 /// Every way to run the candidate at the question's context, in a fixed order. Constraint, explanation and command are
@@ -51,7 +72,10 @@ fn one(question: Question<'_>, candidate: &Candidate, variant: &Variant, rung: u
         return None;
     }
     let [decode, prefill] = speed(question, variant, &settings);
-    let quality = quality(&candidate.model, question.role, &variant.quantization, &settings);
+    let measured = question.yardstick.and_then(|yardstick| yardstick.measure(variant));
+    let published = || quality(&candidate.model, question.role, &variant.quantization, &settings);
+    let quality = measured.or_else(published);
+    let other_program = || other_program(question.role).map(ToOwned::to_owned);
     let weights = variant.facts.as_ref().map(|facts| facts.weights_bytes).or(variant.file_bytes);
     Some(Choice {
         model: candidate.model.name.clone(),
@@ -62,16 +86,39 @@ fn one(question: Question<'_>, candidate: &Candidate, variant: &Variant, rung: u
         memory,
         weights_bytes: weights,
         score: score(question.priority, quality.as_ref(), decode.as_ref()),
+        standing: standing(question.priority, variant, quality.as_ref(), decode.as_ref()),
         decode,
         prefill,
         quality,
         constraint: Constraint::Best,
         explanation: String::new(),
         command: None,
-        runs_with: candidate.model.runs_with.clone(),
+        runs_with: candidate.model.runs_with.clone().or_else(other_program),
         licence: candidate.model.licence.clone(),
         remark: candidate.model.remark.clone(),
+        here: variant.here.clone(),
+        claims: candidate.model.figures.iter().filter(|figure| figure.is_claim()).cloned().collect(),
     })
+}
+
+/// Whether the file is here, and whether what the priority asks for was measured of it: its speed, else the quality of its
+/// answers, which nothing predicts.
+fn standing(
+    priority: Priority,
+    variant: &Variant,
+    quality: Option<&QualityFigure>,
+    decode: Option<&RateFigure>,
+) -> Standing {
+    let Some(here) = &variant.here else { return Standing::Elsewhere };
+    let evidence = match priority {
+        Priority::Speed => decode.map(|rate| rate.evidence),
+        Priority::Balanced | Priority::Quality => quality.map(|figure| figure.evidence),
+    };
+    match evidence {
+        _ if here.builtin => Standing::Builtin,
+        Some(Evidence::Measured) => Standing::Measured,
+        _ => Standing::Here,
+    }
 }
 
 /// The knobs a choice stands for; all others at their defaults.
@@ -86,7 +133,7 @@ pub fn engine_settings(settings: &ChosenSettings) -> EngineSettings {
     }
 }
 
-/// Measured with just these settings, else predicted, else as published.
+/// Measured with just these settings, else predicted, else as published, else estimated from the weights.
 fn memory(
     question: Question<'_>,
     candidate: &Candidate,
@@ -110,13 +157,15 @@ fn memory(
         let parts = Some(parts);
         return Some(MemoryNeed { total_bytes, parts, evidence: Evidence::Predicted, source: None });
     }
-    let stated = candidate.model.memory.as_ref().filter(|_| variant.facts.is_none())?;
-    Some(MemoryNeed {
-        total_bytes: stated.bytes,
-        parts: None,
-        evidence: Evidence::Published,
-        source: Some(stated.source.clone()),
-    })
+    if variant.facts.is_some() {
+        return None;
+    }
+    let need = |total_bytes, evidence, source| MemoryNeed { total_bytes, parts: None, evidence, source };
+    if let Some(stated) = &candidate.model.memory {
+        return Some(need(stated.bytes, Evidence::Published, Some(stated.source.clone())));
+    }
+    let estimated = estimated_memory(&candidate.model, &variant.quantization, variant.file_bytes);
+    estimated.map(|bytes| need(bytes, Evidence::Estimated, None))
 }
 
 fn parts(estimate: MemoryEstimate) -> (MemoryParts, u64) {

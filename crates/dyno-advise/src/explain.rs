@@ -42,15 +42,22 @@ pub(crate) fn merits(choice: &Choice, budget: &MemoryBudget) -> String {
 
 fn quality(choice: &Choice) -> String {
     let Some(figure) = &choice.quality else {
-        return "has no comparable quality figure published".to_owned();
+        return "has no evaluation here and no comparable figure published".to_owned();
     };
     let origin = match figure.evidence {
-        Evidence::Published => "published, for full precision",
-        other => other.name(),
+        Evidence::Published => "published, for full precision".to_owned(),
+        other => {
+            let ends = figure.interval.map(|[low, high]| format!(", {low:.1} to {high:.1}"));
+            format!("{}{}", other.name(), ends.unwrap_or_default())
+        }
     };
     let verb = if figure.label.contains("errors") { "makes" } else { "reaches" };
     let preposition = if figure.label.contains("errors") { "" } else { "in " };
-    format!("{verb} {} % {preposition}{} ({origin})", figure.value, figure.label)
+    let value = match figure.evidence {
+        Evidence::Published => figure.value.to_string(),
+        _ => format!("{:.1}", figure.value),
+    };
+    format!("{verb} {value} % {preposition}{} ({origin})", figure.label)
 }
 
 /// What decided, as a clause.

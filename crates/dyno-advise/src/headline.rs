@@ -1,6 +1,6 @@
 //! The first line of the advice: what to use, why, and what to type.
 
-use dyno_types::{Advice, Choice, MemoryBudget};
+use dyno_types::{Advice, Choice, MemoryBudget, Standing};
 
 use crate::explain::{bytes, merits, refusal_sentence};
 use crate::pages;
@@ -41,12 +41,57 @@ fn purpose(role: &str) -> &str {
 }
 
 fn take(choice: &Choice, budget: &MemoryBudget, purpose: &str) -> String {
-    let how = match (&choice.command, &choice.runs_with) {
-        (Some(command), _) => format!("; run it with: {command}"),
-        (None, Some(program)) => format!("; it runs with {program}."),
-        (None, None) => ".".to_owned(),
-    };
-    format!("Use {} at {}{purpose}: it {}{how}", choice.title, choice.quantization, merits(choice, budget))
+    let merits = merits(choice, budget);
+    if let Some(program) = &choice.runs_with {
+        let fetch = choice.command.as_ref().map(|command| format!("; fetch it with: {command}"));
+        return format!(
+            "dyno does not run models for this yet; {program} runs {} at {}: it {merits}{}",
+            choice.title,
+            choice.quantization,
+            fetch.unwrap_or_else(|| ".".to_owned())
+        );
+    }
+    let how = choice.command.as_ref().map(|command| format!("; run it with: {command}"));
+    let how = how.unwrap_or_else(|| ".".to_owned());
+    let here = choice.here.as_ref().map(|here| format!("it is here ({}), ", here.place));
+    let it = if here.is_some() { "" } else { "it " };
+    format!(
+        "Use {} at {}{purpose}: {}{it}{merits}{how}",
+        choice.title,
+        choice.quantization,
+        here.unwrap_or_default()
+    )
+}
+
+/// What to know about the order of the choices: something better that would have to be fetched, and a preference that decided.
+pub(crate) fn order_notes(advice: &Advice, best: &[Choice]) -> Vec<String> {
+    let mut notes = Vec::new();
+    let Some(first) = best.first().filter(|_| advice.request.model.is_none()) else { return notes };
+    let same = |choice: &&Choice| choice.standing == first.standing && choice.runs_with == first.runs_with;
+    let by_score = |one: &&Choice, other: &&Choice| one.score.total_cmp(&other.score);
+    let highest = best.iter().filter(|choice| choice.memory.is_some()).filter(same).max_by(by_score);
+    if let Some(highest) = highest.filter(|highest| highest.score > first.score) {
+        notes.push(format!(
+            "{} scores about as high as {} ({:.3} and {:.3}) and is named by the rules for {}",
+            first.model,
+            highest.model,
+            first.score,
+            highest.score,
+            purpose(advice.request.role.name())
+        ));
+    }
+    let fetched = best.iter().filter(|choice| {
+        choice.standing == Standing::Elsewhere && choice.memory.is_some() && choice.runs_with.is_none()
+    });
+    let better = fetched.max_by(by_score).filter(|other| other.score > first.score);
+    if let Some(other) = better.filter(|_| first.standing > Standing::Elsewhere) {
+        let command = other.command.as_ref().map(|command| format!(": {command}")).unwrap_or_default();
+        notes.push(format!(
+            "What is here goes first. By predicted and published figures {} at {} would score higher ({:.3}, not {:.3}){command}",
+            other.title, other.quantization, other.score, first.score
+        ));
+    }
+    notes
 }
 
 fn nothing(advice: &Advice) -> String {

@@ -96,6 +96,8 @@ pub fn quality(
         metric: metric.id.to_owned(),
         label: metric.label.to_owned(),
         value: figure.value,
+        interval: None,
+        chance: metric.chance,
         evidence: Evidence::Published,
         conditions: figure.conditions.clone(),
         source: figure.source.clone(),
@@ -107,9 +109,10 @@ pub fn quality(
 /// (100 − value) × kept ÷ 100.
 #[must_use]
 pub fn quality_share(figure: &QualityFigure) -> f64 {
-    let Some(metric) = METRICS.iter().find(|metric| metric.id == figure.metric) else { return 0.0 };
-    let right = if metric.error_rate { 100.0 - figure.value } else { figure.value };
-    ((right * figure.kept - metric.chance) / (100.0 - metric.chance)).clamp(0.0, 1.0)
+    let counts_errors = METRICS.iter().any(|metric| metric.error_rate && metric.id == figure.metric);
+    let right = if counts_errors { 100.0 - figure.value } else { figure.value };
+    let possible = 100.0 - figure.chance;
+    if possible > 0.0 { ((right * figure.kept - figure.chance) / possible).clamp(0.0, 1.0) } else { 0.0 }
 }
 
 #[cfg(test)]

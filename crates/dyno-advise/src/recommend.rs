@@ -4,7 +4,7 @@ use std::cmp::{Ordering, Reverse};
 
 use dyno_types::{
     ADVICE_SCHEMA, Advice, AdviceRequest, CatalogueModel, Choice, Constraint, MemoryBudget, Priority,
-    Profile, Refusal, RefusalReason, Role,
+    Profile, Refusal, RefusalReason, Role, Standing,
 };
 
 use crate::command::command;
@@ -12,10 +12,14 @@ use crate::evaluate::{Question, engine_settings, evaluate};
 use crate::explain::{choice_sentence, refusal_sentence};
 use crate::quality::{kept_by_quantization, quality_share};
 use crate::score::LEAST_TPS;
+use crate::yardstick::{Yardstick, yardstick};
 use crate::{Candidate, Predictor, headline, largest_context, reading_plan};
 
 /// Context that is planned for when none is asked for, tokens.
 pub const DEFAULT_CONTEXT: u32 = 4096;
+
+/// Scores that differ by less than this share count as alike: no prediction is that exact.
+pub const NEAR_SHARE: f64 = 0.05;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +34,10 @@ pub struct Request {
     pub context: Option<u32>,
     /// The one model asked about; the others serve as alternatives.
     pub model: Option<String>,
+    /// Where only these are compared: their names, all of them candidates.
+    pub among: Vec<String>,
+    /// Models that go first among those that score about alike (see [`NEAR_SHARE`]), the most preferred first.
+    pub preferred: Vec<String>,
     /// Memory.
     pub budget: MemoryBudget,
 }
@@ -46,17 +54,15 @@ struct Verdict<'a> {
 /// advice, whatever the order of the candidates.
 #[must_use]
 pub fn recommend(request: &Request, candidates: &[Candidate], predictor: &dyn Predictor) -> Advice {
-    let verdicts: Vec<Verdict<'_>> =
-        candidates.iter().map(|candidate| verdict(request, candidate, predictor)).collect();
-    let mut best: Vec<Choice> = verdicts.iter().filter_map(|verdict| best_way(request, verdict)).collect();
-    best.sort_by(better_first);
+    let verdicts = verdicts(request, candidates, predictor);
+    let best = ordered(request, &verdicts);
     let asked = |model: &str| request.model.as_deref().is_none_or(|asked| asked == model);
     let (choices, beaten) = match &request.model {
-        None => pareto(best.clone()),
         Some(model) => (ways_of(request, &verdicts, model), Vec::new()),
+        None if request.among.is_empty() => pareto(best.clone()),
+        None => (best.clone(), Vec::new()),
     };
-    let alternative =
-        best.iter().filter(|choice| choice.memory.is_some()).max_by(|one, other| by_quality(one, other));
+    let alternative = alternative(&best);
     let mut not_recommended: Vec<Refusal> = verdicts
         .iter()
         .filter(|verdict| asked(&verdict.candidate.model.name))
@@ -73,6 +79,7 @@ pub fn recommend(request: &Request, candidates: &[Candidate], predictor: &dyn Pr
             profile: request.profile,
             context,
             model: request.model.clone(),
+            among: request.among.clone(),
         },
         budget: request.budget,
         choices,
@@ -89,15 +96,46 @@ pub fn recommend(request: &Request, candidates: &[Candidate], predictor: &dyn Pr
         advice.reading = reading_plan(u64::from(context), *window, false);
         advice.notes.push(headline::window_note(choice, *window, context));
     }
+    advice.notes.extend(headline::order_notes(&advice, &best));
     advice.headline = headline::headline(&advice, alternative);
     advice
+}
+
+/// The best way to run each candidate that can be used, in the order in which they should be taken: what [`recommend`] shows
+/// and what requests are routed by.
+#[must_use]
+pub fn ranked(request: &Request, candidates: &[Candidate], predictor: &dyn Predictor) -> Vec<Choice> {
+    ordered(request, &verdicts(request, candidates, predictor))
+}
+
+fn ordered(request: &Request, verdicts: &[Verdict<'_>]) -> Vec<Choice> {
+    let mut best: Vec<Choice> = verdicts.iter().filter_map(|verdict| best_way(request, verdict)).collect();
+    best.sort_by(better_first);
+    preferred_first(best, &request.preferred)
+}
+
+/// What to take instead of something that is refused: the best answers that are known to fit, of a model that dyno runs where
+/// there is one.
+fn alternative(best: &[Choice]) -> Option<&Choice> {
+    let known = || best.iter().filter(|choice| choice.memory.is_some());
+    let runs_here = known().filter(|choice| choice.runs_with.is_none());
+    runs_here.max_by(|one, other| by_quality(one, other)).or_else(|| known().next())
+}
+
+fn verdicts<'a>(
+    request: &Request,
+    candidates: &'a [Candidate],
+    predictor: &dyn Predictor,
+) -> Vec<Verdict<'a>> {
+    let yardstick = yardstick(request.role, candidates);
+    let judged = |candidate| verdict(request, candidate, (predictor, yardstick.as_ref()));
+    candidates.iter().map(judged).collect()
 }
 
 /// Every fitting way to run each candidate, with its explanation: what stacks are made from.
 #[must_use]
 pub fn fitting_ways(request: &Request, candidates: &[Candidate], predictor: &dyn Predictor) -> Vec<Choice> {
-    let verdicts = candidates.iter().map(|candidate| verdict(request, candidate, predictor));
-    let ways = verdicts.flat_map(|verdict| {
+    let ways = verdicts(request, candidates, predictor).into_iter().flat_map(|verdict| {
         let fitting: Vec<Choice> = verdict.ways.iter().filter(|way| usable(request, way)).cloned().collect();
         fitting.into_iter().map(move |way| finished(request, &verdict, way)).collect::<Vec<_>>()
     });
@@ -113,11 +151,15 @@ fn trained(model: &CatalogueModel, candidate: &Candidate) -> Option<u32> {
     model.context.or(stated)
 }
 
-fn verdict<'a>(request: &Request, candidate: &'a Candidate, predictor: &dyn Predictor) -> Verdict<'a> {
+fn verdict<'a>(
+    request: &Request,
+    candidate: &'a Candidate,
+    (predictor, yardstick): (&dyn Predictor, Option<&Yardstick>),
+) -> Verdict<'a> {
     let trained = trained(&candidate.model, candidate);
     let longest = trained.unwrap_or(u32::MAX);
     let context = request.context.unwrap_or(DEFAULT_CONTEXT.min(longest));
-    let question = Question { role: request.role, priority: request.priority, context, predictor };
+    let question = Question { role: request.role, priority: request.priority, context, predictor, yardstick };
     let ways = if context > longest { Vec::new() } else { evaluate(question, candidate) };
     Verdict { candidate, ways, trained }
 }
@@ -196,11 +238,14 @@ fn constraint(request: &Request, verdict: &Verdict<'_>, way: &Choice) -> Constra
     }
 }
 
-/// Order of choices: known to fit, then score, the less sparing settings, less memory, more quality, more speed, name.
+/// Order of choices: known to fit, then run by dyno, then here and measured, here, to be fetched; then score, the less sparing
+/// settings, less memory, more quality, more speed, name.
 pub(crate) fn better_first(one: &Choice, other: &Choice) -> Ordering {
     let [a, b] = [one, other].map(merit);
     b.known
         .cmp(&a.known)
+        .then_with(|| b.runs_here.cmp(&a.runs_here))
+        .then_with(|| other.standing.cmp(&one.standing))
         .then_with(|| other.score.total_cmp(&one.score))
         .then_with(|| a.sparing.cmp(&b.sparing))
         .then_with(|| a.bytes.cmp(&b.bytes))
@@ -217,6 +262,7 @@ fn by_quality(one: &Choice, other: &Choice) -> Ordering {
 #[derive(Clone, Copy)]
 struct Merit {
     known: bool,
+    runs_here: bool,
     sparing: (u64, Reverse<u32>),
     bytes: u64,
     quality: f64,
@@ -226,6 +272,7 @@ struct Merit {
 fn merit(choice: &Choice) -> Merit {
     Merit {
         known: choice.memory.is_some(),
+        runs_here: choice.runs_with.is_none(),
         // Halves of the cache are alike in every way that is tried; a coarser one has more elements to a block.
         sparing: (u64::from(choice.settings.kv_type_k.block_elements()), Reverse(choice.settings.ubatch)),
         bytes: choice.memory.as_ref().map_or(u64::MAX, |need| need.total_bytes),
@@ -234,16 +281,48 @@ fn merit(choice: &Choice) -> Merit {
     }
 }
 
-/// Splits choices into those nothing beats in quality, speed and memory at once, and the rest; keeps their order.
+/// Choices in order, with those moved forward that are preferred and score about as well as the best that is left in the same
+/// position.
+fn preferred_first(mut choices: Vec<Choice>, preferred: &[String]) -> Vec<Choice> {
+    let mut order = Vec::with_capacity(choices.len());
+    while let Some(at) = first_of(&choices.iter().collect::<Vec<_>>(), preferred) {
+        order.push(choices.remove(at));
+    }
+    order
+}
+
+/// Which of these choices, the best first, is taken: the most preferred of those that score about as well as the best in the same
+/// position.
+pub(crate) fn first_of(choices: &[&Choice], preferred: &[String]) -> Option<usize> {
+    let best = choices.first()?;
+    let near = |choice: &Choice| {
+        choice.memory.is_some() == best.memory.is_some()
+            && choice.runs_with.is_none() == best.runs_with.is_none()
+            && choice.standing == best.standing
+            && choice.score >= best.score * (1.0 - NEAR_SHARE)
+    };
+    let rank = |choice: &Choice| preferred.iter().position(|name| *name == choice.model);
+    let alike = choices.iter().enumerate().filter(|(_, choice)| near(choice));
+    let first = alike.filter_map(|(at, choice)| Some((rank(choice)?, at))).min();
+    Some(first.map_or(0, |(_, at)| at))
+}
+
+/// Splits choices into those nothing beats in quality, speed and memory at once, and the rest; keeps their order. The first of
+/// all stays, and nothing that has to be fetched beats what is here.
 fn pareto(choices: Vec<Choice>) -> (Vec<Choice>, Vec<Choice>) {
     let merits: Vec<Merit> = choices.iter().map(merit).collect();
+    let standings: Vec<Standing> = choices.iter().map(|choice| choice.standing).collect();
     let beats = |one: &Merit, other: &Merit| {
         let no_worse = one.quality >= other.quality && one.speed >= other.speed && one.bytes <= other.bytes;
         let better = one.quality > other.quality || one.speed > other.speed || one.bytes < other.bytes;
         no_worse && better
     };
-    let beaten: Vec<bool> =
-        merits.iter().map(|merit| merits.iter().any(|other| beats(other, merit))).collect();
+    let is_beaten = |at: usize| {
+        at > 0
+            && (0..merits.len())
+                .any(|other| standings[other] >= standings[at] && beats(&merits[other], &merits[at]))
+    };
+    let beaten: Vec<bool> = (0..merits.len()).map(is_beaten).collect();
     let (rest, front): (Vec<_>, Vec<_>) = choices.into_iter().zip(beaten).partition(|(_, beaten)| *beaten);
     let plain = |pairs: Vec<(Choice, bool)>| pairs.into_iter().map(|(choice, _)| choice).collect();
     (plain(front), plain(rest))
@@ -293,11 +372,12 @@ fn longest_window(
     predictor: &dyn Predictor,
 ) -> Option<(Choice, u32)> {
     let ordinary = Request { context: None, ..request.clone() };
-    let ways = candidates
-        .iter()
-        .filter(|candidate| request.model.as_ref().is_none_or(|asked| *asked == candidate.model.name))
-        .filter_map(|candidate| {
-            let way = best_way(&ordinary, &verdict(&ordinary, candidate, predictor))?;
+    let ways = verdicts(&ordinary, candidates, predictor)
+        .into_iter()
+        .filter(|verdict| request.model.as_ref().is_none_or(|asked| *asked == verdict.candidate.model.name))
+        .filter_map(|verdict| {
+            let candidate = verdict.candidate;
+            let way = best_way(&ordinary, &verdict)?;
             let variant =
                 candidate.variants.iter().find(|variant| variant.quantization == way.quantization)?;
             let longest = trained(&candidate.model, candidate)?.min(request.context?);

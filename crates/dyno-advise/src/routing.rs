@@ -156,6 +156,29 @@ impl RoutingPolicy {
         self.task.iter().find(|task| task.name == word || task.words.contains(&word))
     }
 
+    /// Models that the rules prefer for a task: those of its rule, what stands in for them, then those for texts of this length.
+    #[must_use]
+    pub fn preferred(&self, task: &str, priority: Priority, content_tokens: u64) -> Vec<String> {
+        let applies = |wanted: Option<Priority>| wanted.is_none_or(|wanted| wanted == priority);
+        let rule = self.rule.iter().find(|rule| rule.task == task && applies(rule.priority));
+        let named = rule.map(|rule| rule.models.clone()).unwrap_or_default();
+        let substitutes = self.substitute.iter().filter(|substitute| named.contains(&substitute.model));
+        let stand_ins: Vec<String> = substitutes.map(|substitute| substitute.with.clone()).collect();
+        let suits = |most: Option<u64>| most.is_none_or(|most| content_tokens <= most);
+        let length = self.length.iter().find(|length| suits(length.tokens_up_to));
+        let mut preferred: Vec<String> = Vec::new();
+        for name in named
+            .into_iter()
+            .chain(stand_ins)
+            .chain(length.map(|length| length.models.clone()).unwrap_or_default())
+        {
+            if !preferred.contains(&name) {
+                preferred.push(name);
+            }
+        }
+        preferred
+    }
+
     /// Every task's name.
     #[must_use]
     pub fn task_names(&self) -> Vec<&str> {

@@ -63,6 +63,8 @@ mod tests {
             metric: "mmlu".to_owned(),
             label: "MMLU".to_owned(),
             value,
+            interval: None,
+            chance: 25.0,
             evidence: Evidence::Published,
             conditions: None,
             source: "s".to_owned(),

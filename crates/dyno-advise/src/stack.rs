@@ -1,8 +1,19 @@
 //! One model per role for one memory: each in turn, or all side by side.
 
-use dyno_types::{Choice, Loading, MemoryBudget, Role, Stack};
+use dyno_types::{Choice, Loading, MemoryBudget, Role, Stack, Standing};
 
-use crate::recommend::better_first;
+use crate::recommend::{better_first, first_of};
+
+/// The fitting ways to run each model of a role (see [`crate::fitting_ways`]).
+#[derive(Debug, Clone, PartialEq)]
+pub struct RoleWays {
+    /// Role.
+    pub role: Role,
+    /// Ways, in any order.
+    pub ways: Vec<Choice>,
+    /// Models that go first among those that score about alike.
+    pub preferred: Vec<String>,
+}
 
 /// A choice of ways for the first roles, all loaded together.
 #[derive(Clone)]
@@ -13,21 +24,21 @@ struct Partial<'a> {
     picks: Vec<Option<&'a Choice>>,
 }
 
-/// Chooses one way per role. `ways` are the fitting ways of each role (see [`crate::fitting_ways`]); ways whose memory is
-/// not known are passed over, because nothing can be promised about their sum.
+/// Chooses one way per role. Ways whose memory is not known are passed over, because nothing can be promised about their sum.
 ///
 /// One at a time: the best way of each role, as if it were alone. Together: of all combinations whose memories add up to no
-/// more than the budget, the one that fills most roles; of those, the one with the highest sum of scores; then the smallest.
+/// more than the budget, the one that fills most roles; of those, the one with the highest sum of worths (a model that is here
+/// before one that has to be fetched, then by score); then the smallest.
 #[must_use]
-pub fn stack(ways: &[(Role, Vec<Choice>)], budget: MemoryBudget, loading: Loading) -> Stack {
+pub fn stack(ways: &[RoleWays], budget: MemoryBudget, loading: Loading) -> Stack {
     let picks = match loading {
-        Loading::OneAtATime => ways.iter().map(|(_, ways)| alone(ways, budget)).collect(),
+        Loading::OneAtATime => ways.iter().map(|of_role| alone(of_role, budget)).collect(),
         Loading::Together => together(ways, budget),
     };
     let mut stack = Stack { budget, loading, choices: Vec::new(), unfilled: Vec::new(), peak_bytes: 0 };
-    for ((role, _), pick) in ways.iter().zip(picks) {
+    for (of_role, pick) in ways.iter().zip(picks) {
         let Some(choice) = pick else {
-            stack.unfilled.push(*role);
+            stack.unfilled.push(of_role.role);
             continue;
         };
         let bytes = needs(choice).unwrap_or_default();
@@ -35,7 +46,7 @@ pub fn stack(ways: &[(Role, Vec<Choice>)], budget: MemoryBudget, loading: Loadin
             Loading::OneAtATime => stack.peak_bytes.max(bytes),
             Loading::Together => stack.peak_bytes + bytes,
         };
-        stack.choices.push((*role, choice.clone()));
+        stack.choices.push((of_role.role, choice.clone()));
     }
     stack
 }
@@ -44,15 +55,17 @@ fn needs(choice: &Choice) -> Option<u64> {
     choice.memory.as_ref().map(|need| need.total_bytes)
 }
 
-fn alone(ways: &[Choice], budget: MemoryBudget) -> Option<&Choice> {
+fn alone(of_role: &RoleWays, budget: MemoryBudget) -> Option<&Choice> {
     let fits = |way: &&Choice| needs(way).is_some_and(|bytes| bytes <= budget.usable_bytes);
-    ways.iter().filter(fits).min_by(|one, other| better_first(one, other))
+    let mut fitting: Vec<&Choice> = of_role.ways.iter().filter(fits).collect();
+    fitting.sort_by(|one, other| better_first(one, other));
+    first_of(&fitting, &of_role.preferred).map(|at| fitting[at])
 }
 
-fn together(ways: &[(Role, Vec<Choice>)], budget: MemoryBudget) -> Vec<Option<&Choice>> {
+fn together(ways: &[RoleWays], budget: MemoryBudget) -> Vec<Option<&Choice>> {
     let mut partials = vec![Partial { bytes: 0, filled: 0, score: 0.0, picks: Vec::new() }];
-    for (_, ways) in ways {
-        let options = worthwhile(ways);
+    for of_role in ways {
+        let options = worthwhile(&of_role.ways);
         let extended = partials.iter().flat_map(|partial| {
             let with = options.iter().map(|option| extend(partial, Some(option)));
             with.chain([extend(partial, None)]).collect::<Vec<_>>()
@@ -73,19 +86,30 @@ fn extend<'a>(partial: &Partial<'a>, option: Option<&'a Choice>) -> Partial<'a> 
     if let Some(choice) = option {
         next.bytes = next.bytes.saturating_add(needs(choice).unwrap_or(u64::MAX));
         next.filled += 1;
-        next.score += choice.score;
+        next.score += worth(choice);
     }
     next
 }
 
-/// Ways that nothing smaller outscores.
+/// What a choice adds to a combination: its score, after what decides before any score.
+fn worth(choice: &Choice) -> f64 {
+    let standing = match choice.standing {
+        Standing::Elsewhere => 0.0,
+        Standing::Builtin => 1.0,
+        Standing::Here => 2.0,
+        Standing::Measured => 3.0,
+    };
+    standing + choice.score
+}
+
+/// Ways that nothing smaller is worth more than.
 fn worthwhile(ways: &[Choice]) -> Vec<&Choice> {
     let mut known: Vec<&Choice> = ways.iter().filter(|way| way.memory.is_some()).collect();
     known.sort_by(|one, other| needs(one).cmp(&needs(other)).then_with(|| better_first(one, other)));
     let mut best = f64::NEG_INFINITY;
     known.retain(|way| {
-        let better = way.score > best;
-        best = best.max(way.score);
+        let better = worth(way) > best;
+        best = best.max(worth(way));
         better
     });
     known

@@ -140,6 +140,7 @@ impl App {
                 })?;
                 self.keep(made)
             }
+            Reference::Ollama(ollama) => self.checked_ollama(&ollama, events)?,
             // Nothing is made: there is no progress to show.
             Reference::File(_) | Reference::Builtin(_) | Reference::Url(_) => {
                 dyno_models::resolve(reference, &self.places.cache_dir, &mut |_, _| true)?

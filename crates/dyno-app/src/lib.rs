@@ -30,10 +30,12 @@ mod tune;
 pub use app::{App, Limits, Places};
 pub use bench::{BenchJob, BenchResult, ContextChoice};
 pub use doctor::{Check, CheckStatus, DoctorReport};
-pub use dyno_advise::{Complexity, DetectedTier, Route};
+pub use dyno_advise::{Complexity, DetectedTier, Fallback, Route};
 pub use dyno_bench::CancelFlag;
 pub use dyno_eval::{CHECK_SPECS, SamplingChoice, Standing, Weights};
-pub use dyno_hub::{CacheSize, Checked, HubError, HubSettings, Pruned, Verdict, parse_bytes};
+pub use dyno_hub::{
+    CacheSize, Checked, HubError, HubSettings, Place, Pruned, StoredModel, Verdict, parse_bytes,
+};
 pub use dyno_models::DEFAULT_REFERENCE;
 pub use error::AppError;
 pub use eval::{
@@ -43,13 +45,13 @@ pub use eval::{
 pub use generate::{
     AttemptReport, GenerateJob, Generated, GeneratedStep, PolicyReport, PolicyWishes, SamplingWishes,
 };
-pub use models::{Fetched, Inspected, ModelRow, damaged, listed};
+pub use models::{Fetched, Inspected, ListedModel, ModelRow, damaged, kept_elsewhere, listed};
 pub use page::write_page;
 pub use past::Records;
 pub use presets::{ModelPresets, TunedPreset};
 pub use quant_impact::{QUANT_IMPACT_TYPES, QuantImpactJob, QuantImpactResult};
 pub use quantize::{QuantizeJob, QuantizeResult, Quantized};
-pub use recommend::{MemoryBasis, RecommendJob, RouteJob, parse_memory};
+pub use recommend::{Asked, MemoryBasis, RecommendJob, RouteJob, parse_memory};
 pub use synth::{SynthCatalogue, Synthesized};
 pub use tune::{
     CANDIDATES_USUAL, PlannedRound, PlannedTask, SkippedTask, StartComparison, TUNE_BUDGET, TaskTuning,

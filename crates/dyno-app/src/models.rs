@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use dyno_hub::{Checked, HubError, Job, Library, Origin, RemoteHeader, Row, Verdict};
-use dyno_models::{ModelFiles, Reference};
-use dyno_report::{CachedModel, Inspection};
+use dyno_hub::{Checked, HubError, Job, Library, Origin, RemoteHeader, Row, StoredModel, Verdict};
+use dyno_models::{ModelFiles, OllamaReference, Reference};
+use dyno_report::{CachedModel, Inspection, KeptModel};
 use dyno_types::{Event, EventSink};
 use serde::Serialize;
 
@@ -73,7 +73,7 @@ impl App {
                     library.synthesize(reference, &spec, &mut progress, job)
                 })?
             }
-            Reference::File(_) | Reference::Builtin(_) | Reference::Url(_) => {
+            Reference::File(_) | Reference::Builtin(_) | Reference::Ollama(_) | Reference::Url(_) => {
                 return Err(AppError::Input(format!(
                     "{reference:?} is nothing to pull; name a model of a hub: hf:ORG/REPO[@REVISION][:FILE-OR-QUANT]"
                 )));
@@ -90,6 +90,36 @@ impl App {
     /// [`AppError::Hub`] when the cache cannot be read.
     pub fn cached_models(&self, events: &dyn EventSink) -> Result<Vec<ModelRow>, AppError> {
         self.with_job(events, |library, job| library.list(job))
+    }
+
+    /// Models that other programs keep on this machine, and those in the folders of the user.
+    ///
+    /// # Errors
+    /// None so far: what cannot be read gets a warning.
+    pub fn stored_models(&self, events: &dyn EventSink) -> Result<Vec<StoredModel>, AppError> {
+        self.with_job(events, |library, _| Ok(library.stored(events)))
+    }
+
+    /// The file of a model in an Ollama store, after its content was compared with the digest that the store states: read once, and
+    /// again when the file has changed.
+    ///
+    /// # Errors
+    /// [`AppError::Hub`] when it is not there, or not what the store says.
+    pub(crate) fn checked_ollama(
+        &self,
+        reference: &OllamaReference,
+        events: &dyn EventSink,
+    ) -> Result<PathBuf, AppError> {
+        let model = self.with_job(events, |library, _| library.find_in_ollama(reference))?;
+        let found = self.model_sha256(&model.path, events)?;
+        if found == model.sha256 {
+            return Ok(model.path);
+        }
+        Err(AppError::Hub(HubError::OllamaStore {
+            reference: reference.to_string(),
+            path: model.path,
+            reason: format!("its content has the digest {found}"),
+        }))
     }
 
     /// One model in the cache.
@@ -154,7 +184,9 @@ impl App {
                     self.with_job(events, |library, job| library.remote_header(&address, job))?;
                 (vec![header], bytes)
             }
-            Reference::File(_) | Reference::Builtin(_) | Reference::Synthetic(_) => return Ok(None),
+            Reference::File(_) | Reference::Builtin(_) | Reference::Synthetic(_) | Reference::Ollama(_) => {
+                return Ok(None);
+            }
         };
         let part = |RemoteHeader { name, header }: RemoteHeader| (PathBuf::from(name), header);
         let files = ModelFiles { parts: headers.into_iter().map(part).collect() };
@@ -179,6 +211,28 @@ pub fn listed(row: &ModelRow) -> CachedModel {
         pinned: row.entry.pinned,
         in_use: row.in_use,
     }
+}
+
+/// A model of `list`: of the cache, or kept elsewhere on this machine.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum ListedModel {
+    /// In the cache.
+    Cached {
+        /// `cache`.
+        place: &'static str,
+        /// Everything known.
+        #[serde(flatten)]
+        row: Box<ModelRow>,
+    },
+    /// In the store of another program, or in a folder of the user.
+    Kept(StoredModel),
+}
+
+/// What a list shows of a model outside the cache.
+#[must_use]
+pub fn kept_elsewhere(model: &StoredModel) -> KeptModel {
+    KeptModel { name: model.name.clone(), place: model.place.name(), bytes: model.bytes }
 }
 
 /// How many of the checked models were damaged.

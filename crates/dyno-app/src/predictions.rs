@@ -24,8 +24,8 @@ impl App {
     pub(crate) fn speed_notes(&self, predictor: &OnMachine, machine: &HardwareProfile) -> Vec<String> {
         let basis = match &predictor.rates {
             Some(rates) => format!(
-                "speed is predicted for {} threads from rates of the engine measured on this machine; intervals hold nine of ten \
-                 measured values",
+                "speed is predicted for {} threads from rates of the engine measured on this machine; intervals are those of models \
+                 like the ones learned from, others may be outside",
                 rates.threads
             ),
             None => "speed is not predicted before the engine was measured here: `dyno doctor --measure`"

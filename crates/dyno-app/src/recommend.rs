@@ -1,19 +1,24 @@
 //! `recommend` and `route`: what to run on this machine, from the catalogue, predictions and the history.
 
 mod candidates;
+mod local;
+mod measured;
 mod memory_size;
+mod side_by_side;
 
 use std::path::{Path, PathBuf};
 
 use dyno_advise::{
-    Complexity, DetectedTier, Predictor, Request, Route, RouteError, RouteModel, RouteRequest, RoutingPolicy,
-    TierPolicy,
+    Candidate, Complexity, DetectedTier, Predictor, Request, RoleWays, Route, RouteError, RouteModel,
+    RouteRequest, RoutingPolicy, TierPolicy,
 };
 use dyno_types::{
-    ADVICE_SCHEMA, Advice, Evidence, HardwareProfile, Loading, MemoryBudget, Priority, Profile, Role, Stack,
-    StackAdvice,
+    ADVICE_SCHEMA, Advice, CatalogueModel, Choice, EventSink, HardwareProfile, Loading, MemoryBudget,
+    Priority, Profile, Role, Stack, StackAdvice, Whereabouts,
 };
 
+use self::local::LocalModel;
+use self::measured::Measured;
 use crate::{App, AppError};
 
 pub use memory_size::parse_memory;
@@ -42,9 +47,10 @@ pub enum MemoryBasis {
 /// What is asked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecommendJob {
-    /// The one model asked about, by any of its names.
-    pub model: Option<String>,
-    /// Role; the main role of the model, or general, when absent.
+    /// The models asked about: names of the catalogue, files, references. One of the catalogue is shown in every quantization;
+    /// several, and files, are compared with each other alone.
+    pub models: Vec<String>,
+    /// Role; the main role of the first model that the catalogue knows, or general, when absent.
     pub role: Option<Role>,
     /// Priority; the profile's when absent: speed for development, quality for production, else balanced.
     pub priority: Option<Priority>,
@@ -75,27 +81,49 @@ pub struct RouteJob {
     pub memory: MemoryBasis,
 }
 
+/// What was named, as far as it is known without the history.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    /// Models of this machine.
+    files: Vec<LocalModel>,
+    /// Models of the catalogue.
+    catalogue: Vec<&'static CatalogueModel>,
+    /// What the models are to be good at.
+    role: Role,
+}
+
 impl App {
     /// What to run, and what not.
     ///
     /// # Errors
     /// [`AppError::Input`] for a window or memory nobody can have, [`AppError::Model`] for an unknown model.
-    pub fn recommend(&self, job: &RecommendJob) -> Result<Advice, AppError> {
-        let (asked, role) = self.check_recommend(job)?;
+    pub fn recommend(&self, job: &RecommendJob, events: &dyn EventSink) -> Result<Advice, AppError> {
+        let asked = self.check_recommend(job, events)?;
         let machine = dyno_hardware::profile();
         let policy = self.tier_policy(job.tiers.as_deref())?;
-        let measured = candidates::Measured::read(self, &machine);
+        let measured = Measured::read(self, &machine);
+        let memory = budget(job.memory, job.profile, &machine)?;
         let request = Request {
-            role,
-            priority: priority(job),
-            profile: job.profile,
-            context: job.context,
-            model: asked.map(|hit| hit.model.name.clone()),
-            budget: budget(job.memory, job.profile, &machine)?,
+            role: asked.role,
+            preferred: preferred(asked.role, priority(job)),
+            ..job_request(job, memory)
         };
-        let candidates = candidates::for_role(role, &measured);
+        let (request, candidates) = match (asked.files.as_slice(), asked.catalogue.as_slice()) {
+            ([], []) => (request, self.all_candidates(asked.role, &measured, events)?),
+            ([], [one]) => {
+                let candidates = self.all_candidates(asked.role, &measured, events)?;
+                (Request { model: Some(one.name.clone()), ..request }, candidates)
+            }
+            (files, catalogue) => {
+                let mut candidates = candidates::of_catalogue(catalogue, &measured);
+                candidates.extend(candidates::of_files(files, &measured));
+                let among = candidates.iter().map(|candidate| candidate.model.name.clone()).collect();
+                (Request { among, ..request }, candidates)
+            }
+        };
         let predictor = self.predictor(&machine);
         let mut advice = dyno_advise::recommend(&request, &candidates, &predictor);
+        advice.not_recommended.sort_by_key(|refusal| dyno_models::asked_rank(&refusal.model));
         advice.notes.extend(self.speed_notes(&predictor, &machine));
         advice.notes.extend(measured.note());
         advice.notes.push(tier_note(&policy.detect(&machine)));
@@ -103,27 +131,38 @@ impl App {
         Ok(advice)
     }
 
-    /// Refuses what cannot be asked, before anything takes time; the model asked about, and the role.
+    /// Refuses what cannot be asked, before anything takes time; the models asked about, and the role.
     ///
     /// # Errors
     /// As [`App::recommend`].
-    pub fn check_recommend(
-        &self,
-        job: &RecommendJob,
-    ) -> Result<(Option<dyno_models::CatalogueHit>, Role), AppError> {
+    pub fn check_recommend(&self, job: &RecommendJob, events: &dyn EventSink) -> Result<Asked, AppError> {
         check_context(job.context)?;
         budget(job.memory, job.profile, &dyno_hardware::profile())?;
         self.tier_policy(job.tiers.as_deref())?;
-        let asked = job.model.as_deref().map(dyno_models::find_model).transpose()?;
-        let role = match (job.role, asked) {
-            (Some(role), Some(hit)) if !hit.model.roles.contains(&role) => {
-                return Err(AppError::Input(not_for(&hit.model.title, &hit.model.roles, role)));
+        let (mut files, mut catalogue) = (Vec::new(), Vec::new());
+        for name in &job.models {
+            match local::named(self, name, events)? {
+                Some(file) => files.push(file),
+                None => catalogue.push(dyno_models::find_model(name)?.model),
             }
-            (Some(role), _) => role,
-            (None, Some(hit)) => hit.model.roles.first().copied().unwrap_or(Role::General),
-            (None, None) => Role::General,
-        };
-        Ok((asked, role))
+        }
+        let first = catalogue.first().and_then(|model| model.roles.first()).copied();
+        let role = job.role.or(first).unwrap_or(Role::General);
+        if let Some(other) = catalogue.iter().find(|model| !model.roles.contains(&role)) {
+            return Err(AppError::Input(not_for(&other.title, &other.roles, role)));
+        }
+        Ok(Asked { files, catalogue, role })
+    }
+
+    /// Everything that can be chosen for a role: the catalogue and what is on this machine.
+    fn all_candidates(
+        &self,
+        role: Role,
+        measured: &Measured,
+        events: &dyn EventSink,
+    ) -> Result<Vec<Candidate>, AppError> {
+        let locals = local::on_this_machine(self, measured, events)?;
+        Ok(candidates::for_role(role, &locals, measured))
     }
 
     /// One model per role, one at a time and together: for 8, 16, 24 and 32 GiB and this machine, or for the memory asked
@@ -131,10 +170,14 @@ impl App {
     ///
     /// # Errors
     /// As [`App::recommend`].
-    pub fn recommend_stacks(&self, job: &RecommendJob) -> Result<StackAdvice, AppError> {
+    pub fn recommend_stacks(
+        &self,
+        job: &RecommendJob,
+        events: &dyn EventSink,
+    ) -> Result<StackAdvice, AppError> {
         check_context(job.context)?;
         let machine = dyno_hardware::profile();
-        let measured = candidates::Measured::read(self, &machine);
+        let measured = Measured::read(self, &machine);
         let mut memories = vec![budget(job.memory, job.profile, &machine)?];
         if job.memory == MemoryBasis::ThisMachine {
             let margin = memories[0].margin;
@@ -143,21 +186,14 @@ impl App {
         let largest =
             memories.iter().copied().max_by_key(|budget| budget.usable_bytes).unwrap_or(memories[0]);
         let predictor = self.predictor(&machine);
-        let ways: Vec<_> = STACK_ROLES
+        let locals = local::on_this_machine(self, &measured, events)?;
+        let ways: Vec<RoleWays> = STACK_ROLES
             .into_iter()
             .map(|role| {
-                let request = Request {
-                    role,
-                    priority: priority(job),
-                    profile: job.profile,
-                    context: job.context,
-                    model: None,
-                    budget: largest,
-                };
-                (
-                    role,
-                    dyno_advise::fitting_ways(&request, &candidates::for_role(role, &measured), &predictor),
-                )
+                let request = Request { role, ..job_request(job, largest) };
+                let candidates = candidates::for_role(role, &locals, &measured);
+                let ways = dyno_advise::fitting_ways(&request, &candidates, &predictor);
+                RoleWays { role, ways, preferred: preferred(role, request.priority) }
             })
             .collect();
         let both = [Loading::OneAtATime, Loading::Together];
@@ -175,16 +211,14 @@ impl App {
         })
     }
 
-    /// The model a request would go to, and why.
+    /// The model a request would go to, and why: the first of what `recommend` would choose for the role and the priority.
     ///
     /// # Errors
-    /// [`AppError::Input`] for an unknown task, and when nothing of the role fits; [`AppError::Model`] for unknown loaded
-    /// models.
-    pub fn route(&self, job: &RouteJob) -> Result<Route, AppError> {
-        let loaded = job.loaded.iter().map(|name| Ok(dyno_models::find_model(name)?.model.name.as_str()));
-        let loaded: Vec<&str> = loaded.collect::<Result<_, AppError>>()?;
+    /// [`AppError::Input`] for an unknown task, for one whose models dyno does not run, and when nothing of the role fits;
+    /// [`AppError::Model`] for unknown loaded models.
+    pub fn route(&self, job: &RouteJob, events: &dyn EventSink) -> Result<Route, AppError> {
+        let refused = |error: RouteError| AppError::Input(error.to_string());
         let machine = dyno_hardware::profile();
-        let measured = candidates::Measured::read(self, &machine);
         let budget = budget(job.memory, None, &machine)?;
         let policy = RoutingPolicy::built_in();
         let request = RouteRequest {
@@ -193,13 +227,25 @@ impl App {
             complexity: job.complexity,
             content_tokens: job.content_tokens,
         };
-        // The task, and with it the role, is not known before routing: one model of every role shows the role wanted.
-        let role = role_of(&policy, &request)?;
-        let predictor = self.predictor(&machine);
-        let wanted =
-            Request { role, priority: job.priority, profile: None, context: None, model: None, budget };
-        let models = route_models(&wanted, &loaded, &measured, &predictor);
-        dyno_advise::route(&policy, &request, &models).map_err(|error| AppError::Input(error.to_string()))
+        let understood = dyno_advise::understand(&policy, &request).map_err(refused)?;
+        let measured = Measured::read(self, &machine);
+        let mut candidates = self.all_candidates(understood.role(), &measured, events)?;
+        let loaded = job.loaded.iter().map(|name| loaded_model(name, &candidates));
+        let loaded: Vec<String> = loaded.collect::<Result<_, AppError>>()?;
+        load(&mut candidates, &loaded);
+        let rules = policy.preferred(understood.task(), job.priority, job.content_tokens);
+        let wanted = Request {
+            role: understood.role(),
+            priority: job.priority,
+            profile: None,
+            context: None,
+            model: None,
+            among: Vec::new(),
+            preferred: loaded.iter().chain(&rules).cloned().collect(),
+            budget,
+        };
+        let models = route_models(&wanted, &loaded, &candidates, &self.predictor(&machine));
+        dyno_advise::route(&understood, &request, &rules, &models).map_err(refused)
     }
 
     /// The tier of this machine under the built-in policy, or under the one in this file.
@@ -222,52 +268,79 @@ impl App {
     }
 }
 
-/// The models that fit, best first, with the longest window each can have here.
+/// A loaded model, by its name among the candidates or in the catalogue.
+fn loaded_model(name: &str, candidates: &[Candidate]) -> Result<String, AppError> {
+    let is_named = |candidate: &&Candidate| {
+        let references = candidate.variants.iter().filter_map(|variant| variant.here.as_ref());
+        candidate.model.name == name || references.into_iter().any(|here| here.reference == name)
+    };
+    match candidates.iter().find(is_named) {
+        Some(candidate) => Ok(candidate.model.name.clone()),
+        None => Ok(dyno_models::find_model(name)?.model.name.clone()),
+    }
+}
+
+/// What is loaded is here, even where its file was not found.
+fn load(candidates: &mut [Candidate], loaded: &[String]) {
+    for candidate in candidates.iter_mut().filter(|candidate| loaded.contains(&candidate.model.name)) {
+        if candidate.variants.iter().all(|variant| variant.here.is_none()) {
+            for variant in &mut candidate.variants {
+                let reference = candidate.model.name.clone();
+                variant.here = Some(Whereabouts { reference, place: "loaded".to_owned(), builtin: false });
+            }
+        }
+    }
+}
+
+/// The models that fit, in the order in which they should be taken, with the longest window each can have here.
 fn route_models(
     request: &Request,
-    loaded: &[&str],
-    measured: &candidates::Measured,
+    loaded: &[String],
+    candidates: &[Candidate],
     predictor: &dyn Predictor,
 ) -> Vec<RouteModel> {
-    let candidates = candidates::for_role(request.role, measured);
-    let advice = dyno_advise::recommend(request, &candidates, predictor);
-    let usable = advice.choices.iter().chain(&advice.beaten);
-    let known = usable.filter_map(|choice| {
-        let candidate = candidates.iter().find(|candidate| candidate.model.name == choice.model)?;
-        let variant = candidate.variants.iter().find(|variant| variant.quantization == choice.quantization);
-        let window = variant.and_then(|variant| variant.facts.as_ref()).map(|facts| {
-            let stated = facts.context_train.and_then(|tokens| u32::try_from(tokens).ok());
-            let longest = candidate.model.context.or(stated).unwrap_or(choice.settings.context);
-            let settings = dyno_advise::engine_settings(&choice.settings);
-            dyno_advise::largest_context(facts, &settings, request.budget.usable_bytes, longest, predictor)
-                .unwrap_or(choice.settings.context)
-        });
-        let here = choice.decode.as_ref().filter(|rate| rate.evidence == Evidence::Measured);
-        Some(RouteModel {
-            name: choice.model.clone(),
-            roles: candidate.model.roles.clone(),
-            window,
-            loaded: loaded.contains(&choice.model.as_str()),
-            measured_decode_tps: here.map(|rate| rate.likely_tps),
-            measured_quality: None,
-        })
+    let known = dyno_advise::ranked(request, candidates, predictor).into_iter().map(|choice| {
+        let candidate = candidates.iter().find(|candidate| candidate.model.name == choice.model);
+        let window = candidate.and_then(|candidate| window(request, candidate, &choice, predictor));
+        RouteModel { loaded: loaded.contains(&choice.model), window, choice }
     });
     known.collect()
 }
 
-/// The role that the request's task needs, found by routing among models that can do everything.
-fn role_of(policy: &RoutingPolicy, request: &RouteRequest) -> Result<Role, AppError> {
-    let anything = RouteModel {
-        name: String::new(),
-        roles: Role::ALL.map(|(_, role)| role).to_vec(),
-        window: None,
-        loaded: false,
-        measured_decode_tps: None,
-        measured_quality: None,
-    };
-    let refused = |error: RouteError| AppError::Input(error.to_string());
-    let task = dyno_advise::route(policy, request, &[anything]).map_err(refused)?.task;
-    Ok(policy.task(&task).map_or(Role::General, |task| task.role))
+/// The longest window of a choice that fits, tokens; absent where its header is not known.
+fn window(
+    request: &Request,
+    candidate: &Candidate,
+    choice: &Choice,
+    predictor: &dyn Predictor,
+) -> Option<u32> {
+    let variant = candidate.variants.iter().find(|variant| variant.quantization == choice.quantization)?;
+    let facts = variant.facts.as_ref()?;
+    let stated = facts.context_train.and_then(|tokens| u32::try_from(tokens).ok());
+    let longest = candidate.model.context.or(stated).unwrap_or(choice.settings.context);
+    let settings = dyno_advise::engine_settings(&choice.settings);
+    let usable = request.budget.usable_bytes;
+    let largest = dyno_advise::largest_context(facts, &settings, usable, longest, predictor);
+    Some(largest.unwrap_or(choice.settings.context))
+}
+
+/// Models that the rules prefer for the main task of a role.
+fn preferred(role: Role, priority: Priority) -> Vec<String> {
+    RoutingPolicy::built_in().preferred(role.name(), priority, 0)
+}
+
+/// What a job asks for, for general use and without a model; the role is filled in by the caller.
+fn job_request(job: &RecommendJob, budget: MemoryBudget) -> Request {
+    Request {
+        role: Role::General,
+        priority: priority(job),
+        profile: job.profile,
+        context: job.context,
+        model: None,
+        among: Vec::new(),
+        preferred: Vec::new(),
+        budget,
+    }
 }
 
 fn priority(job: &RecommendJob) -> Priority {
@@ -345,7 +418,16 @@ fn stack_headline(stacks: &[Stack]) -> String {
     if stack.choices.is_empty() {
         return format!("With {memory}, no memory of any model is predicted or published that would fit.");
     }
-    let models: Vec<String> =
-        stack.choices.iter().map(|(role, choice)| format!("{} for {}", choice.title, role.name())).collect();
-    format!("With {memory}, loaded one at a time, use {}.", models.join(", "))
+    let named = |runs_here: bool| {
+        let of = stack.choices.iter().filter(|(_, choice)| choice.runs_with.is_none() == runs_here);
+        let named: Vec<String> =
+            of.map(|(role, choice)| format!("{} for {}", choice.title, role.name())).collect();
+        named.join(", ")
+    };
+    let others = named(false);
+    let others = if others.is_empty() { others } else { format!(" Other programs can run {others}.") };
+    match named(true).as_str() {
+        "" => format!("With {memory}, nothing that dyno runs fits.{others}"),
+        models => format!("With {memory}, loaded one at a time, use {models}.{others}"),
+    }
 }

@@ -17,6 +17,24 @@ pub enum HubError {
         /// What it should be.
         reason: String,
     },
+    /// No such model in an Ollama store.
+    #[error("{reference} is not in an Ollama store on this machine: {available}")]
+    NotInOllama {
+        /// What was asked for.
+        reference: String,
+        /// The tags that are there, or where was looked.
+        available: String,
+    },
+    /// An Ollama store that leads nowhere.
+    #[error("{reference} cannot be opened: {}: {reason}; `ollama pull` repairs it", path.display())]
+    OllamaStore {
+        /// What was asked for.
+        reference: String,
+        /// The manifest or file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// Nothing may be fetched.
     #[error(
         "{reference} is not on this machine, and HF_HUB_OFFLINE forbids fetching it; unset it, or choose one of `dyno models list`"
@@ -170,6 +188,7 @@ impl HubError {
     pub fn is_bad_input(&self) -> bool {
         match self {
             Self::BadSetting { .. }
+            | Self::NotInOllama { .. }
             | Self::NotCached { .. }
             | Self::Ambiguous { .. }
             | Self::LargerThanCache { .. } => true,
@@ -183,6 +202,7 @@ impl HubError {
     pub fn is_model_failure(&self) -> bool {
         match self {
             Self::NoSuchFile { .. }
+            | Self::OllamaStore { .. }
             | Self::NoModels { .. }
             | Self::WrongDigest { .. }
             | Self::Changed { .. } => true,

@@ -12,6 +12,7 @@ mod hub;
 mod job;
 mod library;
 mod settings;
+mod stores;
 
 pub use cache::{CacheSize, Entry, EntryFile, EntryKind, Lease, Pruned};
 pub use download::digest::sha256_of;
@@ -20,3 +21,4 @@ pub use hub::{DEFAULT_PREFERENCE, RemoteFile, RemoteHeader};
 pub use job::Job;
 pub use library::{Checked, Found, Library, Origin, Row, Verdict};
 pub use settings::{DEFAULT_CACHE_MAX_BYTES, HubSettings, Patience, Token, parse_bytes};
+pub use stores::{OllamaModel, Place, StoredModel};

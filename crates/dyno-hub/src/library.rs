@@ -5,8 +5,8 @@ mod manage;
 
 use std::path::PathBuf;
 
-use dyno_models::{HubReference, SynthSpec};
-use dyno_types::Event;
+use dyno_models::{HubReference, OllamaReference, SynthSpec};
+use dyno_types::{Event, EventSink};
 use serde::Serialize;
 
 pub use manage::{Checked, Row, Verdict};
@@ -16,6 +16,7 @@ use crate::cache::lock::Lease;
 use crate::cache::shelf::Shelf;
 use crate::cache::{huggingface, index, integrity};
 use crate::hub::choice::choose;
+use crate::stores::{self, OllamaModel, StoredModel};
 use crate::{HubError, HubSettings, Job, RemoteFile, RemoteHeader};
 
 /// Where a model was found.
@@ -80,6 +81,21 @@ impl Library {
             return Ok(Some(found));
         }
         self.find_in_huggingface(reference, job)
+    }
+
+    /// The file of a model in an Ollama store, and the digest its content must have (which is not checked here).
+    ///
+    /// # Errors
+    /// [`HubError::NotInOllama`], [`HubError::OllamaStore`].
+    pub fn find_in_ollama(&self, reference: &OllamaReference) -> Result<OllamaModel, HubError> {
+        stores::find_in_ollama(&self.settings.ollama, reference)
+    }
+
+    /// Models that other programs keep on this machine, and those in the folders of the user; a folder that cannot be read is told
+    /// to `events`.
+    #[must_use]
+    pub fn stored(&self, events: &dyn EventSink) -> Vec<StoredModel> {
+        stores::stored(&self.settings, events)
     }
 
     /// The entry a reference certainly means. Without network the best guess will do: what the same words would choose among the

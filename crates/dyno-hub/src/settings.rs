@@ -9,6 +9,7 @@ use std::time::Duration;
 use reqwest::Url;
 
 use crate::HubError;
+use crate::stores::{lm_studio_folders, ollama_folders};
 
 /// Most bytes of the cache when nothing else is said: 50 GiB.
 pub const DEFAULT_CACHE_MAX_BYTES: u64 = 50 << 30;
@@ -79,6 +80,12 @@ pub struct HubSettings {
     pub offline: bool,
     /// `hub` folder of the Hugging Face cache, used where it lies.
     pub huggingface_cache: Option<PathBuf>,
+    /// Ollama stores, read where they are.
+    pub ollama: Vec<PathBuf>,
+    /// Folders in which LM Studio keeps models.
+    pub lm_studio: Vec<PathBuf>,
+    /// Folders of the user that hold models.
+    pub folders: Vec<PathBuf>,
     /// Folder of the cache.
     pub cache_dir: PathBuf,
     /// Most bytes of all models in the cache.
@@ -101,6 +108,9 @@ impl HubSettings {
             token: None,
             offline: false,
             huggingface_cache: None,
+            ollama: Vec::new(),
+            lm_studio: Vec::new(),
+            folders: Vec::new(),
             cache_dir,
             cache_max_bytes: DEFAULT_CACHE_MAX_BYTES,
             connections: 4,
@@ -109,8 +119,9 @@ impl HubSettings {
     }
 
     /// Settings as the user's environment states them: `HF_ENDPOINT`, `HF_TOKEN` (or the file `HF_TOKEN_PATH`, or `token` in
-    /// `HF_HOME`), `HF_HUB_OFFLINE`, `HF_HUB_CACHE` (or `hub` in `HF_HOME`), `LLAMA_CACHE_MAX_SIZE`. `lookup` reads one
-    /// variable; empty ones count as unset. Reads the token file.
+    /// `HF_HOME`), `HF_HUB_OFFLINE`, `HF_HUB_CACHE` (or `hub` in `HF_HOME`), `LLAMA_CACHE_MAX_SIZE`,
+    /// `OLLAMA_MODELS` (or `.ollama/models` in `HOME`). `lookup` reads one variable; empty ones count as unset. Reads the token
+    /// file, and where LM Studio keeps its models.
     ///
     /// # Errors
     /// [`HubError::BadSetting`] for a value that makes no sense.
@@ -133,6 +144,9 @@ impl HubSettings {
             .into_iter()
             .find_map(|name| lookup(name).map(PathBuf::from))
             .or_else(|| home.as_ref().map(|home| home.join("hub")));
+        let user = lookup("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
+        settings.ollama = ollama_folders(lookup("OLLAMA_MODELS").map(PathBuf::from), user.as_deref());
+        settings.lm_studio = user.as_deref().map(lm_studio_folders).unwrap_or_default();
         settings.token = match text("HF_TOKEN") {
             Some(token) => Some(Token::new(&token).ok_or_else(|| HubError::BadSetting {
                 name: "HF_TOKEN".to_owned(),
@@ -185,39 +199,16 @@ fn parse_endpoint(text: &str) -> Result<Url, HubError> {
     Ok(url)
 }
 
-/// Reads a size: bytes (`5000000000`), or with a unit (`16GB`, `1.5 GiB`; K, M, G, T by thousands, Ki, Mi, Gi, Ti by 1024).
-/// `name` is the flag or variable, for the error.
+/// Reads a size (see [`dyno_types::parse_size`]). `name` is the flag or variable, for the error.
 ///
 /// # Errors
 /// [`HubError::BadSetting`].
 pub fn parse_bytes(name: &str, text: &str) -> Result<u64, HubError> {
-    let bad = || HubError::BadSetting {
+    dyno_types::parse_size(text).map_err(|error| HubError::BadSetting {
         name: name.to_owned(),
         value: text.to_owned(),
-        reason: "a size is a number of bytes, or has a unit as in 16GB or 1.5GiB".to_owned(),
-    };
-    let text = text.trim();
-    if let Ok(bytes) = text.parse() {
-        return Ok(bytes);
-    }
-    let digits = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let unit = unit.trim().to_lowercase();
-    let factor = match unit.strip_suffix('b').unwrap_or(&unit) {
-        "" => 1.0,
-        "k" => 1e3,
-        "m" => 1e6,
-        "g" => 1e9,
-        "t" => 1e12,
-        "ki" => 1024.0,
-        "mi" => 1024f64.powi(2),
-        "gi" => 1024f64.powi(3),
-        "ti" => 1024f64.powi(4),
-        _ => return Err(bad()),
-    };
-    let bytes = number.parse::<f64>().map_err(|_| bad())? * factor;
-    // Beyond 2^53 a float no longer counts bytes.
-    if bytes.is_finite() && (0.0..9e15).contains(&bytes) { Ok(bytes as u64) } else { Err(bad()) }
+        reason: error.to_string(),
+    })
 }
 
 #[cfg(test)]
@@ -232,21 +223,9 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_bytes_or_have_a_unit() {
-        for (text, bytes) in [
-            ("0", 0),
-            ("16GB", 16_000_000_000),
-            ("1.5 GiB", 3 << 29),
-            ("2k", 2000),
-            ("7 MiB", 7 << 20),
-            ("5b", 5),
-        ] {
-            assert_eq!(parse_bytes("x", text).unwrap(), bytes, "{text}");
-        }
-        for text in ["", "-1", "GB", "1.2.3G", "5 parsecs", "1e99T", "9999999T", "0x10"] {
-            let error = parse_bytes("--max-size", text).unwrap_err();
-            assert!(error.is_bad_input() && error.to_string().contains("--max-size"), "{text}");
-        }
+    fn a_size_that_is_none_is_refused_under_its_name() {
+        let error = parse_bytes("--max-size", "5 parsecs").unwrap_err();
+        assert!(error.is_bad_input() && error.to_string().contains("--max-size"), "{error}");
     }
 
     #[test]
@@ -254,6 +233,8 @@ mod tests {
         let plain = settings(&[("HOME", "/h")]).unwrap();
         assert_eq!(plain.endpoint.as_str(), "https://huggingface.co/");
         assert_eq!(plain.huggingface_cache, Some(PathBuf::from("/h/.cache/huggingface/hub")));
+        assert_eq!(plain.ollama[0], PathBuf::from("/h/.ollama/models"));
+        assert_eq!(plain.lm_studio[0], PathBuf::from("/h/.lmstudio/models"));
         assert!(!plain.offline && plain.token.is_none() && plain.cache_max_bytes == 50 << 30);
         let set = settings(&[
             ("HF_ENDPOINT", "http://mirror:8080/"),
@@ -261,8 +242,10 @@ mod tests {
             ("HF_HUB_OFFLINE", "ON"),
             ("HF_HOME", "/hf"),
             ("LLAMA_CACHE_MAX_SIZE", "1000"),
+            ("OLLAMA_MODELS", "/store"),
         ])
         .unwrap();
+        assert_eq!(set.ollama, [PathBuf::from("/store")]);
         assert_eq!(set.endpoint.as_str(), "http://mirror:8080/");
         assert_eq!(set.token, Token::new("hf_abc"));
         assert!(set.offline && set.cache_max_bytes == 1000);

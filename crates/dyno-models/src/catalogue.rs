@@ -31,20 +31,29 @@ pub struct CatalogueHit {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document {
+    /// Names of models that people ask about most.
+    #[serde(default)]
+    most_asked: Vec<String>,
     model: Vec<CatalogueModel>,
 }
 
-static MODELS: LazyLock<Vec<CatalogueModel>> =
+static DOCUMENT: LazyLock<Document> =
     LazyLock::new(|| parse(EMBEDDED).expect("the embedded catalogue is parsed by a test"));
 
-fn parse(text: &str) -> Result<Vec<CatalogueModel>, toml::de::Error> {
-    toml::from_str::<Document>(text).map(|document| document.model)
+fn parse(text: &str) -> Result<Document, toml::de::Error> {
+    toml::from_str::<Document>(text)
 }
 
 /// Every model, in the order of the data.
 #[must_use]
 pub fn catalogue() -> &'static [CatalogueModel] {
-    &MODELS
+    &DOCUMENT.model
+}
+
+/// Place of a model among those that people ask about most; those after all of them are alike.
+#[must_use]
+pub fn asked_rank(name: &str) -> usize {
+    DOCUMENT.most_asked.iter().position(|asked| asked == name).unwrap_or(DOCUMENT.most_asked.len())
 }
 
 /// Models for a role, in the order of the data.
@@ -70,7 +79,12 @@ pub fn recognise(name: &str) -> Option<CatalogueHit> {
         return None;
     }
     let lower = name.trim().to_lowercase();
-    let bare = ["hf:", "ollama:"].iter().find_map(|prefix| lower.strip_prefix(prefix)).unwrap_or(&lower);
+    let hub_hosts = ["https://huggingface.co/", "https://hf.co/", "huggingface.co/", "hf.co/"];
+    let bare = ["hf:", "ollama:"]
+        .iter()
+        .chain(&hub_hosts)
+        .find_map(|prefix| lower.strip_prefix(prefix))
+        .unwrap_or(&lower);
     let bare = without_part(bare.strip_suffix(".gguf").unwrap_or(bare));
     if let Some(model) = exact(bare) {
         return Some(CatalogueHit { model, quantization: None });
@@ -144,9 +158,9 @@ mod tests {
 
     #[test]
     fn the_embedded_data_is_parsed_with_strict_keys() {
-        assert!(parse(EMBEDDED).unwrap().len() >= 45);
+        assert!(parse(EMBEDDED).unwrap().model.len() >= 45);
         let model = "[[model]]\nname = \"a\"\ntitle = \"A\"\nroles = [\"coding\"]\n";
-        assert_eq!(parse(model).unwrap().len(), 1);
+        assert_eq!(parse(model).unwrap().model.len(), 1);
         assert!(parse(&format!("{model}licens = \"mit\"\n")).is_err(), "a misspelt key");
         assert!(parse(&model.replace("coding", "codeing")).is_err(), "an unknown role");
     }
@@ -161,11 +175,22 @@ mod tests {
             assert!(model.name == model.name.to_lowercase() && !model.roles.is_empty(), "{}", model.name);
             let runnable = model.shape.is_some() && model.runs_with.is_none();
             let stated = model.runs_with.is_some() && (model.memory.is_some() || !model.sizes.is_empty());
-            assert!(runnable || stated, "{} has neither a shape nor a published size", model.name);
+            // What is not known has to be said.
+            let unknown = model.runs_with.is_some() && model.remark.is_some();
+            assert!(runnable || stated || unknown, "{} has neither a shape nor a published size", model.name);
+            let publisher = model.memory.as_ref().map_or("", |memory| memory.source.as_str());
+            assert!(
+                !["RASO", "local-agent", "llama-cpp-api"].iter().any(|seed| publisher.contains(seed)),
+                "{}",
+                model.name
+            );
             for figure in &model.figures {
                 assert!(figure.value.is_finite() && figure.value > 0.0, "{} {}", model.name, figure.metric);
                 assert!(!figure.source.is_empty(), "{} {}", model.name, figure.metric);
             }
+        }
+        for asked in &DOCUMENT.most_asked {
+            assert!(names.contains(asked), "{asked} is asked about and not there");
         }
         for (_, role) in Role::ALL {
             assert!(!models_for(role).is_empty(), "nothing for {}", role.name());
@@ -194,6 +219,8 @@ mod tests {
             ("Qwen/Qwen2.5-Coder-7B-Instruct", "qwen2.5-coder-7b", None),
             ("hf:Qwen/Qwen2.5-7B-Instruct-GGUF:q8_0", "qwen2.5-7b", Some("q8_0")),
             ("ollama:llama3.3:70b", "llama-3.3-70b", None),
+            ("hf.co/Qwen/Qwen2.5-7B-Instruct-GGUF:Q8_0", "qwen2.5-7b", Some("q8_0")),
+            ("https://huggingface.co/Qwen/Qwen2.5-7B-Instruct-GGUF", "qwen2.5-7b", None),
             ("llama3.2", "llama-3.2-3b", None),
             ("mistral-7b@q6_k", "mistral-7b", Some("q6_k")),
             ("WizardLM-7B-uncensored.Q8_0.gguf", "wizardlm-7b", Some("q8_0")),

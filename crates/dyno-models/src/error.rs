@@ -136,6 +136,14 @@ pub enum ModelError {
         /// What is wrong, as half a sentence.
         reason: String,
     },
+    /// No name a model of Ollama can have.
+    #[error("{reference:?} is not ollama:NAME[:TAG]: {reason}; for example ollama:llama3.2:1b")]
+    BadOllamaReference {
+        /// What was given.
+        reference: String,
+        /// What is wrong, as half a sentence.
+        reason: String,
+    },
     /// An address that carries a user name or a password. It is not repeated: messages and records are kept and shown.
     #[error(
         "an address of a model must not contain a user name or password, because references are kept in records; leave out what stands before the @"
@@ -194,6 +202,7 @@ impl ModelError {
                 | Self::UnknownModel { .. }
                 | Self::UnsupportedReference { .. }
                 | Self::BadHubReference { .. }
+                | Self::BadOllamaReference { .. }
                 | Self::SecretInAddress
                 | Self::Elsewhere { .. }
         )

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crate::ModelError;
 use crate::builtin::Builtin;
+use crate::hub_address::pasted;
 use crate::hub_reference::HubReference;
+use crate::ollama_reference::OllamaReference;
 use crate::shapes::{nearest, shape_names};
 use crate::split::ModelFiles;
 use crate::synth::{Progress, SynthSpec, synthesize};
@@ -13,11 +15,7 @@ use crate::synth::{Progress, SynthSpec, synthesize};
 pub const DEFAULT_REFERENCE: &str = "builtin:nano";
 
 /// References of other kinds, recognised so that the refusal can say what they are.
-const UNSUPPORTED: &[(&str, &str)] = &[
-    ("ollama:", "a model of an Ollama installation"),
-    ("http://", "a remote server"),
-    ("https://", "a remote server"),
-];
+const UNSUPPORTED: &[(&str, &str)] = &[("http://", "a remote server"), ("https://", "a remote server")];
 
 /// A model as a user names it.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,13 +28,16 @@ pub enum Reference {
     Synthetic(SynthSpec),
     /// A model on a hub.
     Hub(HubReference),
+    /// A model in an Ollama store on this machine.
+    Ollama(OllamaReference),
     /// A model file on a web server, by its address: `http(s)://HOST/PATH.gguf`.
     Url(String),
 }
 
 impl Reference {
     /// Reads a reference: a path · `synth:SHAPE@QUANT[#SEED]` · `builtin:NAME` ·
-    /// `hf:ORG/REPO[@REVISION][:FILE-OR-QUANT]` · `https://HOST/PATH.gguf`. Touches no file and no network.
+    /// `hf:ORG/REPO[@REVISION][:FILE-OR-QUANT]`, also as people paste it (`hf.co/ORG/REPO:QUANT`, `ORG/REPO:QUANT`, the address
+    /// of a page or file of the hub) · `ollama:NAME[:TAG]` · `https://HOST/PATH.gguf`. Touches no file and no network.
     ///
     /// # Errors
     /// [`ModelError`] for unknown shapes, quantizations and built-ins, for names no hub can have, and for kinds not supported
@@ -49,10 +50,20 @@ impl Reference {
             return Builtin::find(name).map(Self::Builtin);
         }
         if text.starts_with("hf:") {
-            return HubReference::parse(text).map(Self::Hub);
+            let name = text.strip_prefix("hf:").unwrap_or(text);
+            return match pasted(name)? {
+                Some(hub) => Ok(Self::Hub(hub)),
+                None => HubReference::parse(text).map(Self::Hub),
+            };
+        }
+        if text.starts_with("ollama:") {
+            return OllamaReference::parse(text).map(Self::Ollama);
         }
         if has_secret(text) {
             return Err(ModelError::SecretInAddress);
+        }
+        if let Some(hub) = pasted(text)? {
+            return Ok(Self::Hub(hub));
         }
         if is_file_address(text) {
             return Ok(Self::Url(text.to_owned()));
@@ -86,7 +97,7 @@ pub fn resolve(reference: &str, cache_dir: &Path, progress: Progress<'_>) -> Res
     match Reference::parse(reference)? {
         Reference::Builtin(builtin) => builtin.place(cache_dir),
         Reference::Synthetic(spec) => synthesize(&spec, cache_dir, progress),
-        Reference::Hub(_) | Reference::Url(_) => {
+        Reference::Hub(_) | Reference::Ollama(_) | Reference::Url(_) => {
             Err(ModelError::Elsewhere { reference: reference.to_owned() })
         }
         Reference::File(path) if ModelFiles::exist(&path)? => Ok(ModelFiles::open(&path)?.first().to_owned()),
@@ -99,11 +110,19 @@ fn hint(reference: &str) -> String {
     let shape = reference.split_once('@').map_or(reference, |(shape, _)| shape);
     let near = nearest(shape, shape_names());
     let alike = strsim::normalized_damerau_levenshtein(&shape.to_lowercase(), near) > 0.6;
-    if SynthSpec::parse(reference, 0).is_ok() {
+    if is_repository(reference) {
+        format!(", or write hf:{reference} for the model of a hub")
+    } else if SynthSpec::parse(reference, 0).is_ok() {
         format!(", or did you mean synth:{reference}?")
     } else if alike {
         format!(", or did you mean synth:{near}@q4_k_m?")
     } else {
         format!(", or write {DEFAULT_REFERENCE} or synth:SHAPE@QUANT")
     }
+}
+
+/// Whether a text looks like `ORG/REPO` rather than like a path.
+fn is_repository(text: &str) -> bool {
+    let path_like = text.starts_with(['.', '/', '~']) || text.to_lowercase().ends_with(".gguf");
+    !path_like && text.matches('/').count() == 1 && HubReference::parse(text).is_ok()
 }

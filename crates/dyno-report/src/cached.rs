@@ -48,6 +48,32 @@ pub fn cached_table(models: &[CachedModel]) -> String {
     format!("{}{} models, {}\n", trimmed(&table), models.len(), figure(Unit::Bytes, sum as f64))
 }
 
+/// A model that another program or the user keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeptModel {
+    /// What to type to use it.
+    pub name: String,
+    /// Who keeps it.
+    pub place: String,
+    /// Size of all files, bytes.
+    pub bytes: u64,
+}
+
+/// Models outside the cache, one row each; empty when there are none.
+#[must_use]
+pub fn kept_table(models: &[KeptModel]) -> String {
+    if models.is_empty() {
+        return String::new();
+    }
+    let mut table = grid(&["model elsewhere on this machine", "size", "where"]);
+    for model in models {
+        let size = figure(Unit::Bytes, model.bytes as f64);
+        table.add_row([plain(&model.name), size, plain(&model.place)]);
+    }
+    right(&mut table, 1..2);
+    trimmed(&table)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,5 +91,13 @@ mod tests {
         assert!(table.contains("hf:o/r:q8_0") && table.contains("pinned, in use"), "{table}");
         assert!(table.contains("2 models, ") && !table.contains('\u{1b}'), "{table}");
         assert!(cached_table(&[]).contains("models pull"));
+        let kept =
+            |name: &str| KeptModel { name: name.to_owned(), place: "Ollama".to_owned(), bytes: 3 << 30 };
+        let table = kept_table(&[kept("ollama:llama3.2:1b"), kept("evil\u{1b}[2J")]);
+        assert!(
+            table.contains("Ollama") && table.contains("3.00 GiB") && !table.contains('\u{1b}'),
+            "{table}"
+        );
+        assert!(kept_table(&[]).is_empty());
     }
 }

@@ -24,11 +24,11 @@ mod terminal;
 mod text;
 mod windows;
 
-pub use cached::{CachedModel, cached_table};
+pub use cached::{CachedModel, KeptModel, cached_table, kept_table};
 pub use format::{Format, FormatError};
 pub use history::{EvalRow, HistoryRow, eval_history_table, history_table};
 pub use inspection::{Inspection, KvMemory, WindowMemory, inspection_text};
-pub use recommendation::{advice_text, stacks_text};
+pub use recommendation::{AdviceDetail, advice_text, stacks_text};
 pub use terminal::Color;
 
 use dyno_types::{EvalRecord, QuantImpact, RunRecord};

@@ -1,8 +1,8 @@
 //! The advice of `dyno recommend` for a terminal: the answer first, then the table, then what not to run.
 
 use dyno_types::{
-    Advice, Choice, Constraint, Evidence, Loading, MemoryNeed, QualityFigure, RateFigure, ReadingPlan, Stack,
-    StackAdvice, Unit,
+    Advice, Choice, Constraint, Evidence, Loading, MemoryNeed, PublishedFigure, QualityFigure, RateFigure,
+    ReadingPlan, Refusal, Stack, StackAdvice, Unit,
 };
 
 use crate::figure::{MISSING, bytes, count, figure, number};
@@ -10,34 +10,50 @@ use crate::terminal::{grid, right, trimmed};
 use crate::text::plain;
 
 /// What stands before a figure, so that nobody takes one kind for another, also without colours.
-const LEGEND: &str = "= measured here (95 % interval)   ~ predicted (90 % interval)   * published by others, for full precision";
+const LEGEND: &str = "= measured here (95 % interval)   ~ predicted (90 % interval)   * published by others, for full precision   \
+                      ? estimated from the size of the weights";
+
+/// Models that are not recommended and named unasked.
+const REFUSALS_NAMED: usize = 3;
+
+/// How much of an advice is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AdviceDetail {
+    /// Most choices.
+    pub top: usize,
+    /// A sentence, the memory by part and the sources for each choice, and what is beaten.
+    pub explain: bool,
+    /// Every refusal with its reason.
+    pub all_refusals: bool,
+}
 
 fn mark(evidence: Evidence) -> &'static str {
     match evidence {
         Evidence::Measured => "=",
         Evidence::Predicted => "~",
         Evidence::Published => "*",
+        Evidence::Estimated => "?",
     }
 }
 
-/// The advice, at most `top` choices; `explain` adds a sentence and the memory by part for each, and what is beaten.
+/// The advice, in so much detail.
 #[must_use]
-pub fn advice_text(advice: &Advice, top: usize, explain: bool) -> String {
+pub fn advice_text(advice: &Advice, detail: AdviceDetail) -> String {
     let mut text = format!("{}\n", plain_sentence(&advice.headline));
     text += &budget_line(advice);
-    let shown = &advice.choices[..advice.choices.len().min(top)];
+    let shown = &advice.choices[..advice.choices.len().min(detail.top)];
     if !shown.is_empty() {
         text += &format!("\n{}{LEGEND}\n", choices_table(shown));
     }
     if shown.len() < advice.choices.len() {
         text += &format!("{} more; --top shows them.\n", advice.choices.len() - shown.len());
     }
-    if explain {
+    if detail.explain {
         text +=
             &shown.iter().enumerate().map(|(index, choice)| explanation(index, choice)).collect::<String>();
         text += &beaten(&advice.beaten);
     }
-    text += &refusals(advice);
+    text += &refusals(advice, detail.all_refusals);
     text += &advice.reading.as_ref().map(reading).unwrap_or_default();
     text + &advice.notes.iter().map(|note| format!("Note: {}\n", plain_sentence(note))).collect::<String>()
 }
@@ -74,12 +90,13 @@ fn budget_line(advice: &Advice) -> String {
 
 fn choices_table(choices: &[Choice]) -> String {
     let mut table =
-        grid(&["#", "model", "quant", "memory", "decode tokens/s", "quality", "KV", "decided by"]);
+        grid(&["#", "model", "quant", "where", "memory", "decode tokens/s", "quality", "KV", "decided by"]);
     for (index, choice) in choices.iter().enumerate() {
         table.add_row([
             (index + 1).to_string(),
             plain(&choice.model),
             plain(&choice.quantization),
+            place(choice),
             memory(choice),
             rate(choice.decode.as_ref()),
             quality(choice.quality.as_ref()),
@@ -87,8 +104,13 @@ fn choices_table(choices: &[Choice]) -> String {
             decided(&choice.constraint),
         ]);
     }
-    right(&mut table, 3..6);
+    right(&mut table, 4..7);
     trimmed(&table)
+}
+
+/// Where the file is.
+fn place(choice: &Choice) -> String {
+    choice.here.as_ref().map_or_else(|| "to be fetched".to_owned(), |here| plain(&here.place))
 }
 
 fn memory(choice: &Choice) -> String {
@@ -115,7 +137,11 @@ fn rate(rate: Option<&RateFigure>) -> String {
 fn quality(figure: Option<&QualityFigure>) -> String {
     figure.map_or_else(
         || MISSING.to_owned(),
-        |figure| format!("{}{} % {}", mark(figure.evidence), number(figure.value), plain(&figure.label)),
+        |figure| {
+            let ends = figure.interval.map(|[low, high]| format!(" [{}, {}]", number(low), number(high)));
+            let (mark, value) = (mark(figure.evidence), number(figure.value));
+            format!("{mark}{value} %{} {}", ends.unwrap_or_default(), plain(&figure.label))
+        },
     )
 }
 
@@ -146,13 +172,15 @@ fn explanation(index: usize, choice: &Choice) -> String {
     }
     if let Some(figure) = &choice.quality {
         let conditions = figure.conditions.as_ref().map(|text| format!(", {text}")).unwrap_or_default();
-        text += &format!(
-            "   quality {}{}; {} is taken to keep {:.1} % of it\n",
-            plain_sentence(&figure.source),
-            plain_sentence(&conditions),
-            plain(&choice.quantization),
-            figure.kept * 100.0
-        );
+        let kept = match figure.evidence {
+            Evidence::Measured => String::new(),
+            _ => {
+                let (quantization, kept) = (plain(&choice.quantization), figure.kept * 100.0);
+                format!("; {quantization} is taken to keep {kept:.1} % of it")
+            }
+        };
+        let (source, conditions) = (plain_sentence(&figure.source), plain_sentence(&conditions));
+        text += &format!("   quality {source}{conditions}{kept}\n");
     }
     let prefill = choice.prefill.as_ref().map(|prefill| format!("{} tokens/s", rate(Some(prefill))));
     let lines = [
@@ -166,7 +194,18 @@ fn explanation(index: usize, choice: &Choice) -> String {
     for (label, line) in lines {
         text += &line.map(|line| format!("   {label:<7} {}\n", plain_sentence(&line))).unwrap_or_default();
     }
-    text
+    text + &choice.claims.iter().map(claim).collect::<String>()
+}
+
+/// A figure that nothing is chosen by.
+fn claim(figure: &PublishedFigure) -> String {
+    let conditions = figure.conditions.as_ref().map(|text| format!(", {text}")).unwrap_or_default();
+    let source = figure.source.trim_start_matches("expectation:").trim();
+    let text = format!(
+        "{} {}{conditions}: {source}; nobody is known to have measured it",
+        figure.metric, figure.value
+    );
+    format!("   claimed {}\n", plain_sentence(&text))
 }
 
 fn beaten(choices: &[Choice]) -> String {
@@ -180,17 +219,24 @@ fn beaten(choices: &[Choice]) -> String {
     format!("\nFit too, but something above is no worse in quality, speed and memory: {}\n", names.join(", "))
 }
 
-fn refusals(advice: &Advice) -> String {
+/// What is not recommended: the first three in a sentence, or every one with its reason.
+fn refusals(advice: &Advice, all: bool) -> String {
+    let refused = &advice.not_recommended;
     // For the one model asked about, the first line has said it already.
-    if advice.not_recommended.is_empty() || advice.request.model.is_some() {
+    if refused.is_empty() || advice.request.model.is_some() {
         return String::new();
     }
-    let lines: String = advice
-        .not_recommended
-        .iter()
-        .map(|refusal| format!("  - {}\n", plain_sentence(&refusal.explanation)))
-        .collect();
-    format!("\nNOT RECOMMENDED\n{lines}")
+    if all || !advice.request.among.is_empty() {
+        let line = |refusal: &Refusal| format!("  - {}\n", plain_sentence(&refusal.explanation));
+        return format!("\nNOT RECOMMENDED\n{}", refused.iter().map(line).collect::<String>());
+    }
+    let named: Vec<String> =
+        refused.iter().take(REFUSALS_NAMED).map(|refusal| plain(&refusal.title)).collect();
+    let more = match refused.len() - named.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("\nNOT RECOMMENDED: {}{more}; --all says why.\n", named.join(", "))
 }
 
 fn reading(plan: &ReadingPlan) -> String {

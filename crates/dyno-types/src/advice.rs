@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{KvType, Role};
+use crate::{KvType, PublishedFigure, Role};
 
 /// Schema of the advice this version writes.
 pub const ADVICE_SCHEMA: &str = "dyno.advice/1";
@@ -17,6 +17,8 @@ pub enum Evidence {
     Predicted,
     /// Stated by somebody else, somewhere else.
     Published,
+    /// Computed from the number and type of the weights alone.
+    Estimated,
 }
 
 impl Evidence {
@@ -27,6 +29,7 @@ impl Evidence {
             Self::Measured => "measured",
             Self::Predicted => "predicted",
             Self::Published => "published",
+            Self::Estimated => "estimated",
         }
     }
 }
@@ -91,6 +94,9 @@ pub struct AdviceRequest {
     pub context: u32,
     /// The one model that was asked about, by its name in the catalogue.
     pub model: Option<String>,
+    /// Where only these were compared: their names.
+    #[serde(default)]
+    pub among: Vec<String>,
 }
 
 /// Memory there is, and the part a model may take.
@@ -148,20 +154,53 @@ pub struct RateFigure {
 /// How good a model's answers are, as far as anybody knows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct QualityFigure {
-    /// Metric, e.g. `humaneval`.
+    /// Metric, e.g. `humaneval`; of an evaluation, the suite.
     pub metric: String,
     /// Its name for people, e.g. `HumanEval pass@1`.
     pub label: String,
-    /// Value for full-precision weights, percent.
+    /// Value, percent: measured of these very weights, or published for full precision.
     pub value: f64,
+    /// Ends of the 95 % interval of a measured value, percent.
+    #[serde(default)]
+    pub interval: Option<[f64; 2]>,
+    /// What guessing gets, percent.
+    #[serde(default)]
+    pub chance: f64,
     /// Where it comes from.
     pub evidence: Evidence,
     /// Circumstances.
     pub conditions: Option<String>,
-    /// Who published it.
+    /// Who published it, or the id of the evaluation.
     pub source: String,
     /// Share of it that this quantization is taken to keep, 0..=1.
     pub kept: f64,
+}
+
+/// How near a choice is to being used: what decides before any score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// It has to be fetched first.
+    #[default]
+    Elsewhere,
+    /// A reference model inside the program: here and measured, but made to test the program.
+    Builtin,
+    /// Its file is on this machine.
+    Here,
+    /// Its file is on this machine, and what the priority asks for was measured of it here.
+    Measured,
+}
+
+/// Where a model's file is on this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Whereabouts {
+    /// What to type to use it.
+    pub reference: String,
+    /// Where it was found, e.g. `cache`, `Ollama`.
+    pub place: String,
+    /// Whether it is a reference model inside the program, which is there to test the program.
+    #[serde(default)]
+    pub builtin: bool,
 }
 
 /// Settings that go with a choice; every other knob stays at its default.
@@ -240,6 +279,15 @@ pub struct Choice {
     pub licence: Option<String>,
     /// Remark of the catalogue.
     pub remark: Option<String>,
+    /// Where its file is on this machine; absent when it has to be fetched.
+    #[serde(default)]
+    pub here: Option<Whereabouts>,
+    /// How near it is to being used.
+    #[serde(default)]
+    pub standing: Standing,
+    /// Figures that somebody's document promises and nobody is known to have measured: shown, never chosen by.
+    #[serde(default)]
+    pub claims: Vec<PublishedFigure>,
 }
 
 /// Why something is not recommended.

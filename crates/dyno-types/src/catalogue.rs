@@ -62,6 +62,14 @@ pub struct PublishedFigure {
     pub source: String,
 }
 
+impl PublishedFigure {
+    /// Whether it is a promise that nobody is known to have measured.
+    #[must_use]
+    pub fn is_claim(&self) -> bool {
+        self.source.starts_with("expectation:")
+    }
+}
+
 /// Size of a file of weights that somebody publishes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

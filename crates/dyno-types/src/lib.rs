@@ -21,6 +21,7 @@ mod reasoning;
 mod record;
 mod sampling;
 mod score;
+mod size;
 mod validity;
 
 pub use advice::*;
@@ -40,4 +41,5 @@ pub use reasoning::*;
 pub use record::*;
 pub use sampling::*;
 pub use score::*;
+pub use size::{SizeError, parse_memory_size, parse_size};
 pub use validity::*;

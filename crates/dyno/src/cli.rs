@@ -42,8 +42,9 @@ pub(crate) use {
 /// Put your local AI models on the dyno: measure them on your own machine, with numbers that cannot lie.
 ///
 /// A model is named by a path to a GGUF file, by `synth:SHAPE@QUANT` (random weights in the true shape of a known
-/// model: real speed and memory without a download), by `builtin:nano`, or by `hf:ORG/REPO[@REVISION][:FILE-OR-QUANT]`
-/// (fetched from the hub into the cache when it is not there yet).
+/// model: real speed and memory without a download), by `builtin:nano`, by `hf:ORG/REPO[@REVISION][:FILE-OR-QUANT]`
+/// (fetched from the hub into the cache when it is not there yet; an address of huggingface.co does as well), or by
+/// `ollama:NAME:TAG` (read where Ollama keeps it).
 #[derive(Debug, Parser)]
 #[command(
     name = "dyno",
@@ -59,12 +60,16 @@ pub(crate) struct Cli {
     /// Where models are kept [default: LLAMA_CACHE_DIR, else dyno/models in the user's cache folder].
     #[arg(long, env = "DYNO_CACHE_DIR", global = true, value_name = "DIR", help_heading = "Places")]
     pub(crate) cache_dir: Option<PathBuf>,
-    /// Most bytes of all models in the cache, also with a unit as in 100GB [default: LLAMA_CACHE_MAX_SIZE, else 50GiB].
+    /// Most bytes of all models in the cache, also with a unit as in 100GB (10^9) or 50GiB (2^30) [default: LLAMA_CACHE_MAX_SIZE, else 50GiB].
     #[arg(long, env = "DYNO_CACHE_MAX_SIZE", global = true, value_name = "SIZE", help_heading = "Places")]
     pub(crate) cache_max_size: Option<String>,
     /// The run history, an SQLite file.
     #[arg(long, env = "DYNO_HISTORY", global = true, value_name = "FILE", help_heading = "Places")]
     pub(crate) history: Option<PathBuf>,
+    /// Settings, a TOML file; `[models]` `folders = ["DIR", …]` names folders that hold models [default: dyno/config.toml in the user's
+    /// configuration folder, when it is there].
+    #[arg(long, env = "DYNO_CONFIG", global = true, value_name = "FILE", help_heading = "Places")]
+    pub(crate) config: Option<PathBuf>,
     /// Where engine executables lie [default: beside dyno].
     #[arg(long, env = "DYNO_ENGINE_DIR", global = true, value_name = "DIR", help_heading = "Places")]
     pub(crate) engine_dir: Option<PathBuf>,
@@ -72,12 +77,14 @@ pub(crate) struct Cli {
     #[arg(long, env = "DYNO_DEADLINE", global = true, value_name = "SECONDS", default_value_t = 600,
           value_parser = clap::value_parser!(u64).range(1..=86_400), help_heading = "Limits")]
     pub(crate) deadline: u64,
-    /// Address space the engine process may use, bytes; beyond it, a load fails instead of the machine [default: no limit].
+    /// Address space the engine process may use, bytes or with a unit as in 8GiB; beyond it, a load fails instead of the machine
+    /// [default: no limit].
     #[arg(
         long,
         env = "DYNO_MEMORY_LIMIT_BYTES",
         global = true,
-        value_name = "BYTES",
+        value_name = "SIZE",
+        value_parser = dyno_types::parse_size,
         help_heading = "Limits"
     )]
     pub(crate) memory_limit_bytes: Option<u64>,

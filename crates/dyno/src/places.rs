@@ -1,10 +1,11 @@
-//! Where things lie: flag, then environment (both through clap), then the platform's default.
+//! Where things lie: flag, then environment (both through clap), then the configuration, then the platform's default.
 
 use std::path::{Path, PathBuf};
 
 use dyno_app::{AppError, HubSettings, Places, parse_bytes};
 
 use crate::cli::Cli;
+use crate::config::Config;
 
 /// Resolves every place once.
 ///
@@ -40,12 +41,19 @@ fn hub(cli: &Cli, cache_dir: &Path) -> Result<HubSettings, AppError> {
     if let Some(size) = &cli.cache_max_size {
         hub.cache_max_bytes = parse_bytes("--cache-max-size", size)?;
     }
+    let usual = base("XDG_CONFIG_HOME", ".config").map(|dir| dir.join("config.toml"));
+    let home = absolute("HOME");
+    hub.folders = Config::read(cli.config.as_deref(), usual.as_deref(), home.as_deref())?.models.folders;
     Ok(hub)
 }
 
 fn base(variable: &str, below_home: &str) -> Option<PathBuf> {
-    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     absolute(variable)
         .or_else(|| absolute("HOME").map(|home| home.join(below_home)))
         .map(|dir| dir.join("dyno"))
+}
+
+/// A variable that holds an absolute path.
+fn absolute(variable: &str) -> Option<PathBuf> {
+    std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute())
 }

@@ -1,71 +1,53 @@
-//! Routing: the built-in rules, what overrides them, and what happens to long texts.
+//! Routing: tasks, the order of models, preferences of the rules, and what happens to long texts.
 
-use dyno_advise::{Complexity, Route, RouteError, RouteModel, RouteRequest, RoutingPolicy, route};
-use dyno_types::{Priority, ReadingPlan, Role};
+use dyno_advise::{
+    Candidate, Complexity, Request, Route, RouteError, RouteModel, RouteRequest, RoutingPolicy, ranked,
+    route, understand,
+};
+use dyno_types::{Choice, Priority, ReadingPlan, Role, Standing};
 
-fn model(name: &str, roles: &[Role], window: u32) -> RouteModel {
-    RouteModel {
-        name: name.to_owned(),
-        roles: roles.to_vec(),
-        window: Some(window),
-        loaded: false,
-        measured_decode_tps: None,
-        measured_quality: None,
-    }
-}
+use crate::world::{GIB, Laws, candidate, evaluate, family, put_here, request, run};
 
-fn models() -> Vec<RouteModel> {
-    use Role::{Coding, General, Reasoning, Vision};
-    vec![
-        model("llama-3.2-3b", &[General, Reasoning], 131_072),
-        model("deepseek-r1-distill-qwen-1.5b", &[Reasoning, General], 32_768),
-        model("qwen2.5-1.5b", &[General, Coding, Reasoning], 32_768),
-        model("qwen2.5-7b", &[General, Coding, Reasoning], 32_768),
-        model("qwen2.5-coder-7b", &[Coding], 32_768),
-        model("qwen2-vl-7b", &[Vision], 32_768),
-        model("wizardlm-7b", &[General], 2_048),
-    ]
-}
-
-fn request(task: &str, priority: Priority, tokens: u64) -> RouteRequest {
+fn asked(task: &str, priority: Priority, content_tokens: u64) -> RouteRequest {
     let task = (!task.is_empty()).then(|| task.to_owned());
-    RouteRequest { task, priority, complexity: Complexity::Normal, content_tokens: tokens }
+    RouteRequest { task, priority, complexity: Complexity::Normal, content_tokens }
 }
 
-fn routed(request: &RouteRequest, models: &[RouteModel]) -> Route {
-    route(&RoutingPolicy::built_in(), request, models).unwrap()
-}
-
-#[test]
-fn the_built_in_rules_are_those_of_the_documents() {
-    use Priority::{Balanced, Quality, Speed};
-    let cases = [
-        ("reasoning", Quality, 100, "llama-3.2-3b"),
-        ("reasoning", Speed, 100, "deepseek-r1-distill-qwen-1.5b"),
-        ("reasoning", Balanced, 100, "deepseek-r1-distill-qwen-1.5b"),
-        ("mathematical", Speed, 100, "llama-3.2-3b"),
-        ("code", Balanced, 100, "qwen2.5-1.5b"),
-        ("manim_code", Balanced, 100, "qwen2.5-1.5b"),
-        ("multilingual", Balanced, 100, "qwen2.5-1.5b"),
-        ("detailed-analysis", Balanced, 100, "llama-3.2-3b"),
-        ("creative", Balanced, 100, "deepseek-r1-distill-qwen-1.5b"),
-        ("diagram", Quality, 100, "qwen2-vl-7b"),
-        ("", Balanced, 100, "qwen2.5-1.5b"),
-        ("chat", Balanced, 1_500, "qwen2.5-1.5b"),
-        ("chat", Balanced, 2_001, "deepseek-r1-distill-qwen-1.5b"),
-    ];
-    for (task, priority, tokens, expected) in cases {
-        let route = routed(&request(task, priority, tokens), &models());
-        assert_eq!(route.model, expected, "{task} {priority:?} {tokens}: {:?}", route.reasons);
-        assert!(!route.reasons.is_empty() && !route.fallbacks.contains(&route.model));
+/// Candidates for coding: the family, as coders.
+fn coders() -> Vec<Candidate> {
+    let mut coders = family();
+    for coder in &mut coders {
+        coder.model.roles = vec![Role::Coding];
+        for figure in &mut coder.model.figures {
+            "humaneval".clone_into(&mut figure.metric);
+        }
     }
+    coders
+}
+
+fn wanted(role: Role, priority: Priority) -> Request {
+    Request { role, ..request(priority, 16 * GIB) }
+}
+
+fn models(choices: Vec<Choice>, window: u32) -> Vec<RouteModel> {
+    choices.into_iter().map(|choice| RouteModel { choice, window: Some(window), loaded: false }).collect()
+}
+
+fn routed(request: &RouteRequest, candidates: &[Candidate]) -> Route {
+    let policy = RoutingPolicy::built_in();
+    let understood = understand(&policy, request).unwrap();
+    let preferred = policy.preferred(understood.task(), request.priority, request.content_tokens);
+    let wanted = Request { preferred: preferred.clone(), ..wanted(understood.role(), request.priority) };
+    let models = models(ranked(&wanted, candidates, &Laws), 32_768);
+    route(&understood, request, &preferred, &models).unwrap()
 }
 
 #[test]
 fn complexity_and_length_turn_general_requests() {
+    let policy = RoutingPolicy::built_in();
     let task = |complexity, tokens| {
-        let request = RouteRequest { complexity, ..request("", Priority::Balanced, tokens) };
-        routed(&request, &models()).task
+        let request = RouteRequest { complexity, ..asked("", Priority::Balanced, tokens) };
+        understand(&policy, &request).unwrap().task().to_owned()
     };
     assert_eq!(task(Complexity::Complex, 10), "reasoning");
     assert_eq!(task(Complexity::Simple, 499), "simple");
@@ -74,64 +56,195 @@ fn complexity_and_length_turn_general_requests() {
 }
 
 #[test]
-fn what_was_measured_overrides_the_rules() {
-    let mut models = models();
-    let code = request("code", Priority::Speed, 100);
-    models[3].measured_decode_tps = Some(9.0);
-    assert_eq!(routed(&code, &models).model, "qwen2.5-1.5b", "one measured model is no comparison");
-    models[4].measured_decode_tps = Some(8.0);
-    let route = routed(&code, &models);
-    assert_eq!(route.model, "qwen2.5-7b");
-    assert!(route.reasons.iter().any(|reason| reason.contains("9.0 tokens/s")), "{:?}", route.reasons);
-    assert!(route.fallbacks.contains(&"qwen2.5-1.5b".to_owned()));
-    let quality = request("code", Priority::Quality, 100);
-    assert_eq!(routed(&quality, &models).model, "qwen2.5-1.5b", "speed says nothing about quality");
-    (models[3].measured_quality, models[4].measured_quality) = (Some(0.7), Some(0.9));
-    assert_eq!(routed(&quality, &models).model, "qwen2.5-coder-7b");
-    assert_eq!(routed(&request("code", Priority::Balanced, 100), &models).model, "qwen2.5-coder-7b");
+fn the_rules_of_the_documents_are_preferences() {
+    use Priority::{Balanced, Quality, Speed};
+    let policy = RoutingPolicy::built_in();
+    let cases = [
+        ("reasoning", Quality, 100, "llama-3.2-3b"),
+        ("reasoning", Speed, 100, "deepseek-r1-distill-qwen-1.5b"),
+        ("mathematical", Speed, 100, "llama-3.2-3b"),
+        ("coding", Balanced, 100, "qwen2.5-1.5b"),
+        ("multilingual", Balanced, 100, "qwen2.5-1.5b"),
+        ("creative", Balanced, 100, "deepseek-r1-distill-qwen-1.5b"),
+    ];
+    for (task, priority, tokens, first) in cases {
+        let preferred = policy.preferred(task, priority, tokens);
+        assert_eq!(preferred.first().map(String::as_str), Some(first), "{task} {priority:?}");
+    }
+    assert_eq!(policy.preferred("coding", Balanced, 3_000), ["qwen2.5-1.5b", "mixtral-4x7b"]);
+    assert_eq!(
+        policy.preferred("coding", Balanced, 500_000).last().map(String::as_str),
+        Some("ayla-light-12b")
+    );
 }
 
 #[test]
-fn a_loaded_model_of_the_rule_saves_the_load_when_speed_matters() {
-    let mut models = models();
-    models.push(model("llava-7b", &[Role::Vision], 32_768));
-    models.push(model("blip-2", &[Role::Vision], 32_768));
-    models[7].loaded = true;
-    let balanced = request("image", Priority::Balanced, 10);
-    assert_eq!(routed(&balanced, &models).model, "blip-2");
-    let speed = request("image", Priority::Speed, 10);
-    let route = routed(&speed, &models);
-    assert_eq!(route.model, "llava-7b", "nothing of the rule is there; the loaded one comes first");
+fn a_rule_decides_between_models_that_do_about_as_well_and_not_against_better_ones() {
+    let rule =
+        |name: &str| Request { preferred: vec![name.to_owned()], ..request(Priority::Quality, 16 * GIB) };
+    let first =
+        |request: &Request, candidates: &[Candidate]| ranked(request, candidates, &Laws)[0].model.clone();
+    assert_eq!(first(&rule("1.5b"), &family()), "14b", "a rule of years ago does not beat a better model");
+    let mut twins = family();
+    twins.push(candidate("14b-twin", 14.8, &[("mmlu", 79.0)]));
+    assert_eq!(first(&rule("1.5b"), &twins), "14b");
+    assert_eq!(first(&rule("14b-twin"), &twins), "14b-twin");
+}
+
+#[test]
+fn what_is_here_goes_before_what_would_have_to_be_fetched_and_what_was_measured_before_that() {
+    let code = asked("code", Priority::Quality, 100);
+    let mut candidates = coders();
+    let route = routed(&code, &candidates);
+    assert_eq!((route.model.as_str(), route.task.as_str()), ("14b", "coding"));
+    assert!(
+        route.reasons.iter().any(|reason| reason.contains("nothing for coding is here")),
+        "{:?}",
+        route.reasons
+    );
+    put_here(&mut candidates[1], "q4_k_m");
+    put_here(&mut candidates[2], "q4_k_m");
+    let route = routed(&code, &candidates);
+    assert_eq!((route.model.as_str(), route.quantization.as_str()), ("3b", "q4_k_m"));
+    assert!(route.command.unwrap().contains("models/3b-q4_k_m.gguf"));
+    // One measured model goes first, as long as it is the only one.
+    evaluate(&mut candidates[1], "q4_k_m", "heldout-code", 120);
+    assert_eq!(routed(&code, &candidates).model, "1.5b");
+    // The better of two measured ones goes first, whatever is published.
+    evaluate(&mut candidates[2], "q4_k_m", "heldout-code", 100);
+    let route = routed(&code, &candidates);
+    assert_eq!(route.model, "1.5b");
+    let reason = "1.5b answers 60.0 % of heldout-code right, 3b 50.0 %";
+    assert!(route.reasons.iter().any(|text| text.contains(reason)), "{:?}", route.reasons);
+    candidates[2].variants.iter_mut().for_each(|variant| variant.evaluated.clear());
+    evaluate(&mut candidates[2], "q4_k_m", "heldout-code", 140);
+    assert_eq!(routed(&code, &candidates).model, "3b");
+    // An evaluation of code says nothing about mathematics.
+    for coder in &mut candidates {
+        coder.model.roles.push(Role::Reasoning);
+    }
+    let order = ranked(&wanted(Role::Reasoning, Priority::Quality), &candidates, &Laws);
+    assert_eq!(order[0].standing, Standing::Here, "both are here, and neither was measured");
+}
+
+#[test]
+fn evaluations_are_compared_over_the_same_questions_only() {
+    let mut candidates = coders();
+    for (at, suite, right) in [(1, "heldout-code", 90), (2, "heldout-code", 100), (3, "easy-code", 200)] {
+        put_here(&mut candidates[at], "q4_k_m");
+        evaluate(&mut candidates[at], "q4_k_m", suite, right);
+    }
+    let order = ranked(&wanted(Role::Coding, Priority::Quality), &candidates, &Laws);
+    let standings: Vec<(&str, Standing)> =
+        order.iter().take(3).map(|choice| (choice.model.as_str(), choice.standing)).collect();
+    assert_eq!(
+        standings,
+        [("3b", Standing::Measured), ("1.5b", Standing::Measured), ("7b", Standing::Here)],
+        "the suite that most models have in common decides"
+    );
+}
+
+#[test]
+fn measured_speed_decides_where_speed_is_asked_for() {
+    let mut candidates = coders();
+    for (at, tps) in [(0, 5.0), (3, 9.0)] {
+        put_here(&mut candidates[at], "q4_k_m");
+        let variant =
+            candidates[at].variants.iter_mut().find(|variant| variant.quantization == "q4_k_m").unwrap();
+        variant.measured = vec![run("r", tps, GIB)];
+    }
+    let route = routed(&asked("code", Priority::Speed, 100), &candidates);
+    assert_eq!(route.model, "7b");
+    assert!(
+        route.reasons.iter().any(|reason| reason.contains("7b writes 9.0 tokens/s, 0.5b 5.0")),
+        "{:?}",
+        route.reasons
+    );
+}
+
+#[test]
+fn the_others_stand_in_the_same_order() {
+    let mut candidates = coders();
+    put_here(&mut candidates[0], "q8_0");
+    put_here(&mut candidates[3], "q4_k_m");
+    for (_, priority) in Priority::ALL {
+        let route = routed(&asked("code", priority, 100), &candidates);
+        let key = |fallback: &dyno_advise::Fallback| (fallback.standing, fallback.score);
+        assert!(
+            route.fallbacks.windows(2).all(|pair| key(&pair[0]) >= key(&pair[1])),
+            "{priority:?}: {:?}",
+            route.fallbacks
+        );
+        assert!(route.fallbacks.iter().all(|fallback| fallback.model != route.model));
+    }
+}
+
+#[test]
+fn a_loaded_model_saves_the_load_when_speed_matters() {
+    let mut candidates = coders();
+    for at in [0, 3] {
+        put_here(&mut candidates[at], "q4_k_m");
+    }
+    let policy = RoutingPolicy::built_in();
+    let first = |priority| {
+        let request = asked("code", priority, 10);
+        let understood = understand(&policy, &request).unwrap();
+        let mut models = models(ranked(&wanted(Role::Coding, priority), &candidates, &Laws), 32_768);
+        for model in &mut models {
+            model.loaded = model.choice.model == "7b" || model.choice.model == "70b";
+        }
+        route(&understood, &request, &[], &models).unwrap().model
+    };
+    assert_eq!(first(Priority::Speed), "7b");
+    let mut unloaded = coders();
+    put_here(&mut unloaded[0], "q4_k_m");
+    put_here(&mut unloaded[3], "q4_k_m");
+    assert_eq!(routed(&asked("code", Priority::Speed, 10), &unloaded).model, "0.5b");
 }
 
 #[test]
 fn long_texts_go_where_they_fit_or_are_read_in_parts() {
-    let route = routed(&request("reasoning", Priority::Balanced, 100_000), &models());
-    assert_eq!(
-        (route.model.as_str(), route.reading),
-        ("llama-3.2-3b", Some(ReadingPlan::Whole { window: 131_072 }))
-    );
-    let route = routed(&request("reasoning", Priority::Balanced, 1_000_000), &models());
-    assert_eq!(route.model, "llama-3.2-3b");
+    let policy = RoutingPolicy::built_in();
+    let choices = ranked(&wanted(Role::General, Priority::Quality), &family(), &Laws);
+    let models: Vec<RouteModel> = choices
+        .into_iter()
+        .map(|choice| {
+            let window = if choice.model == "1.5b" { 131_072 } else { 8_192 };
+            RouteModel { choice, window: Some(window), loaded: false }
+        })
+        .collect();
+    let routed = |tokens| {
+        let request = asked("chat", Priority::Quality, tokens);
+        let request = RouteRequest { task: Some("multilingual".to_owned()), ..request };
+        route(&understand(&policy, &request).unwrap(), &request, &[], &models).unwrap()
+    };
+    assert_eq!(routed(100).model, "14b");
+    let whole = routed(100_000);
+    assert_eq!((whole.model.as_str(), whole.reading), ("1.5b", Some(ReadingPlan::Whole { window: 131_072 })));
+    let parts = routed(1_000_000);
+    assert_eq!(parts.model, "1.5b");
     assert!(
-        matches!(route.reading, Some(ReadingPlan::Chunks { count, .. }) if count > 7),
+        matches!(parts.reading, Some(ReadingPlan::Chunks { count, .. }) if count > 7),
         "{:?}",
-        route.reading
+        parts.reading
     );
-    assert!(route.reasons.iter().any(|reason| reason.contains("in parts")), "{:?}", route.reasons);
+    assert!(parts.reasons.iter().any(|reason| reason.contains("in parts")), "{:?}", parts.reasons);
 }
 
 #[test]
-fn what_is_missing_is_substituted_or_said() {
-    let only = [model("qwen2.5-14b", &[Role::General, Role::Reasoning], 32_768)];
-    assert_eq!(routed(&request("reasoning", Priority::Quality, 10), &only).model, "qwen2.5-14b");
+fn what_cannot_be_done_is_said() {
     let policy = RoutingPolicy::built_in();
-    let none = route(&policy, &request("image", Priority::Speed, 10), &only).unwrap_err();
-    assert!(
-        matches!(none, RouteError::NoModel { .. }) && none.to_string().contains("--role vision"),
-        "{none}"
-    );
-    let unknown = route(&policy, &request("dancing", Priority::Speed, 10), &only).unwrap_err();
+    for (task, role) in
+        [("image", "vision"), ("speech", "speech"), ("narration", "voice"), ("search", "embedding")]
+    {
+        let error = understand(&policy, &asked(task, Priority::Speed, 10)).unwrap_err();
+        assert!(matches!(error, RouteError::NotRun { .. }), "{task}: {error}");
+        assert!(error.to_string().contains(&format!("--role {role}")), "{task}: {error}");
+    }
+    let request = asked("code", Priority::Speed, 10);
+    let none = route(&understand(&policy, &request).unwrap(), &request, &[], &[]).unwrap_err();
+    assert!(none.to_string().contains("--role coding"), "{none}");
+    let unknown = understand(&policy, &asked("dancing", Priority::Speed, 10)).unwrap_err();
     assert!(unknown.to_string().contains("coding"), "{unknown}");
 }
 

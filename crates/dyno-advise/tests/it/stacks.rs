@@ -1,15 +1,16 @@
 //! One model per role.
 
-use dyno_advise::{budget, fitting_ways, stack};
+use dyno_advise::{RoleWays, budget, fitting_ways, stack};
 use dyno_types::{Choice, Loading, Priority, Role};
 use proptest::prelude::*;
 
 use crate::world::{GIB, Laws, family, request};
 
 /// Ways of the same family for three roles.
-fn ways(gib: f64) -> Vec<(Role, Vec<Choice>)> {
+fn ways(gib: f64) -> Vec<RoleWays> {
     let ways = fitting_ways(&request(Priority::Quality, (gib * GIB as f64) as u64), &family(), &Laws);
-    [Role::General, Role::Coding, Role::Reasoning].into_iter().map(|role| (role, ways.clone())).collect()
+    let of = |role| RoleWays { role, ways: ways.clone(), preferred: Vec::new() };
+    [Role::General, Role::Coding, Role::Reasoning].map(of).to_vec()
 }
 
 fn usable(gib: f64) -> dyno_types::MemoryBudget {
@@ -49,12 +50,12 @@ proptest! {
 
 #[test]
 fn the_combination_is_the_best_of_all() {
-    let ways: Vec<(Role, Vec<Choice>)> = ways(6.0).into_iter().take(2).collect();
+    let ways: Vec<RoleWays> = ways(6.0).into_iter().take(2).collect();
     let budget = usable(6.0);
     let chosen = stack(&ways, budget, Loading::Together);
     let score: f64 = chosen.choices.iter().map(|(_, choice)| choice.score).sum();
     let bytes = |choice: &Choice| choice.memory.as_ref().unwrap().total_bytes;
-    let pairs = ways[0].1.iter().flat_map(|one| ways[1].1.iter().map(move |other| (one, other)));
+    let pairs = ways[0].ways.iter().flat_map(|one| ways[1].ways.iter().map(move |other| (one, other)));
     let best = pairs
         .filter(|(one, other)| bytes(one) + bytes(other) <= budget.usable_bytes)
         .map(|(one, other)| one.score + other.score)

@@ -1,10 +1,12 @@
 //! A small catalogue, and a predictor that follows two laws: memory is weights plus cache, speed is bandwidth by weights.
 
 use dyno_advise::{
-    Candidate, Interval, MeasuredRate, MeasuredRun, MemoryEstimate, Predictor, Request, SpeedEstimate,
-    Variant, budget,
+    Candidate, Interval, MeasuredRate, MeasuredRun, MeasuredScore, MemoryEstimate, Predictor, Request,
+    SpeedEstimate, Variant, budget,
 };
-use dyno_types::{CatalogueModel, EngineSettings, KvType, ModelFacts, Priority, PublishedFigure, Role};
+use dyno_types::{
+    CatalogueModel, EngineSettings, KvType, ModelFacts, Priority, PublishedFigure, Role, Whereabouts,
+};
 
 pub(crate) const GIB: u64 = 1 << 30;
 
@@ -87,6 +89,8 @@ pub(crate) fn candidate(name: &str, billions: f64, figures: &[(&str, f64)]) -> C
         facts: Some(facts(billions, bits)),
         file_bytes: None,
         measured: Vec::new(),
+        evaluated: Vec::new(),
+        here: None,
     };
     Candidate {
         model: model(name, &[Role::General], figures),
@@ -117,6 +121,8 @@ pub(crate) fn request(priority: Priority, memory_bytes: u64) -> Request {
         profile: None,
         context: None,
         model: None,
+        among: Vec::new(),
+        preferred: Vec::new(),
         budget: budget(memory_bytes, 0.25),
     }
 }
@@ -135,4 +141,29 @@ pub(crate) fn run(id: &str, decode_tps: f64, rss_peak_bytes: u64) -> MeasuredRun
         prefill: None,
         rss_peak_bytes: Some(rss_peak_bytes),
     }
+}
+
+/// Puts a file of one quantization on this machine.
+pub(crate) fn put_here(candidate: &mut Candidate, quantization: &str) {
+    let variant = candidate.variants.iter_mut().find(|variant| variant.quantization == quantization).unwrap();
+    let reference = format!("models/{}-{quantization}.gguf", candidate.model.name);
+    variant.here = Some(Whereabouts { reference, place: "folder".to_owned(), builtin: false });
+}
+
+/// Notes that so many of 200 questions of a suite were answered right.
+pub(crate) fn evaluate(candidate: &mut Candidate, quantization: &str, suite: &str, right: u64) {
+    let share = right as f64 / 200.0;
+    let score = MeasuredScore {
+        id: format!("eval-of-{}", candidate.model.name),
+        suite: suite.to_owned(),
+        suite_sha256: format!("digest of {suite}"),
+        strategy: "direct".to_owned(),
+        few_shot: 0,
+        items: 200,
+        share,
+        ci95: [(share - 0.05).max(0.0), (share + 0.05).min(1.0)],
+        chance: None,
+    };
+    let variant = candidate.variants.iter_mut().find(|variant| variant.quantization == quantization).unwrap();
+    variant.evaluated.push(score);
 }

@@ -1,141 +1,68 @@
-//! Candidates for a role: the catalogue's models, planned in each quantization, with what the history knows of them.
+//! Candidates for a role: the catalogue's models, planned in each quantization, and the models on this machine, with what the
+//! history knows of them.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 
-use dyno_advise::{Candidate, MeasuredRate, MeasuredRun, Variant};
+use dyno_advise::{Candidate, Variant, YARDSTICK_ITEMS_MIN, suite_role};
 use dyno_models::SynthSpec;
-use dyno_store::Filter;
-use dyno_types::{CatalogueModel, HardwareProfile, ModelFacts, Role, RunRecord};
+use dyno_types::{CatalogueModel, ModelFacts, Role};
 
-use crate::{App, AppError};
+use super::local::LocalModel;
+use super::measured::{Measured, recognised};
+use super::side_by_side::side_by_side;
 
 /// Quantizations to choose from: what hubs offer for nearly every model. Half precision is left out: 8 bits keep 99.98 % of it
 /// in half the memory.
 const QUANTIZATIONS: [&str; 7] = ["q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_0", "q3_k_m", "q2_k"];
 
-/// Newest runs of the history that are looked through.
-const RUNS_MAX: u32 = 500;
-
-/// What a run measured: the shape of a synthetic model, or a model of the catalogue.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Subject {
-    Shape(String),
-    Model(String),
-}
-
-/// Valid runs of this machine, by what they measured and its quantization, newest first.
-#[derive(Debug, Default)]
-pub(super) struct Measured {
-    runs: BTreeMap<(Subject, String), Vec<MeasuredRun>>,
-    failure: Option<String>,
-}
-
-impl Measured {
-    /// Reads the history. One that cannot be read costs the measured figures, not the advice; one that does not exist is not
-    /// made.
-    pub(super) fn read(app: &App, machine: &HardwareProfile) -> Self {
-        if !app.places.history_file.exists() {
-            return Self::default();
-        }
-        match records(app, machine) {
-            Ok(runs) => Self { runs, failure: None },
-            Err(error) => Self { failure: Some(error.to_string()), ..Self::default() },
-        }
-    }
-
-    /// What to tell about the history.
-    pub(super) fn note(&self) -> Option<String> {
-        self.failure.as_ref().map(|error| format!("measured runs are left out: {error}"))
-    }
-
-    fn of(&self, model: &CatalogueModel, quantization: &str) -> Vec<MeasuredRun> {
-        let subjects = [
-            Some(Subject::Model(model.name.clone())),
-            // Random weights in the same shape take the same time and memory.
-            model.shape.clone().map(Subject::Shape),
-        ];
-        let found = subjects
-            .into_iter()
-            .flatten()
-            .filter_map(|subject| self.runs.get(&(subject, quantization.to_owned())));
-        found.flatten().cloned().collect()
-    }
-}
-
-type Runs = BTreeMap<(Subject, String), Vec<MeasuredRun>>;
-
-fn records(app: &App, machine: &HardwareProfile) -> Result<Runs, AppError> {
-    let history = app.open_history()?;
-    let filter = Filter { only_valid: true, limit: RUNS_MAX, ..Filter::default() };
-    let mut runs = Runs::new();
-    for headline in history.list(&filter)?.iter().filter(|headline| headline.machine == machine.cpu) {
-        if subject(&headline.reference, "", None).is_none()
-            && dyno_models::recognise(&headline.model).is_none()
-        {
-            continue;
-        }
-        let Some(record) = history.get(&headline.id)? else { continue };
-        let model = &record.model;
-        let Some(subject) = subject(&model.reference, &model.file_name, model.name.as_deref()) else {
-            continue;
-        };
-        if same_machine(&record.machine, machine) {
-            runs.entry((subject, model.quantization.clone())).or_default().push(measured(&record));
-        }
-    }
-    Ok(runs)
-}
-
-fn same_machine(one: &HardwareProfile, other: &HardwareProfile) -> bool {
-    (&one.cpu, one.cores_usable, one.ram_bytes) == (&other.cpu, other.cores_usable, other.ram_bytes)
-}
-
-/// What a run measured, from how its model was named, its file's name and the name in its header.
-fn subject(reference: &str, file_name: &str, name: Option<&str>) -> Option<Subject> {
-    if let Ok(spec) = SynthSpec::parse(reference, 0) {
-        return Some(Subject::Shape(spec.shape.name.to_owned()));
-    }
-    let last = reference.rsplit(['/', '\\']).next().unwrap_or(reference);
-    let names = [reference, last, file_name, name.unwrap_or_default()];
-    let hit = names.into_iter().find_map(dyno_models::recognise)?;
-    Some(Subject::Model(hit.model.name.clone()))
-}
-
-fn measured(record: &RunRecord) -> MeasuredRun {
-    let rate = |metric: &str| {
-        let summary = record.metrics.get(metric)?;
-        Some(MeasuredRate { mean_tps: summary.mean, interval_tps: summary.ci95 })
-    };
-    let engine = &record.settings.engine;
-    MeasuredRun {
-        id: record.id.clone(),
-        context: engine.context,
-        kv_type_k: engine.kv_type_k,
-        kv_type_v: engine.kv_type_v,
-        ubatch: engine.ubatch,
-        decode: rate("decode_tps"),
-        prefill: rate("prefill_tps"),
-        rss_peak_bytes: record.metrics.get("rss_peak_bytes").map(|summary| summary.max as u64),
-    }
-}
-
-/// The catalogue's models for a role.
-pub(super) fn for_role(role: Role, measured: &Measured) -> Vec<Candidate> {
+/// The catalogue's models for a role, and the models on this machine that can have it.
+pub(super) fn for_role(role: Role, locals: &[LocalModel], measured: &Measured) -> Vec<Candidate> {
     let models = dyno_models::models_for(role);
-    let facts = planned(&models);
+    let mut candidates = of_catalogue(&models, measured);
+    for local in locals {
+        match recognised(&local.facts) {
+            Some(model) if model.roles.contains(&role) => {
+                let candidate = candidates.iter_mut().find(|candidate| candidate.model.name == model.name);
+                candidate.into_iter().for_each(|candidate| put_here(candidate, local, measured));
+            }
+            Some(_) => {}
+            None if has_role(local, role, measured) => candidates.push(own(local, &candidates, measured)),
+            None => {}
+        }
+    }
+    candidates
+}
+
+/// Just these models of this machine, whatever role they have.
+pub(super) fn of_files(locals: &[LocalModel], measured: &Measured) -> Vec<Candidate> {
+    let mut candidates: Vec<Candidate> = Vec::new();
+    for local in locals {
+        let mut candidate = own(local, &candidates, measured);
+        if let Some(known) = recognised(&local.facts).filter(|_| !local.facts.synthetic) {
+            let name = std::mem::take(&mut candidate.model.name);
+            candidate.model = CatalogueModel { name, ..known.clone() };
+        }
+        candidates.push(candidate);
+    }
+    candidates
+}
+
+/// Models of the catalogue in every quantization.
+pub(super) fn of_catalogue(models: &[&'static CatalogueModel], measured: &Measured) -> Vec<Candidate> {
+    let facts = planned(models);
     let candidate = |model: &&'static CatalogueModel| {
         let variants = match &model.shape {
             Some(shape) => QUANTIZATIONS
                 .into_iter()
                 .filter_map(|quantization| {
                     let facts = facts.get(&format!("{shape}@{quantization}"))?.clone();
-                    let measured = measured.of(model, quantization);
                     Some(Variant {
                         quantization: quantization.to_owned(),
                         facts: Some(facts),
                         file_bytes: None,
-                        measured,
+                        measured: measured.runs_of_model(model, quantization),
+                        evaluated: measured.scores_of_model(model, quantization),
+                        here: None,
                     })
                 })
                 .collect(),
@@ -146,13 +73,97 @@ pub(super) fn for_role(role: Role, measured: &Measured) -> Vec<Candidate> {
     models.iter().map(candidate).collect()
 }
 
-/// Files as published, or one without a size where only the memory is.
+/// Notes that a quantization of the candidate is here: its own header takes the place of the planned one. The first file of a
+/// quantization counts.
+fn put_here(candidate: &mut Candidate, local: &LocalModel, measured: &Measured) {
+    let quantization = &local.facts.quantization;
+    let known = candidate.variants.iter().position(|variant| variant.quantization == *quantization);
+    if known.is_some_and(|at| candidate.variants[at].here.is_some()) {
+        return;
+    }
+    let mut variant = here(local, measured);
+    if variant.measured.is_empty() {
+        variant.measured = measured.runs_of_model(&candidate.model, quantization);
+    }
+    match known {
+        Some(at) => candidate.variants[at] = variant,
+        None => candidate.variants.push(variant),
+    }
+}
+
+fn here(local: &LocalModel, measured: &Measured) -> Variant {
+    Variant {
+        quantization: local.facts.quantization.clone(),
+        facts: Some(local.facts.clone()),
+        file_bytes: Some(local.facts.file_bytes),
+        measured: measured.runs_of_file(&local.facts),
+        evaluated: measured.scores_of_file(&local.facts, local.sha256.as_deref()),
+        here: Some(local.whereabouts.clone()),
+    }
+}
+
+/// Whether a model that is in no catalogue can have a role: every model that writes text can be tried at every task of text; a
+/// built-in one, which is there to test the program, only where it was evaluated.
+fn has_role(local: &LocalModel, role: Role, measured: &Measured) -> bool {
+    let writes = dyno_models::check_runnable(&local.facts).is_ok();
+    let evaluated = || {
+        let scores = measured.scores_of_file(&local.facts, local.sha256.as_deref());
+        scores.iter().any(|score| score.items >= YARDSTICK_ITEMS_MIN && suite_role(&score.suite) == role)
+    };
+    match role {
+        Role::General | Role::Coding | Role::Reasoning => {
+            writes && (!local.whereabouts.builtin || evaluated())
+        }
+        Role::Vision | Role::Speech | Role::Voice | Role::Embedding => false,
+    }
+}
+
+/// A candidate from a file alone, under a name that none of the others has.
+fn own(local: &LocalModel, others: &[Candidate], measured: &Measured) -> Candidate {
+    let reference = &local.whereabouts.reference;
+    let file = reference.rsplit(['/', '\\']).next().unwrap_or(reference);
+    let is_path = matches!(dyno_models::Reference::parse(reference), Ok(dyno_models::Reference::File(_)));
+    let short = if is_path { file.strip_suffix(".gguf").unwrap_or(file) } else { reference };
+    let taken = others.iter().any(|other| other.model.name == short);
+    let name = if taken { reference.clone() } else { short.to_owned() };
+    let about = local
+        .whereabouts
+        .builtin
+        .then(|| "A reference model inside dyno: it is there to test dyno.".to_owned());
+    let model = CatalogueModel {
+        title: local
+            .facts
+            .name
+            .clone()
+            .filter(|name| !name.trim().is_empty())
+            .unwrap_or_else(|| name.clone()),
+        name,
+        aliases: Vec::new(),
+        roles: vec![Role::General, Role::Coding, Role::Reasoning],
+        parameters: Some(local.facts.parameters).filter(|parameters| *parameters > 0),
+        parameters_active: None,
+        shape: None,
+        sizes: Vec::new(),
+        memory: None,
+        context: None,
+        licence: local.facts.licence.clone(),
+        repository: None,
+        runs_with: None,
+        remark: about,
+        figures: Vec::new(),
+    };
+    Candidate { model, variants: vec![here(local, measured)] }
+}
+
+/// Files as published, or one without a size where none is known.
 fn published(model: &CatalogueModel) -> Vec<Variant> {
     let variant = |quantization: &str, file_bytes| Variant {
         quantization: quantization.to_owned(),
         facts: None,
         file_bytes,
         measured: Vec::new(),
+        evaluated: Vec::new(),
+        here: None,
     };
     if model.sizes.is_empty() {
         return vec![variant("as published", None)];
@@ -169,114 +180,11 @@ fn planned(models: &[&CatalogueModel]) -> BTreeMap<String, ModelFacts> {
         .collect();
     specs.sort_unstable();
     specs.dedup();
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(8);
-    let todo = Mutex::new(specs.into_iter());
     // A shape that cannot be made is a model that cannot be advised on; a test of the catalogue finds it.
     let outline = |spec: String| Some((SynthSpec::parse(&spec, 0).ok()?.outline(), spec));
-    let work = || {
-        let next = || todo.lock().unwrap_or_else(PoisonError::into_inner).next();
-        std::iter::from_fn(next).filter_map(outline).collect::<Vec<_>>()
-    };
-    let facts: Vec<(ModelFacts, String)> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        threads
-            .into_iter()
-            .flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
-    });
-    facts.into_iter().map(|(facts, spec)| (spec, facts)).collect()
+    let facts = side_by_side(specs, outline);
+    facts.into_iter().flatten().map(|(facts, spec)| (spec, facts)).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn runs_are_recognised_by_shape_or_by_name() {
-        let shape = |name: &str| Some(Subject::Shape(name.to_owned()));
-        let model = |name: &str| Some(Subject::Model(name.to_owned()));
-        let cases = [
-            ("synth:qwen2.5-7b@q4_k_m", "", None, shape("qwen2.5-7b")),
-            ("hf:Qwen/Qwen2.5-7B-Instruct-GGUF:q4_k_m", "", None, model("qwen2.5-7b")),
-            ("../models/qwen2.5-coder-7b-instruct-q4_k_m.gguf", "", None, model("qwen2.5-coder-7b")),
-            ("a.gguf", "WizardLM-7B-uncensored.Q8_0.gguf", None, model("wizardlm-7b")),
-            ("a.gguf", "b.gguf", Some("all-MiniLM-L6-v2"), model("all-minilm")),
-            ("a.gguf", "b.gguf", Some("my own"), None),
-        ];
-        for (reference, file, name, expected) in cases {
-            assert_eq!(subject(reference, file, name), expected, "{reference} {file} {name:?}");
-        }
-    }
-
-    #[test]
-    fn the_history_of_this_machine_reaches_every_model_of_the_shape() {
-        let folder = tempfile::tempdir().unwrap();
-        let places = crate::Places {
-            cache_dir: folder.path().to_owned(),
-            history_file: folder.path().join("history.sqlite"),
-            pages_dir: folder.path().to_owned(),
-            engine_dir: None,
-            beside: None,
-            executable: None,
-            hub: crate::HubSettings::new(folder.path().to_owned()),
-        };
-        let limits = crate::Limits { deadline: std::time::Duration::from_secs(1), memory_limit_bytes: None };
-        let app = App::new(places, limits, crate::CancelFlag::default());
-        let machine =
-            HardwareProfile { cpu: "cpu".to_owned(), cores_usable: 2, ..HardwareProfile::default() };
-        assert!(Measured::read(&app, &machine).runs.is_empty() && !app.places.history_file.exists());
-        let summary = |mean: f64, max: f64| dyno_types::MetricSummary {
-            unit: dyno_types::Unit::TokensPerSecond,
-            better: dyno_types::Better::Higher,
-            n: 3,
-            mean,
-            sd: None,
-            median: mean,
-            min: mean,
-            max,
-            percentiles: BTreeMap::new(),
-            ci95: Some([mean - 1.0, mean + 1.0]),
-        };
-        let record = |id: &str, reference: &str, cores: u32| {
-            let mut record = RunRecord {
-                id: id.to_owned(),
-                schema: dyno_types::RUN_SCHEMA.to_owned(),
-                ..RunRecord::default()
-            };
-            record.machine = HardwareProfile { cores_usable: cores, ..machine.clone() };
-            record.model.reference = reference.to_owned();
-            record.model.quantization = "q4_k_m".to_owned();
-            record.validity.valid = true;
-            record.metrics.insert("decode_tps".to_owned(), summary(9.0, 9.5));
-            record.metrics.insert("rss_peak_bytes".to_owned(), summary(4e9, 5e9));
-            record
-        };
-        let history = app.open_history().unwrap();
-        history.append(&record("here", "synth:qwen2.5-7b@q4_k_m", 2)).unwrap();
-        history.append(&record("elsewhere", "synth:qwen2.5-7b@q4_k_m", 64)).unwrap();
-        history.append(&record("stranger", "my-own.gguf", 2)).unwrap();
-        let measured = Measured::read(&app, &machine);
-        let coding = for_role(Role::Coding, &measured);
-        let runs: Vec<(&str, &str, &MeasuredRun)> = coding
-            .iter()
-            .flat_map(|candidate| candidate.variants.iter().map(move |variant| (candidate, variant)))
-            .flat_map(|(candidate, variant)| {
-                let names = (candidate.model.name.as_str(), variant.quantization.as_str());
-                variant.measured.iter().map(move |run| (names.0, names.1, run))
-            })
-            .collect();
-        let names: Vec<(&str, &str)> =
-            runs.iter().map(|(model, quantization, _)| (*model, *quantization)).collect();
-        assert_eq!(names, [("qwen2.5-7b", "q4_k_m"), ("qwen2.5-coder-7b", "q4_k_m")]);
-        assert_eq!((runs[0].2.id.as_str(), runs[0].2.rss_peak_bytes), ("here", Some(5_000_000_000)));
-    }
-
-    #[test]
-    fn every_model_of_a_role_can_be_chosen_in_some_way() {
-        for role in [Role::Speech, Role::Voice, Role::Embedding] {
-            for candidate in for_role(role, &Measured::default()) {
-                assert!(!candidate.variants.is_empty(), "{}", candidate.model.name);
-            }
-        }
-    }
-}
+mod tests;

@@ -1,5 +1,7 @@
 //! Sizes of memory as people write them.
 
+use dyno_types::SizeError;
+
 use crate::AppError;
 
 use super::MemoryBasis;
@@ -10,40 +12,26 @@ const MEMORY_BYTES_MAX: u64 = 64 << 40;
 /// Less than any model needs, bytes: 64 MiB.
 const MEMORY_BYTES_MIN: u64 = 64 << 20;
 
-/// Units; memory is sold in powers of two, so GB and GiB are the same here.
-const UNITS: [(&str, u64); 6] =
-    [("k", 1 << 10), ("m", 1 << 20), ("g", 1 << 30), ("t", 1 << 40), ("p", 1 << 50), ("", 1)];
-
-/// Reads `16GB`, `16 GiB`, `7.5g`, `17179869184`, or `free` for what is free right now.
+/// Reads `16GB`, `16 GiB`, `7.5GiB`, `17179869184`, or `free` for what is free right now. GB means GiB in sizes in which
+/// memory is sold.
 ///
 /// # Errors
 /// [`AppError::Input`] for text that is no size, and for sizes no machine has.
 pub fn parse_memory(text: &str) -> Result<MemoryBasis, AppError> {
-    let word = text.trim().to_lowercase();
-    if word == "free" {
+    if text.trim().eq_ignore_ascii_case("free") {
         return Ok(MemoryBasis::FreeNow);
     }
     let shown: String = text.chars().take(40).collect();
     let refuse = |why: &str| {
         Err(AppError::Input(format!(
-            "--memory {shown:?} {why}; write for example 16GB, 24GiB, 7.5g, or free for what is free right now"
+            "--memory {shown:?} {why}; write for example 16GB, 7.5GiB, or free for what is free right now"
         )))
     };
-    let end =
-        word.find(|character: char| !(character.is_ascii_digit() || character == '.')).unwrap_or(word.len());
-    let (number, unit) = word.split_at(end);
-    let unit = unit.trim();
-    let unit = unit.strip_suffix("ib").or_else(|| unit.strip_suffix('b')).unwrap_or(unit);
-    let Some((_, factor)) = UNITS.iter().find(|(name, _)| *name == unit) else {
-        return refuse("is no size of memory");
-    };
-    let Ok(number) = number.parse::<f64>() else { return refuse("is no size of memory") };
-    // Saturates far above the largest size accepted.
-    let bytes = (number * *factor as f64) as u64;
-    match bytes {
-        0..MEMORY_BYTES_MIN => refuse("is less than any model needs (64 MiB)"),
-        MEMORY_BYTES_MIN..=MEMORY_BYTES_MAX => Ok(MemoryBasis::Bytes(bytes)),
-        _ => refuse("is more than any machine has (64 TiB)"),
+    match dyno_types::parse_memory_size(text) {
+        Err(SizeError::NoSize) => refuse("is no size of memory"),
+        Ok(0..MEMORY_BYTES_MIN) => refuse("is less than any model needs (64 MiB)"),
+        Ok(bytes @ MEMORY_BYTES_MIN..=MEMORY_BYTES_MAX) => Ok(MemoryBasis::Bytes(bytes)),
+        Ok(_) | Err(SizeError::TooLarge) => refuse("is more than any machine has (64 TiB)"),
     }
 }
 
@@ -57,7 +45,8 @@ mod tests {
         let cases = [
             ("16GB", gib(16.0)),
             ("16 GiB", gib(16.0)),
-            (" 7.5g ", gib(7.5)),
+            (" 7.5gib ", gib(7.5)),
+            (" 7.5g ", MemoryBasis::Bytes(7_500_000_000)),
             ("512M", gib(0.5)),
             ("1TiB", gib(1024.0)),
             ("17179869184", gib(16.0)),

@@ -6,10 +6,10 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use dyno_models::{HubReference, check_path};
+use dyno_models::{DEFAULT_REVISION, HubReference, check_path};
 
 use crate::RemoteFile;
-use crate::hub::choice::choose;
+use crate::hub::choice::{choose, whole_models};
 
 /// Deepest folder looked into, and most files looked at.
 const DEPTH_MAX: usize = 4;
@@ -24,6 +24,46 @@ pub(crate) fn find(hub: &Path, reference: &HubReference) -> Option<Vec<PathBuf>>
     files.sort_by(|one, other| one.path.cmp(&other.path));
     let chosen = choose(reference, &files).ok()?;
     Some(chosen.into_iter().map(|file| snapshot.join(file.path)).collect())
+}
+
+/// Every model in the Hugging Face cache, as a reference and its files; of the revisions that were fetched, the default one without
+/// its name.
+pub(crate) fn models(hub: &Path) -> Vec<(String, Vec<PathBuf>)> {
+    let mut found = Vec::new();
+    for repo in folders(hub) {
+        let name = repo.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let Some((organisation, repository)) =
+            name.strip_prefix("models--").and_then(|rest| rest.split_once("--"))
+        else {
+            continue;
+        };
+        let main = snapshot(&repo, DEFAULT_REVISION);
+        let mut snapshots = folders(&repo.join("snapshots"));
+        snapshots.sort_by_key(|folder| (Some(folder) != main.as_ref(), folder.clone()));
+        for folder in snapshots {
+            let commit = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let revision = if Some(&folder) == main.as_ref() { String::new() } else { format!("@{commit}") };
+            let mut files = Vec::new();
+            collect(&folder, "", 0, &mut files);
+            files.sort_by(|one, other| one.path.cmp(&other.path));
+            for model in whole_models(&files) {
+                let reference = format!("hf:{organisation}/{repository}{revision}:{}", model[0].path);
+                if HubReference::parse(&reference).is_ok() {
+                    found.push((reference, model.into_iter().map(|file| folder.join(file.path)).collect()));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Folders in a folder, by name.
+fn folders(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut found: Vec<PathBuf> =
+        entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    found.sort();
+    found
 }
 
 /// Folder of the revision: the commit it refers to, or the commit itself.
@@ -80,6 +120,12 @@ mod tests {
         for text in ["hf:o/r:q4_k_m", "hf:o/r@other", "hf:o/other"] {
             assert_eq!(found(text), None, "{text}");
         }
+        let listed = |revision: &str| {
+            vec![(format!("hf:o/r{revision}:sub/m-q8_0.gguf"), vec![snapshot.join("sub/m-q8_0.gguf")])]
+        };
+        assert_eq!(models(hub.path()), listed(""));
+        std::fs::write(repo.join("refs/main"), "another\n").unwrap();
+        assert_eq!(models(hub.path()), listed("@c0ffee"));
         std::fs::write(repo.join("refs/main"), "../../..").unwrap();
         assert_eq!(found("hf:o/r"), None, "a reference cannot lead elsewhere");
     }

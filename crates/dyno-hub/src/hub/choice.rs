@@ -41,6 +41,12 @@ fn repo(reference: &HubReference) -> String {
     HubReference { choice: None, ..reference.clone() }.to_string()
 }
 
+/// Every model among these files, by the path of its first file: split ones whole, without companions.
+pub(crate) fn whole_models(files: &[RemoteFile]) -> Vec<Vec<RemoteFile>> {
+    let own = models(files).into_iter().filter(|model| !is_companion(model));
+    own.map(|model| model.into_iter().cloned().collect()).collect()
+}
+
 /// Models by the path of their first file.
 fn models(files: &[RemoteFile]) -> Vec<Model<'_>> {
     let mut sets: BTreeMap<(&str, u64), Vec<(u64, &RemoteFile)>> = BTreeMap::new();

@@ -1,10 +1,10 @@
 //! The advice of `dyno recommend`: measured, predicted and published look different, and nothing in it escapes.
 
-use dyno_report::{advice_text, stacks_text};
+use dyno_report::{AdviceDetail, advice_text, stacks_text};
 use dyno_types::{
     ADVICE_SCHEMA, Advice, AdviceRequest, Choice, ChosenSettings, Constraint, Evidence, KvType, Loading,
-    MemoryBudget, MemoryNeed, MemoryParts, Priority, Profile, QualityFigure, RateFigure, ReadingPlan,
-    Refusal, RefusalReason, Role, Stack, StackAdvice,
+    MemoryBudget, MemoryNeed, MemoryParts, Priority, Profile, PublishedFigure, QualityFigure, RateFigure,
+    ReadingPlan, Refusal, RefusalReason, Role, Stack, StackAdvice, Standing, Whereabouts,
 };
 use insta::assert_snapshot;
 
@@ -45,6 +45,8 @@ fn measured() -> Choice {
             metric: "humaneval".to_owned(),
             label: "HumanEval".to_owned(),
             value: 88.4,
+            interval: None,
+            chance: 0.0,
             evidence: Evidence::Published,
             conditions: Some("instruction-tuned".to_owned()),
             source: "a report".to_owned(),
@@ -57,6 +59,13 @@ fn measured() -> Choice {
         runs_with: None,
         licence: Some("apache-2.0".to_owned()),
         remark: None,
+        here: Some(Whereabouts {
+            reference: "hf:org/model:q4_k_m".to_owned(),
+            place: "cache".to_owned(),
+            builtin: false,
+        }),
+        standing: Standing::Here,
+        claims: Vec::new(),
     }
 }
 
@@ -75,8 +84,17 @@ fn predicted() -> Choice {
         evidence: Evidence::Predicted,
         source: None,
     };
+    let claim = PublishedFigure {
+        metric: "memory_peak_gb".to_owned(),
+        value: 14.8,
+        conditions: Some("q4_k_m".to_owned()),
+        source: "expectation: a document".to_owned(),
+    };
     Choice {
         model: "qwen2.5-coder-14b".to_owned(),
+        here: None,
+        standing: Standing::Elsewhere,
+        claims: vec![claim],
         memory: Some(memory),
         decode: rate(4.25, Evidence::Predicted),
         quality: None,
@@ -130,6 +148,7 @@ fn advice() -> Advice {
             profile: Some(Profile::Production),
             context: 4096,
             model: None,
+            among: Vec::new(),
         },
         budget: budget(),
         choices: vec![measured(), predicted(), published(), unknown()],
@@ -146,14 +165,32 @@ fn advice() -> Advice {
     }
 }
 
+fn detail(top: usize, explain: bool) -> AdviceDetail {
+    AdviceDetail { top, explain, all_refusals: false }
+}
+
+#[test]
+fn three_refusals_are_named_and_the_rest_is_counted() {
+    let mut advice = advice();
+    for number in 1..9 {
+        let title = format!("Model {number}");
+        advice.not_recommended.push(Refusal { title, ..advice.not_recommended[0].clone() });
+    }
+    let text = advice_text(&advice, detail(8, false));
+    let line = "NOT RECOMMENDED: Llama 3.3 70B, Model 1, Model 2 and 6 more; --all says why.";
+    assert!(text.contains(line) && !text.contains("it is too large"), "{text}");
+    let all = advice_text(&advice, AdviceDetail { all_refusals: true, ..detail(8, false) });
+    assert_eq!(all.matches("it is too large").count(), 9, "{all}");
+}
+
 #[test]
 fn advice_for_a_terminal() {
-    assert_snapshot!(advice_text(&advice(), 8, false));
+    assert_snapshot!(advice_text(&advice(), detail(8, false)));
 }
 
 #[test]
 fn advice_explained() {
-    assert_snapshot!(advice_text(&advice(), 3, true));
+    assert_snapshot!(advice_text(&advice(), detail(3, true)));
 }
 
 #[test]
@@ -202,6 +239,6 @@ fn nothing_in_an_advice_acts_on_the_terminal() {
         choice.remark = Some(hostile.to_owned());
         choice.runs_with = Some(hostile.to_owned());
     }
-    let text = advice_text(&advice, 8, true);
+    let text = advice_text(&advice, detail(8, true));
     assert!(!text.contains('\u{1b}') && !text.contains("b\nc"), "{text}");
 }

@@ -27,7 +27,7 @@ pub(crate) enum CacheVerb {
     ///
     /// Models that are pinned or in use stay.
     Prune {
-        /// Evict until all models together have no more than this: bytes, or with a unit as in 16GB [default: the cache's limit].
+        /// Evict until all models together have no more than this: bytes, or with a unit as in 16GB (10^9) or 16GiB (2^30) [default: the cache's limit].
         #[arg(long, value_name = "SIZE")]
         max_size: Option<String>,
         /// Output.

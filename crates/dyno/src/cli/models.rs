@@ -17,7 +17,7 @@ pub(crate) enum ModelsVerb {
     ///
     /// A model on a hub or a web server is not fetched for it: only its header is read, over the network.
     Inspect {
-        /// Model: path, hf:ORG/REPO:QUANT, https://HOST/PATH.gguf, synth:SHAPE@QUANT or builtin:nano.
+        /// Model: path, hf:ORG/REPO:QUANT, ollama:NAME:TAG, https://HOST/PATH.gguf, synth:SHAPE@QUANT or builtin:nano.
         #[arg(value_name = "MODEL")]
         model: String,
         /// Output.
@@ -36,7 +36,10 @@ pub(crate) enum ModelsVerb {
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// List the models in the cache, the last used first.
+    /// List the models in the cache, the last used first, and those kept elsewhere on this machine.
+    ///
+    /// Elsewhere are the folders named in the configuration (models.folders), LM Studio, the Hugging Face cache of other programs, and
+    /// Ollama. They are read where they are and never changed.
     List {
         /// Output.
         #[command(flatten)]

@@ -23,7 +23,8 @@ pub(crate) struct RouteArgs {
     /// A model that is loaded already; may be given several times.
     #[arg(long, value_name = "MODEL")]
     pub(crate) loaded: Vec<String>,
-    /// Memory to choose for: 16GB, or free for what is free right now [default: this machine's].
+    /// Memory to choose for: 16GB, 7.5GiB, or free for what is free right now [default: this machine's]. GB means GiB where
+    /// memory is sold in that size: 16GB is 16 GiB.
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<String>,
     /// text or json.

@@ -1,6 +1,6 @@
 //! `dyno models`: look at model files, and after those in the cache.
 
-use dyno_app::{AppError, Checked, ModelRow, Verdict};
+use dyno_app::{AppError, Checked, ListedModel, ModelRow, Verdict};
 
 use super::Context;
 use crate::cli::{ModelsArgs, ModelsVerb};
@@ -29,12 +29,19 @@ pub(super) fn run(context: &Context, args: ModelsArgs) -> anyhow::Result<()> {
             printer::print(&format!("{}\n", fetched.path.display()))
         }
         ModelsVerb::List { output } => {
-            let rows = app.cached_models(events)?;
+            let (rows, kept) = (app.cached_models(events)?, app.stored_models(events)?);
             if output.json() {
-                return printer::print_json(&rows);
+                let cached =
+                    rows.into_iter().map(|row| ListedModel::Cached { place: "cache", row: Box::new(row) });
+                let all: Vec<ListedModel> = cached.chain(kept.into_iter().map(ListedModel::Kept)).collect();
+                return printer::print_json(&all);
             }
             let rows: Vec<_> = rows.iter().map(dyno_app::listed).collect();
-            printer::print(&dyno_report::cached_table(&rows))
+            let kept: Vec<_> = kept.iter().map(dyno_app::kept_elsewhere).collect();
+            let tables = [dyno_report::cached_table(&rows), dyno_report::kept_table(&kept)];
+            printer::print(
+                &tables.into_iter().filter(|table| !table.is_empty()).collect::<Vec<_>>().join("\n"),
+            )
         }
         ModelsVerb::Show { model, output } => {
             let row = app.cached_model(&model, events)?;

@@ -1,6 +1,7 @@
 //! `dyno recommend`: what to run here, why, and what not to run.
 
 use dyno_app::{AppError, MemoryBasis, RecommendJob, parse_memory};
+use dyno_report::AdviceDetail;
 use dyno_types::{Priority, Profile, Role};
 
 use super::Context;
@@ -10,7 +11,7 @@ use crate::printer;
 /// Prints the advice.
 pub(super) async fn run(context: &Context, args: RecommendArgs) -> anyhow::Result<()> {
     let job = RecommendJob {
-        model: args.model,
+        models: args.models,
         role: args.role.as_deref().and_then(Role::from_name),
         priority: args.priority.as_deref().and_then(|word| named(&Priority::ALL, word)),
         profile: args.profile.as_deref().and_then(|word| named(&Profile::ALL, word)),
@@ -18,21 +19,25 @@ pub(super) async fn run(context: &Context, args: RecommendArgs) -> anyhow::Resul
         context: args.context,
         tiers: args.tiers,
     };
-    context.app.check_recommend(&job)?;
+    context.app.check_recommend(&job, &context.progress)?;
     if !args.no_measure {
         measure(context).await?;
     }
     if args.stack {
-        let advice = context.app.recommend_stacks(&job)?;
+        let advice = context.app.recommend_stacks(&job, &context.progress)?;
         return match args.format.as_str() {
             "json" => printer::print_json(&advice),
             _ => printer::print(&dyno_report::stacks_text(&advice)),
         };
     }
-    let advice = context.app.recommend(&job)?;
+    let advice = context.app.recommend(&job, &context.progress)?;
     match args.format.as_str() {
         "json" => printer::print_json(&advice),
-        _ => printer::print(&dyno_report::advice_text(&advice, usize::from(args.top), args.explain)),
+        _ => {
+            let detail =
+                AdviceDetail { top: usize::from(args.top), explain: args.explain, all_refusals: args.all };
+            printer::print(&dyno_report::advice_text(&advice, detail))
+        }
     }
 }
 

@@ -1,12 +1,15 @@
 //! `dyno route`: the model a request would go to, and why.
 
-use dyno_app::{Complexity, RouteJob};
-use dyno_types::{Priority, ReadingPlan};
+use dyno_app::{Complexity, Fallback, RouteJob};
+use dyno_types::{Priority, ReadingPlan, Standing};
 
 use super::Context;
 use super::recommend::{memory, named};
 use crate::cli::RouteArgs;
 use crate::printer;
+
+/// Other models named in the text.
+const FALLBACKS_SHOWN: usize = 5;
 
 /// Prints the route.
 pub(super) fn run(context: &Context, args: RouteArgs) -> anyhow::Result<()> {
@@ -23,17 +26,40 @@ pub(super) fn run(context: &Context, args: RouteArgs) -> anyhow::Result<()> {
         loaded: args.loaded,
         memory: memory(args.memory.as_deref())?,
     };
-    let route = context.app.route(&job)?;
+    let route = context.app.route(&job, &context.progress)?;
     if args.format == "json" {
         return printer::print_json(&route);
     }
-    let mut text = format!("{} (task: {})\n", route.model, route.task);
+    let mut text = format!("{} at {} (task: {})\n", route.model, route.quantization, route.task);
     text.extend(route.reasons.iter().map(|reason| format!("  because {reason}\n")));
     if let Some(ReadingPlan::Chunks { chunk, overlap, count }) = route.reading {
         text += &format!("  read in {count} parts of {chunk} tokens that share {overlap}\n");
     }
-    if !route.fallbacks.is_empty() {
-        text += &format!("  otherwise {}\n", route.fallbacks.join(", "));
-    }
+    text.extend(route.command.map(|command| format!("  run it with: {command}\n")));
+    text += &fallbacks(&route.fallbacks);
     printer::print(&text)
+}
+
+/// What to try otherwise, in order.
+fn fallbacks(fallbacks: &[Fallback]) -> String {
+    if fallbacks.is_empty() {
+        return String::new();
+    }
+    let shown = &fallbacks[..fallbacks.len().min(FALLBACKS_SHOWN)];
+    let more = fallbacks.len() - shown.len();
+    let line = |fallback: &Fallback| {
+        let standing = match fallback.standing {
+            Standing::Measured => "measured here",
+            Standing::Here => "here",
+            Standing::Builtin => "inside dyno",
+            Standing::Elsewhere => "to be fetched",
+        };
+        format!(
+            "    {} at {} ({standing}, score {:.3})\n",
+            fallback.model, fallback.quantization, fallback.score
+        )
+    };
+    let lines: String = shown.iter().map(line).collect();
+    let rest = if more > 0 { format!("    and {more} more (--format json)\n") } else { String::new() };
+    format!("  otherwise, what was measured here first, then what is here, then by score:\n{lines}{rest}")
 }

@@ -1,6 +1,5 @@
 //! Input refused before any engine starts: exit code and sentence.
 
-
 use crate::dyno::{World, finished};
 
 #[test]

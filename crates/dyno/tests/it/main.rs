@@ -17,6 +17,7 @@ mod engine_reference_models;
 mod eval;
 mod input;
 mod models;
+mod ollama;
 mod policy;
 mod quant_impact;
 mod quantize;

@@ -22,7 +22,7 @@ fn the_first_line_says_what_to_use_why_and_how() {
         assert!(first.contains(part), "{part:?} is not in {first}");
     }
     for part in
-        ["= measured here", "~ predicted", "* published", "NOT RECOMMENDED", "This machine is in tier "]
+        ["= measured here", "~ predicted", "* published", "NOT RECOMMENDED: ", "This machine is in tier "]
     {
         assert!(text.contains(part), "{part:?} is not in\n{text}");
     }
@@ -39,7 +39,9 @@ fn seventy_billion_parameters_on_16_gb_are_refused_with_an_alternative() {
     assert_eq!(advice["choices"], Value::Array(Vec::new()));
     let refusal = &advice["not_recommended"][0];
     assert_eq!(refusal["reason"]["kind"], "too_large");
-    assert_eq!(refusal["alternative"][0], "qwen2.5-14b", "{refusal}");
+    // Which of the two depends on how much of its weights this processor's kernels copy.
+    let alternative = refusal["alternative"][0].as_str().unwrap();
+    assert!(["qwen2.5-7b", "qwen2.5-14b"].contains(&alternative), "{refusal}");
 }
 
 #[test]
@@ -53,7 +55,7 @@ fn every_figure_of_the_json_says_where_it_comes_from() {
         for figure in ["memory", "decode", "prefill", "quality"] {
             let figure = &choice[figure];
             let evidence = figure["evidence"].as_str();
-            let known = ["measured", "predicted", "published"];
+            let known = ["measured", "predicted", "published", "estimated"];
             assert!(figure.is_null() || evidence.is_some_and(|word| known.contains(&word)), "{choice}");
         }
         let (needs, usable) = (&choice["memory"]["total_bytes"], &advice["budget"]["usable_bytes"]);
@@ -143,7 +145,10 @@ fn what_makes_no_sense_is_refused_with_a_hint() {
         (&["recommend", "--no-measure", "--format", "xml"], &["json"]),
         (&["route", "dancing"], &["dancing", "coding"]),
         (&["route", "code", "--loaded", "qwen2.5-codr:7b"], &["qwen2.5-coder-7b"]),
-        (&["route", "image", "--memory", "64MiB"], &["no model for vision", "--role vision"]),
+        (&["route", "image"], &["does not run models for vision", "--role vision"]),
+        (&["route", "code", "--memory", "64MiB"], &["no model for coding", "--role coding"]),
+        (&["recommend", "--no-measure", "nowhere/x.gguf"], &["nowhere/x.gguf"]),
+        (&["--config", "nowhere.toml", "route"], &["nowhere.toml"]),
     ];
     for (arguments, texts) in cases {
         eprintln!("{arguments:?}");
@@ -154,8 +159,6 @@ fn what_makes_no_sense_is_refused_with_a_hint() {
 #[test]
 fn a_request_is_routed_with_reasons() {
     let world = World::new();
-    let route = json(&world, &["route", "code", "--memory", "16GB"]);
-    assert_eq!((&route["model"], &route["task"]), (&"qwen2.5-1.5b".into(), &"coding".into()));
     let text = world.run(&["route", "--content", "5000", "--memory", "16GB"]).ok();
     assert!(
         text.contains("(task: reasoning)") && text.contains("because requests of more than 2,000 tokens"),
@@ -174,4 +177,136 @@ fn a_damaged_history_costs_the_measured_figures_only() {
     let untouched = World::new();
     untouched.run(&["recommend", "--no-measure"]).ok();
     assert!(!untouched.path("history.sqlite").exists(), "advice makes no history");
+}
+
+#[test]
+fn a_request_goes_to_what_is_recommended() {
+    let world = World::new();
+    for (task, role) in [("chat", "general"), ("code", "coding"), ("reasoning", "reasoning")] {
+        for priority in ["speed", "balanced", "quality"] {
+            for memory in ["4GB", "23GiB"] {
+                let rest = ["--priority", priority, "--memory", memory];
+                let route = json(&world, &[&["route", task][..], &rest].concat());
+                let advice =
+                    json(&world, &[&["recommend", "--no-measure", "--role", role][..], &rest].concat());
+                assert_eq!(route["model"], advice["choices"][0]["model"], "{task} {priority} {memory}");
+                assert_eq!(
+                    route["quantization"], advice["choices"][0]["quantization"],
+                    "{task} {priority} {memory}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn models_that_dyno_does_not_run_are_never_something_to_run() {
+    let world = World::new();
+    for role in ["vision", "speech", "voice", "embedding"] {
+        let advice = json(&world, &["recommend", "--no-measure", "--role", role]);
+        let headline = advice["headline"].as_str().unwrap();
+        assert!(
+            headline.contains("does not run models") && !headline.contains("run it with: dyno"),
+            "{headline}"
+        );
+        for choice in advice["choices"].as_array().unwrap() {
+            assert!(choice["runs_with"].is_string(), "{choice}");
+            assert!(!choice["command"].as_str().unwrap_or_default().contains("generate"), "{choice}");
+        }
+    }
+    let stacks = json(&world, &["recommend", "--no-measure", "--stack", "--memory", "23GiB"]);
+    let headline = stacks["headline"].as_str().unwrap();
+    let (to_use, others) = headline.split_once(" Other programs can run ").unwrap();
+    assert!(to_use.contains("for coding") && !to_use.contains("for vision"), "{headline}");
+    assert!(others.contains("for vision") && others.contains("for voice"), "{headline}");
+}
+
+#[test]
+fn what_nobody_measured_is_a_claim_and_chooses_nothing() {
+    let world = World::new();
+    let asked = ["recommend", "--no-measure", "piper", "--memory", "2GB"];
+    let advice = json(&world, &asked);
+    let memory = &advice["choices"][0]["memory"];
+    assert_eq!(memory["evidence"], "estimated", "{advice}");
+    assert!(
+        memory["total_bytes"].as_u64().unwrap() < 400_000_000,
+        "a voice of 63 MB needs no gigabytes: {memory}"
+    );
+    let text = world.run(&[&asked[..], &["--explain"]].concat()).ok();
+    for part in [
+        "? estimated from the size",
+        "?263.1 MiB",
+        "claimed memory_peak_gb 3.2",
+        "nobody is known to have measured it",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in\n{text}");
+    }
+    // Claims took the memory from the models beside the voice.
+    let stacks = json(&world, &["recommend", "--no-measure", "--stack", "--memory", "8GB"]);
+    let together =
+        stacks["stacks"].as_array().unwrap().iter().find(|stack| stack["loading"] == "together").unwrap();
+    let bytes = |role: &str| {
+        let choices = together["choices"].as_array().unwrap();
+        let choice = choices.iter().find(|choice| choice[0] == role).unwrap();
+        choice[1]["memory"]["total_bytes"].as_u64().unwrap()
+    };
+    assert!(bytes("voice") < bytes("coding"), "{together}");
+}
+
+/// A real model file, built into the program, under this name.
+fn own_model(world: &World, builtin: &str, name: &str) -> String {
+    let inspected = json(world, &["models", "inspect", &format!("builtin:{builtin}")]);
+    let made = inspected["facts"]["file_name"].as_str().unwrap().to_owned();
+    let file = world.path(name);
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::copy(world.path("cache/builtin").join(made), &file).unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn files_are_compared_with_each_other_alone() {
+    let world = World::new();
+    let (one, other) = (own_model(&world, "nano", "one.gguf"), own_model(&world, "micro", "other.gguf"));
+    let advice = json(&world, &["recommend", "--no-measure", &one, &other]);
+    let mut names: Vec<&str> = advice["choices"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|choice| choice["model"].as_str().unwrap())
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names, ["one", "other"]);
+    assert_eq!(advice["request"]["among"].as_array().unwrap().len(), 2);
+    let command = advice["choices"][0]["command"].as_str().unwrap();
+    assert!(command.starts_with("dyno generate /") && command.contains(".gguf"), "{command}");
+    let named = json(&world, &["recommend", "--no-measure", "qwen2.5:7b", "llama3.1:8b", &one]);
+    assert_eq!(named["request"]["among"].as_array().unwrap().len(), 3, "{named}");
+}
+
+#[test]
+fn models_of_the_user_are_listed_and_go_first() {
+    let world = World::new();
+    let file = own_model(&world, "micro", "mine/my-own.gguf");
+    let config = world.path(".config/dyno/config.toml");
+    std::fs::create_dir_all(config.parent().unwrap()).unwrap();
+    std::fs::write(&config, "[models]\nfolders = [\"~/mine\", \"/nowhere/at/all\"]\n").unwrap();
+    let listed = world.run(&["models", "list"]);
+    assert!(listed.err.contains("/nowhere/at/all of models.folders is left out"), "{}", listed.err);
+    let text = listed.ok();
+    assert!(text.contains("my-own.gguf") && text.contains("mine"), "{text}");
+    let rows = json(&world, &["models", "list"]);
+    let row = rows.as_array().unwrap().iter().find(|row| row["name"] == file.as_str()).unwrap();
+    assert!(row["place"].as_str().unwrap().ends_with("mine") && row["bytes"].as_u64() > Some(1000), "{row}");
+    let route = json(&world, &["route", "code"]);
+    assert_eq!(route["model"], "my-own");
+    assert!(route["command"].as_str().unwrap().contains("my-own.gguf"), "{route}");
+    let advice = json(&world, &["recommend", "--no-measure", "--role", "coding"]);
+    assert_eq!(
+        (&advice["choices"][0]["model"], &advice["choices"][0]["standing"]),
+        (&"my-own".into(), &"here".into())
+    );
+    let notes = advice["notes"].to_string();
+    assert!(notes.contains("What is here goes first") && notes.contains("would score higher"), "{notes}");
+    std::fs::write(&config, "[models]\nfolder = []\n").unwrap();
+    world.run(&["models", "list"]).refused(2, &["config.toml", "folder"]);
 }
