@@ -11,6 +11,7 @@ mod llama_bench;
 mod perplexity;
 mod session;
 mod table;
+mod templates;
 
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,7 @@ const USAGE: &str = "\
 usage: cargo xtask peers [OPTIONS]                 speed, against llama-bench
        cargo xtask peers perplexity [OPTIONS]      the same perplexity as llama-perplexity?
        cargo xtask peers likelihood [OPTIONS]      multiple choice, against llama.cpp's server
+       cargo xtask peers templates FOLDER          chat templates, against Python's Jinja2
   --models REF,…     models to run [default: synth:smollm2-135m@q4_0,synth:qwen2.5-0.5b@q4_0,synth:llama-3.2-1b@q4_k_m]
   --rounds N         pairs of measurements per model, at least 2 [default: 6]
   --threads N        threads for prefill and decode [default: all processors]
@@ -99,6 +101,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     match arguments.split_first() {
         Some((name, rest)) if name == "perplexity" => return perplexity::run(rest),
         Some((name, rest)) if name == "likelihood" => return likelihood::run(rest),
+        Some((name, rest)) if name == "templates" => return templates::run(rest),
         _ => {}
     }
     let Some(options) = Options::parse(arguments)? else {

@@ -132,7 +132,7 @@ impl AppError {
 
 fn engine_exit_code(error: &EngineError) -> u8 {
     match error {
-        EngineError::Model { .. } => 3,
+        EngineError::Model { .. } | EngineError::Template(_) => 3,
         EngineError::BadRequest(_) | EngineError::NoTemplate => 2,
         _ => 1,
     }

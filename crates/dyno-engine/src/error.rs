@@ -112,6 +112,9 @@ pub enum EngineError {
     /// The model carries no chat template.
     #[error("the model has no chat template; use --raw to continue the prompt as it stands")]
     NoTemplate,
+    /// The model's chat template cannot be used, for this chat or any.
+    #[error("{0}; --template NAME takes a known template instead, --raw continues the prompt as it stands")]
+    Template(String),
     /// Cancelled by the caller.
     #[error("cancelled")]
     Cancelled,
@@ -152,6 +155,7 @@ mod tests {
             (EngineError::Model { reason: reason(), log: log() }, ["because", "choose another"]),
             (EngineError::OutOfMemory { during: during(), reason: reason() }, ["because", "smaller model"]),
             (EngineError::NoTemplate, ["no chat template", "--raw"]),
+            (EngineError::Template(reason()), ["because", "--template NAME"]),
             (EngineError::Internal(reason()), ["because", "dyno doctor"]),
         ] {
             let text = error.to_string();

@@ -124,6 +124,7 @@ impl Link {
             FailureKind::OutOfMemory => EngineError::OutOfMemory { during, reason },
             FailureKind::BadRequest => EngineError::BadRequest(reason),
             FailureKind::NoTemplate => EngineError::NoTemplate,
+            FailureKind::Template => EngineError::Template(reason),
             FailureKind::Cancelled => EngineError::Cancelled,
         }
     }

@@ -11,7 +11,7 @@ use std::path::Path;
 use dyno_types::{ModelFacts, RopeFacts, TensorTypeShare};
 use sha2::{Digest, Sha256};
 
-use crate::gguf::{Scalar, TensorType};
+use crate::gguf::{GgufHeader, Scalar, TensorType};
 use crate::split::ModelFiles;
 use crate::{FileType, ModelError};
 
@@ -112,10 +112,16 @@ pub fn facts_of(files: &ModelFiles, reference: &str) -> ModelFacts {
         experts: keys.model_u64("expert_count").filter(|count| *count > 0),
         experts_used: keys.model_u64("expert_used_count").filter(|count| *count > 0),
         tokenizer: keys.text("tokenizer.ggml.model"),
-        has_chat_template: header.get("tokenizer.chat_template").is_some(),
+        has_chat_template: has_chat_template(header),
         licence: keys.text("general.license"),
         synthetic: header.scalar(SYNTHETIC_KEY).and_then(Scalar::as_bool).unwrap_or(false),
     }
+}
+
+/// A template of white space alone would drop every chat, and counts as none.
+fn has_chat_template(header: &GgufHeader) -> bool {
+    let source = header.scalar("tokenizer.chat_template").and_then(Scalar::as_str);
+    source.is_some_and(|source| !source.trim().is_empty())
 }
 
 fn rope(keys: &Keys<'_>) -> RopeFacts {

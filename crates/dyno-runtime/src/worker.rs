@@ -18,7 +18,7 @@ use crate::measure::{MeasureContext, measure};
 use crate::perplexity::Perplexity;
 use crate::scheduler::{Event, Job, Limits, Outcome, Scheduler};
 use crate::scoring::{Scorer, batch_tokens, pool_cells};
-use crate::template::{ChatTemplate, TemplateError};
+use crate::template::{ChatTemplate, TemplateError, is_template};
 use crate::{Backend, Clock, DescribedModel, Failure, FailureKind, own_memory};
 
 /// A loaded model.
@@ -201,9 +201,8 @@ impl<B: Backend> Worker<B> {
         let weights_ms = milliseconds(self.clock.now_ns().saturating_sub(start_ns));
         let spelled =
             |token: Option<TokenId>| token.map(|token| self.backend.token_text(token)).unwrap_or_default();
-        let template = described
-            .chat_template
-            .clone()
+        let source = described.chat_template.as_deref().filter(|source| is_template(source));
+        let template = source
             .map(|source| ChatTemplate::compile(source, spelled(described.bos), spelled(described.eos)));
         let report = LoadReport {
             weights_ms,
@@ -417,7 +416,7 @@ fn prompt_tokens(backend: &dyn Backend, model: &Model, prompt: Prompt) -> Result
         Prompt::Chat(messages) => {
             let template = match &model.template {
                 None => return Err(no_template()),
-                Some(Err(error)) => return Err(Failure::new(FailureKind::Model, error.to_string())),
+                Some(Err(error)) => return Err(template_failure(error)),
                 Some(Ok(template)) => template,
             };
             let (asked, begun) = begun_answer(&messages);
@@ -465,8 +464,11 @@ fn resolve(mut settings: EngineSettings) -> Result<EngineSettings, Failure> {
 }
 
 fn template_failure(error: &TemplateError) -> Failure {
-    let kind =
-        if matches!(error, TemplateError::Refused(_)) { FailureKind::BadRequest } else { FailureKind::Model };
+    let kind = match error {
+        // The template works; it wants another chat.
+        TemplateError::Refused(_) => FailureKind::BadRequest,
+        _ => FailureKind::Template,
+    };
     Failure::new(kind, error.to_string())
 }
 

@@ -126,7 +126,7 @@ async fn same_as_own(known: &NamedTemplate, session: &dyn Session) -> Result<boo
     let theirs = match Template::Model.tokens(session, &chat).await {
         Ok(tokens) => tokens,
         // A template that refuses this chat is another one.
-        Err(EngineError::BadRequest(_) | EngineError::Model { .. }) => return Ok(false),
+        Err(EngineError::BadRequest(_) | EngineError::Template(_)) => return Ok(false),
         Err(error) => return Err(error.into()),
     };
     Ok(theirs == Template::Known(Box::new(known.clone()), false).tokens(session, &chat).await?)

@@ -95,7 +95,7 @@ impl Run<'_> {
 }
 
 fn is_template_trouble(error: &EngineError) -> bool {
-    matches!(error, EngineError::NoTemplate | EngineError::BadRequest(_))
+    matches!(error, EngineError::NoTemplate | EngineError::Template(_) | EngineError::BadRequest(_))
 }
 
 /// What the warm-up watches: decode rate, or requests per ms where a single token leaves no decode rate.

@@ -134,7 +134,7 @@ impl Session for WatchedSession {
             return Ok(futures::stream::pending().boxed());
         }
         if self.breaks_template && matches!(request.prompt, Prompt::Chat(_)) {
-            return Err(EngineError::BadRequest("the chat template calls an unknown function".to_owned()));
+            return Err(EngineError::Template("the chat template calls an unknown function".to_owned()));
         }
         self.seen.generating.fetch_add(1, Ordering::SeqCst);
         let running = Generating(Arc::clone(&self.seen));

@@ -24,7 +24,7 @@ pub fn failure(kind: FailureKind, message: &str) -> proto::Failure {
 pub fn failure_status(kind: FailureKind, message: &str) -> Status {
     let code = match kind {
         FailureKind::Internal => Code::Internal,
-        FailureKind::Model => Code::FailedPrecondition,
+        FailureKind::Model | FailureKind::Template => Code::FailedPrecondition,
         FailureKind::OutOfMemory => Code::ResourceExhausted,
         FailureKind::BadRequest | FailureKind::NoTemplate => Code::InvalidArgument,
         FailureKind::Cancelled => Code::Cancelled,
@@ -57,6 +57,7 @@ mod tests {
             FailureKind::OutOfMemory,
             FailureKind::BadRequest,
             FailureKind::NoTemplate,
+            FailureKind::Template,
             FailureKind::Cancelled,
         ] {
             let got = status_failure(&failure_status(kind, "why: ünïcode")).unwrap();

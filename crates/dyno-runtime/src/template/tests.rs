@@ -67,7 +67,7 @@ fn chat(messages: &[(&str, &str)]) -> Vec<ChatMessage> {
 }
 
 fn render(source: &str, messages: &[(&str, &str)]) -> Result<String, TemplateError> {
-    let template = ChatTemplate::compile(source.to_owned(), "<s>".to_owned(), "</s>".to_owned())?;
+    let template = ChatTemplate::compile(source, "<s>".to_owned(), "</s>".to_owned())?;
     // 2024-02-29 12:00:00 UTC.
     template.render(&chat(messages), SystemTime::UNIX_EPOCH + Duration::from_secs(1_709_208_000))
 }
@@ -114,26 +114,15 @@ fn a_template_that_refuses_a_chat_says_why() {
 }
 
 #[test]
-fn json_is_pythons() {
-    let cases = [
-        ("{{ messages[0].content | tojson }}", r#""a < b & 'c' \\u003c \"é\" \n""#),
-        ("{{ {'a': [1, true, none]} | tojson }}", r#"{"a": [1, true, null]}"#),
-        ("{{ [1] | tojson(indent=2) }}", "[\n  1\n]"),
-        ("{{ [1] | tojson(ensure_ascii=false) }}", "[1]"),
-    ];
-    for (source, expected) in cases {
-        assert_eq!(
-            render(source, &[("user", "a < b & 'c' \\u003c \"é\" \n")]).unwrap(),
-            expected,
-            "{source}"
-        );
+fn a_template_that_leaves_the_question_out_is_refused() {
+    for source in ["", "  \n", "Hello!", "{{ bos_token }}", "{% for m in messages %}{{ m.text }}{% endfor %}"]
+    {
+        assert_eq!(render(source, &[("user", "What is it?")]), Err(TemplateError::Dropped), "{source:?}");
     }
-}
-
-#[test]
-fn methods_of_python_strings_and_loop_control_work() {
-    let source = "{% for m in messages %}{% if m.content.startswith('x') %}{% break %}{% endif %}{{ m.content.strip().split(' ')[-1] }};{% endfor %}";
-    assert_eq!(render(source, &[("user", " a b "), ("user", "xyz"), ("user", "c")]).unwrap(), "b;");
+    // Templates may cut and trim, and an empty question cannot be left out.
+    assert!(render("{{ messages[0].content.split()[-1] }}", &[("user", "What is it?")]).is_ok());
+    assert!(render("Hello!", &[("user", " ")]).is_ok());
+    assert!(!is_template(" \n") && is_template("{{ x }}"));
 }
 
 #[test]
@@ -142,19 +131,36 @@ fn hostile_templates_end_in_an_error() {
     let huge = "{% for a in range(1000) %}{{ 'x' * 1000000 }}{% endfor %}";
     let enormous = "{{ 'x' * 99999999999 }}";
     let recursive = "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}";
-    let includes = "{% include '/etc/passwd' %}";
-    let itself = "{% include 'chat' %}";
-    for source in [endless, huge, enormous, recursive, includes, itself, "{{ messages[9].content.x }}"] {
+    let doubling =
+        "{% set ns = namespace(x='xx') %}{% for a in range(99) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}";
+    for source in [endless, huge, enormous, recursive, doubling] {
         let outcome = render(source, &[("user", "Hi")]);
-        assert!(matches!(outcome, Err(TemplateError::Render(_))), "{source}: {outcome:?}");
+        assert!(matches!(outcome, Err(TemplateError::Limit(_))), "{source}: {outcome:?}");
     }
+    for source in ["{% include '/etc/passwd' %}", "{% include 'chat' %}"] {
+        let outcome = render(source, &[("user", "Hi")]);
+        assert!(matches!(outcome, Err(TemplateError::Source(_))), "{source}: {outcome:?}");
+    }
+    let outcome = render("{{ messages[9].content.x }}", &[("user", "Hi")]);
+    assert!(matches!(outcome, Err(TemplateError::Render(_))), "{outcome:?}");
+}
+
+#[test]
+fn a_host_ends_a_rendering_that_takes_too_long() {
+    let long_ago = Instant::now().checked_sub(TIME_MAX * 2).expect("the machine runs for longer");
+    let host = Clocks { now: SystemTime::UNIX_EPOCH, begun: long_ago };
+    assert!(host.out_of_time().is_some_and(|reason| reason.contains("10 s")));
+    let host = Clocks { now: SystemTime::UNIX_EPOCH, begun: Instant::now() };
+    assert_eq!(host.out_of_time(), None);
+    assert_eq!(host.strftime_now("%d %b %Y"), Ok("01 Jan 1970".to_owned()));
+    assert!(host.strftime_now("%").is_err());
 }
 
 #[test]
 fn broken_sources_are_refused_when_compiled() {
     let deep = "{% if a %}".repeat(100_000);
     for source in ["{% for %}", "{{ unclosed", deep.as_str(), &"x".repeat(SOURCE_BYTES_MAX + 1)] {
-        let outcome = ChatTemplate::compile(source.to_owned(), String::new(), String::new());
+        let outcome = ChatTemplate::compile(source, String::new(), String::new());
         assert!(matches!(outcome, Err(TemplateError::Source(_))), "{:.40}", source);
     }
 }

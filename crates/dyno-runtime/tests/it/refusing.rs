@@ -94,7 +94,7 @@ async fn a_broken_template_fails_chats_and_nothing_else() {
     let outcome =
         generate(session.as_ref(), GenerateRequest { prompt: Prompt::Chat(chat), ..request("") }).await;
     assert!(
-        matches!(&outcome, Err(EngineError::Model { reason, .. }) if reason.contains("--raw")),
+        matches!(&outcome, Err(EngineError::Template(reason)) if reason.contains("cannot be read")),
         "{outcome:?}"
     );
     generate(session.as_ref(), request("as text")).await.unwrap();
