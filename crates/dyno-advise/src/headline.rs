@@ -12,7 +12,12 @@ pub(crate) fn headline(advice: &Advice, alternative: Option<&Choice>) -> String 
     match (first, &advice.request.model) {
         (Some(choice), model) if choice.memory.is_some() => {
             let purpose = if model.is_some() { String::new() } else { format!(" for {}", purpose(role)) };
-            take(choice, &advice.budget, &purpose)
+            let beside = if choice.standing == Standing::Builtin && advice.request.among.is_empty() {
+                beside_builtin(advice, choice, role)
+            } else {
+                None
+            };
+            beside.unwrap_or_else(|| take(choice, &advice.budget, &purpose))
         }
         (Some(choice), _) => format!(
             "Nothing can be promised for {}: no memory is predicted; the likeliest is {} at {}, whose weights take {} \
@@ -33,6 +38,18 @@ pub(crate) fn headline(advice: &Advice, alternative: Option<&Choice>) -> String 
         },
         (None, None) => nothing(advice),
     }
+}
+
+/// When only a reference model inside the program is here: what to fetch instead.
+fn beside_builtin(advice: &Advice, builtin: &Choice, role: &str) -> Option<String> {
+    let is_fetched = |choice: &&Choice| choice.standing == Standing::Elsewhere && choice.memory.is_some();
+    let fetched = advice.choices.iter().chain(&advice.beaten).find(is_fetched)?;
+    let purpose = format!(" for {}", purpose(role));
+    Some(format!(
+        "Only {}, which is there to test dyno, is here{purpose}. To be fetched: {}",
+        builtin.model,
+        take(fetched, &advice.budget, &purpose).replacen("Use ", "use ", 1)
+    ))
 }
 
 /// A role as the purpose of something.
@@ -84,11 +101,11 @@ pub(crate) fn order_notes(advice: &Advice, best: &[Choice]) -> Vec<String> {
         choice.standing == Standing::Elsewhere && choice.memory.is_some() && choice.runs_with.is_none()
     });
     let better = fetched.max_by(by_score).filter(|other| other.score > first.score);
-    if let Some(other) = better.filter(|_| first.standing > Standing::Elsewhere) {
+    if let Some(other) = better.filter(|_| matches!(first.standing, Standing::Here | Standing::Measured)) {
         let command = other.command.as_ref().map(|command| format!(": {command}")).unwrap_or_default();
         notes.push(format!(
-            "What is here goes first. By predicted and published figures {} at {} would score higher ({:.3}, not {:.3}){command}",
-            other.title, other.quantization, other.score, first.score
+            "What is here goes first. By predicted and published figures {} at {} would score higher{command}",
+            other.title, other.quantization
         ));
     }
     notes

@@ -70,6 +70,9 @@ impl App {
         let machine = dyno_hardware::profile();
         let mut result = BenchResult::default();
         for (model, plan) in plans {
+            if job.save {
+                self.note_file(&model, events);
+            }
             let context = self.context(&model, &machine);
             // Set up before the run, so that nothing of the run is in its own prediction.
             let predictor = self.predictor(&machine);

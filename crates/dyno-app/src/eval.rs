@@ -95,6 +95,9 @@ impl App {
         let history = if job.save { Some(self.open_history()?) } else { None };
         let plan = self.eval_plan(job, events)?;
         let subject = self.eval_subject(job, events)?;
+        if job.save {
+            self.note_file(&subject.model, events);
+        }
         let engine = self.engine()?;
         let watch = dyno_hardware::Watch::begin();
         let mut result = self.eval_with(&engine, job, (&plan, &subject), events).await?;

@@ -13,6 +13,7 @@ mod eval;
 mod generate;
 mod inspect;
 mod kept;
+mod known_files;
 mod models;
 mod page;
 mod past;

@@ -4,7 +4,7 @@ use dyno_advise::{OnMachine, Request, recommend};
 use dyno_types::{Choice, Constraint, Evidence, Priority, ReadingPlan, RefusalReason, Role};
 use proptest::prelude::*;
 
-use crate::world::{GIB, Laws, candidate, family, request, run};
+use crate::world::{GIB, Laws, candidate, family, put_here, request, run};
 
 fn first(priority: Priority, gib: u64) -> Choice {
     recommend(&request(priority, gib * GIB), &family(), &Laws).choices.remove(0)
@@ -155,6 +155,33 @@ fn a_window_beyond_everything_gets_a_way_to_read_in_parts() {
         refusal.reason,
         RefusalReason::ContextTooLong { asked: 200_000, trained: 131_072 }
     )));
+}
+
+#[test]
+fn a_model_that_is_there_to_test_the_program_is_no_advice() {
+    let mut candidates = family();
+    put_here(&mut candidates[0], "q8_0");
+    let variant = candidates[0].variants.iter_mut().find(|variant| variant.here.is_some()).unwrap();
+    variant.here.as_mut().unwrap().builtin = true;
+    let advice = recommend(&request(Priority::Quality, 16 * GIB), &candidates, &Laws);
+    assert_eq!(advice.choices[0].model, "0.5b");
+    let begins =
+        "Only 0.5b, which is there to test dyno, is here for general use. To be fetched: use 14B at ";
+    assert!(advice.headline.starts_with(begins), "{}", advice.headline);
+    put_here(&mut candidates[1], "q8_0");
+    let advice = recommend(&request(Priority::Quality, 16 * GIB), &candidates, &Laws);
+    let order: Vec<&str> = advice.choices.iter().take(2).map(|choice| choice.model.as_str()).collect();
+    assert_eq!(order, ["1.5b", "0.5b"], "a file of the user goes before it");
+    assert!(
+        advice.headline.starts_with("Use 1.5B at q8_0 for general use: it is here (folder), needs "),
+        "{}",
+        advice.headline
+    );
+    assert!(
+        advice.notes[0].contains("14B at ") && advice.notes[0].contains("would score higher"),
+        "{:?}",
+        advice.notes
+    );
 }
 
 #[test]

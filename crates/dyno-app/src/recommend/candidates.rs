@@ -131,12 +131,8 @@ fn own(local: &LocalModel, others: &[Candidate], measured: &Measured) -> Candida
         .builtin
         .then(|| "A reference model inside dyno: it is there to test dyno.".to_owned());
     let model = CatalogueModel {
-        title: local
-            .facts
-            .name
-            .clone()
-            .filter(|name| !name.trim().is_empty())
-            .unwrap_or_else(|| name.clone()),
+        // What the header says of itself is often unlike any name that people know.
+        title: name.clone(),
         name,
         aliases: Vec::new(),
         roles: vec![Role::General, Role::Coding, Role::Reasoning],

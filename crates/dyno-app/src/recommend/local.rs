@@ -90,17 +90,23 @@ fn in_cache(app: &App, events: &dyn EventSink) -> Result<Vec<Spot>, AppError> {
     Ok(spots)
 }
 
-/// A file or built-in model that a record names, when it is still there.
+/// A file or built-in model that a record names, when it is still there: where it was noted to be, else under the name it had.
 fn measured_before(app: &App, named: &Named) -> Option<Spot> {
-    let (path, place) = match Reference::parse(&named.reference).ok()? {
-        Reference::File(path) => (path, "measured before"),
-        Reference::Builtin(builtin) => (builtin.place(&app.places.cache_dir).ok()?, "inside dyno"),
+    let (reference, path, place) = match Reference::parse(&named.reference).ok()? {
+        Reference::File(typed) => {
+            let noted = app.noted_file(&named.fingerprint).filter(|path| path.is_file());
+            let path = noted.unwrap_or(typed);
+            (path.display().to_string(), path, "measured before")
+        }
+        Reference::Builtin(builtin) => {
+            (named.reference.clone(), builtin.place(&app.places.cache_dir).ok()?, "inside dyno")
+        }
         // Found in the cache or a store, when they are there.
         Reference::Hub(_) | Reference::Ollama(_) | Reference::Synthetic(_) | Reference::Url(_) => {
             return None;
         }
     };
-    let mut spot = Spot::new(named.reference.clone(), place, path.is_file().then_some(path)?);
+    let mut spot = Spot::new(reference, place, path.is_file().then_some(path)?);
     spot.whereabouts.builtin = place == "inside dyno";
     spot.fingerprint = Some(named.fingerprint.clone());
     Some(spot)

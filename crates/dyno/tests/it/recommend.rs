@@ -297,6 +297,18 @@ fn models_of_the_user_are_listed_and_go_first() {
     let rows = json(&world, &["models", "list"]);
     let row = rows.as_array().unwrap().iter().find(|row| row["name"] == file.as_str()).unwrap();
     assert!(row["place"].as_str().unwrap().ends_with("mine") && row["bytes"].as_u64() > Some(1000), "{row}");
+    let studio = own_model(&world, "nano", ".lmstudio/models/me/repo/small.gguf");
+    assert!(world.run(&["models", "list"]).ok().contains(&studio));
+    let snapshot = "huggingface/hub/models--o--r/snapshots/c0ffee/other.gguf";
+    own_model(&world, "nano", snapshot);
+    std::fs::create_dir_all(world.path("huggingface/hub/models--o--r/refs")).unwrap();
+    std::fs::write(world.path("huggingface/hub/models--o--r/refs/main"), "c0ffee").unwrap();
+    let text = world.run(&["models", "list"]).ok();
+    for part in ["hf:o/r:other.gguf", "Hugging Face cache", "LM Studio"] {
+        assert!(text.contains(part), "{part:?} is not in\n{text}");
+    }
+    std::fs::remove_file(studio).unwrap();
+    std::fs::remove_file(world.path(snapshot)).unwrap();
     let route = json(&world, &["route", "code"]);
     assert_eq!(route["model"], "my-own");
     assert!(route["command"].as_str().unwrap().contains("my-own.gguf"), "{route}");

@@ -140,6 +140,26 @@ fn a_model_that_was_evaluated_is_a_candidate_as_long_as_its_file_is_the_same() {
 }
 
 #[test]
+fn a_file_that_was_named_from_another_folder_is_found_where_it_was_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = app(folder.path());
+    let file = folder.path().join("my/own.gguf");
+    write_builtin("nano", &file);
+    let mut record = evaluation("e1", &file, "my-code", 70);
+    "own.gguf".clone_into(&mut record.model.reference);
+    app.open_history().unwrap().append_eval(&record).unwrap();
+    let measured = Measured::read(&app, &machine());
+    let found = || {
+        let locals = on_this_machine(&app, &measured, &dyno_types::Silent).unwrap();
+        locals.into_iter().map(|local| local.whereabouts.reference).collect::<Vec<_>>()
+    };
+    assert_eq!(found(), Vec::<String>::new(), "no such file in this folder");
+    let model = crate::app::Model { path: file.clone(), facts: record.model.clone(), read_ms: 0.0 };
+    app.note_file(&model, &dyno_types::Silent);
+    assert_eq!(found(), [file.display().to_string()]);
+}
+
+#[test]
 fn models_of_folders_and_stores_are_candidates_once_each() {
     let folder = tempfile::tempdir().unwrap();
     let mut app = app(folder.path());
