@@ -53,10 +53,28 @@ pub fn pages(tokens: u64) -> f64 {
     tokens as f64 / TOKENS_PER_PAGE
 }
 
+/// Tokens of a window that are kept for the question and the answer.
+#[must_use]
+pub fn answer_tokens(window: u32) -> u32 {
+    (window / 4).min(ANSWER_TOKENS_MAX)
+}
+
 /// Tokens of a window that are left for the text.
 #[must_use]
 pub fn text_tokens(window: u32) -> u32 {
-    window - (window / 4).min(ANSWER_TOKENS_MAX)
+    window - answer_tokens(window)
+}
+
+/// Tokens that parts of so many share with their neighbours: a tenth.
+#[must_use]
+pub fn overlap_tokens(part: u32) -> u32 {
+    part / 10
+}
+
+/// Tokens that make room at a time in a sliding window with so many tokens of text: a quarter.
+#[must_use]
+pub fn step_tokens(text: u32) -> u32 {
+    (text / 4).max(1)
 }
 
 /// How to read a text of so many tokens with this window: whole when it fits beside the answer; otherwise in chunks that
@@ -69,12 +87,12 @@ pub fn reading_plan(tokens: u64, window: u32, growing: bool) -> Option<ReadingPl
         return None;
     }
     if growing {
-        return Some(ReadingPlan::SlidingWindow { window: room, step: (room / 4).max(1) });
+        return Some(ReadingPlan::SlidingWindow { window: room, step: step_tokens(room) });
     }
     if tokens <= u64::from(room) {
         return Some(ReadingPlan::Whole { window });
     }
-    let overlap = room / 10;
+    let overlap = overlap_tokens(room);
     // The first part covers `room`, each further one `room - overlap` more.
     let count = 1 + (tokens - u64::from(room)).div_ceil(u64::from(room - overlap));
     Some(ReadingPlan::Chunks { chunk: room, overlap, count })

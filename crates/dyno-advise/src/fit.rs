@@ -6,7 +6,7 @@ use crate::quality::kept_by_quantization;
 use crate::{Predictor, Variant};
 
 /// Contexts are chosen in steps of so many tokens (the engine rounds its cache up to this).
-const CONTEXT_STEP: u32 = 256;
+pub(crate) const CONTEXT_STEP: u32 = 256;
 
 /// KV cache types from exact to small.
 pub(crate) const KV_LADDER: [KvType; 3] = [KvType::F16, KvType::Q8_0, KvType::Q4_0];

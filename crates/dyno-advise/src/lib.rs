@@ -22,11 +22,15 @@ mod score;
 mod speed;
 mod stack;
 mod tiers;
+mod window;
 mod work;
 mod yardstick;
 
 pub use candidate::{Candidate, MeasuredRate, MeasuredRun, MeasuredScore, Variant};
-pub use content::{LengthClass, TOKENS_PER_PAGE, pages, reading_plan, text_tokens};
+pub use content::{
+    LengthClass, TOKENS_PER_PAGE, answer_tokens, overlap_tokens, pages, reading_plan, step_tokens,
+    text_tokens,
+};
 pub use correction::{Bias, Correction, Outcome};
 pub use evaluate::{engine_settings, runs_role};
 pub use explain::bytes as readable_bytes;
@@ -43,4 +47,5 @@ pub use score::{HALF_CREDIT_TPS, LEAST_TPS, quality_weight, score, speed_share};
 pub use speed::{Interval, PREDICTED_PROMPT_TOKENS, RawSpeed, SpeedEstimate, raw_speed};
 pub use stack::{RoleWays, stack};
 pub use tiers::{DetectedTier, TIERS_BYTES_MAX, Tier, TierError, TierLimit, TierPolicy};
+pub use window::{WindowBound, WindowLimit, window_for, window_limit};
 pub use yardstick::{YARDSTICK_ITEMS_MIN, suite_role};

@@ -8,7 +8,7 @@ use dyno_bench::CancelFlag;
 use dyno_engine::{Deadlines, ProcessEngine, ProcessEngineConfig, find_engine};
 use dyno_hub::{HubSettings, Lease};
 use dyno_models::Reference;
-use dyno_types::{EngineSettings, Event, EventSink, ModelFacts, ToolInfo};
+use dyno_types::{EngineSettings, Event, EventSink, ModelFacts, ThreadChoice, ToolInfo};
 
 use crate::AppError;
 
@@ -202,5 +202,10 @@ impl App {
                 *threads = cores;
             }
         }
+    }
+
+    /// How the count that [`Self::choose_threads`] leaves came about, when one that was asked for was given like this.
+    pub(crate) fn thread_choice(asked: &EngineSettings, given: ThreadChoice) -> ThreadChoice {
+        if asked.threads == 0 { ThreadChoice::Usable } else { given }
     }
 }

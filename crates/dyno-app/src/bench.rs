@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use dyno_bench::{BenchContext, BenchOutcome, BenchPlan, PlanRequest};
-use dyno_types::{EngineSettings, Event, EventSink, HardwareProfile, RunRecord, Sampling};
+use dyno_types::{EngineSettings, Event, EventSink, HardwareProfile, RunRecord, Sampling, ThreadChoice};
 
 use crate::app::Model;
 use crate::{App, AppError, predictions, write_page};
@@ -36,6 +36,8 @@ pub struct BenchJob {
     pub context_decode_tokens: u32,
     /// Sampling.
     pub sampling: Sampling,
+    /// How the thread counts among the knobs were given.
+    pub thread_choice: ThreadChoice,
     /// Knob values by id; several values sweep.
     pub knobs: BTreeMap<&'static str, Vec<String>>,
     /// Keep records and write a page.
@@ -78,6 +80,9 @@ impl App {
             let predictor = self.predictor(&machine);
             let mut outcome: BenchOutcome =
                 dyno_bench::run_bench(&plan, &engine, &context, events, &self.cancel).await;
+            if outcome.record.settings.thread_choice == ThreadChoice::Fixed {
+                outcome.record.settings.thread_choice = job.thread_choice;
+            }
             outcome.record.machine_fingerprint = dyno_hardware::fingerprint(&machine);
             outcome.record.predictions = predictions::compared(&predictor, &outcome.record);
             if let Some(history) = &history

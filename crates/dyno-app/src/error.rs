@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use dyno_engine::EngineError;
 use dyno_models::ModelError;
 
+use crate::generate::PromptTooLong;
+
 /// A failed use case.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
@@ -65,6 +67,9 @@ pub enum AppError {
         /// How many.
         problems: usize,
     },
+    /// A prompt that no window holds together with its answer.
+    #[error(transparent)]
+    TooLong(#[from] Box<PromptTooLong>),
     /// No attempt at an answer fulfilled the policy.
     #[error(
         "none of {attempts} attempt(s) was accepted; the best one: {problems} (all of them: --format json; more of them: --retries)"
@@ -106,7 +111,7 @@ impl AppError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Input(_) | Self::Plan(_) => 2,
+            Self::Input(_) | Self::Plan(_) | Self::TooLong(_) => 2,
             Self::Model(error) if error.is_bad_input() => 2,
             Self::Model(
                 ModelError::Write { .. } | ModelError::DiskFull { .. } | ModelError::Cancelled { .. },

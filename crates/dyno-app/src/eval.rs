@@ -23,7 +23,9 @@ use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use dyno_engine::Engine;
-use dyno_types::{DivergenceResult, EngineSettings, Event, EventSink, PerplexityResult, SuiteResult};
+use dyno_types::{
+    DivergenceResult, EngineSettings, Event, EventSink, PerplexityResult, SuiteResult, ThreadChoice,
+};
 
 pub use code::{CODE_LAUNCHER, launch_code};
 pub use job::{EVAL_CONTEXT, EVAL_SEQUENCES, EvalJob, EvalResult, TextJob};
@@ -66,6 +68,8 @@ pub(crate) struct Subject {
     pub(crate) model: Model,
     pub(crate) sha256: String,
     pub(crate) settings: EngineSettings,
+    /// How its threads came about.
+    pub(crate) thread_choice: ThreadChoice,
 }
 
 impl Subject {
@@ -142,7 +146,8 @@ impl App {
         self.fit_context(&mut settings, &model.facts, job.context_given)?;
         self.choose_threads(&mut settings);
         let sha256 = self.model_sha256(&model.path, events)?;
-        Ok(Subject { model, sha256, settings })
+        let thread_choice = Self::thread_choice(&job.settings, job.thread_choice);
+        Ok(Subject { model, sha256, settings, thread_choice })
     }
 
     /// Carries out a plan with this engine.

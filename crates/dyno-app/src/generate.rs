@@ -5,12 +5,15 @@ mod attempts;
 mod judge;
 mod policy;
 mod preset;
+mod reading;
+mod window;
 mod wishes;
 
+use dyno_advise::WindowLimit;
 use dyno_engine::Engine;
 use dyno_types::{
-    ChatMessage, EngineSettings, EventSink, FinishReason, GenerateRequest, Prompt, Sampling, TokenId,
-    TokenLogprob,
+    ChatMessage, EngineSettings, Event, EventSink, FinishReason, GenerateRequest, Prompt, Sampling,
+    ThreadChoice, TokenId, TokenLogprob,
 };
 use serde::Serialize;
 
@@ -18,6 +21,8 @@ pub use attempts::{AttemptReport, PolicyReport};
 pub(crate) use policy::Policy;
 pub use policy::PolicyWishes;
 pub(crate) use preset::start_of;
+pub use reading::{LongPrompt, PartReport, ReadingReport};
+pub use window::{ANSWER_TOKENS_USUAL, PromptTooLong};
 pub use wishes::SamplingWishes;
 
 use crate::app::Model;
@@ -25,6 +30,8 @@ use crate::eval::host::{Host, Loading};
 use crate::{App, AppError};
 use answer::Answer;
 use judge::JudgeModel;
+use reading::{Chunks, Matter, Slide, Way};
+use window::{AnswerLength, FEEDBACK_TOKENS, Opening, opening};
 
 /// One generation, as asked for.
 #[derive(Debug, Clone)]
@@ -33,6 +40,10 @@ pub struct GenerateJob {
     pub model: String,
     /// Prompt; must not be empty.
     pub prompt: String,
+    /// A text that the prompt asks about; it goes before the prompt.
+    pub text: Option<String>,
+    /// What to do when prompt and answer fit into no window.
+    pub long: LongPrompt,
     /// System message.
     pub system: Option<String>,
     /// Continue the prompt as it stands even if the model has a chat template.
@@ -43,14 +54,16 @@ pub struct GenerateJob {
     pub preset: Option<String>,
     /// What the answer is held to.
     pub policy: PolicyWishes,
-    /// Most tokens.
-    pub max_tokens: u32,
+    /// Maximum length of the answer in tokens; [`ANSWER_TOKENS_USUAL`], or less in a small window, where nobody says.
+    pub max_tokens: Option<u32>,
     /// Stop strings.
     pub stop: Vec<String>,
     /// Most likely tokens to report per step.
     pub logprobs: u32,
     /// Engine knobs.
     pub settings: EngineSettings,
+    /// How the thread counts among them were given.
+    pub thread_choice: ThreadChoice,
     /// Whether the context window was asked for explicitly.
     pub context_given: bool,
 }
@@ -79,6 +92,12 @@ pub struct Generated {
     pub text: String,
     /// Whether the model's chat template was used.
     pub chat: bool,
+    /// Context window opened for it, tokens.
+    pub context: u32,
+    /// Threads for decode.
+    pub threads: u32,
+    /// How their number came about.
+    pub thread_choice: ThreadChoice,
     /// Prompt tokens.
     pub prompt_tokens: u32,
     /// Tokens, with times.
@@ -93,6 +112,9 @@ pub struct Generated {
     pub finish_reason: FinishReason,
     /// Sampling used.
     pub sampling: Sampling,
+    /// How a prompt was read that no window holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reading: Option<ReadingReport>,
     /// What the policy made of it, when there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicyReport>,
@@ -118,6 +140,20 @@ struct Asked<'a> {
     sampling: &'a Sampling,
     /// Whether prompts are chats.
     chat: bool,
+    /// What the user says: the prompt with its text, or what reading a long one left of them.
+    content: String,
+    /// Maximum length of the answer.
+    answer_tokens: u32,
+}
+
+/// What has to fit into the window.
+struct Demand<'a> {
+    matter: Matter<'a>,
+    answer: AnswerLength,
+    /// Tokens beside prompt and answer that are welcome: what later attempts are told.
+    beside: u64,
+    /// Whether the answer may fill the window and go on.
+    grows: bool,
 }
 
 impl App {
@@ -154,36 +190,88 @@ impl App {
             policy.check_sampling(&sampling)?;
         }
         let mut settings = job.settings.clone();
-        self.fit_context(&mut settings, &model.facts, job.context_given)?;
         self.choose_threads(&mut settings);
+        let limit = self.window_limit(&settings, &model.facts, job.context_given)?;
         let loading = Loading { path: model.path.clone(), settings };
-        let host = Host::open(engine, loading, &self.cancel, events).await?;
-        let chat = host.loaded().has_chat_template && !job.raw;
-        let asked = Asked { host: &host, job, sampling: &sampling, chat };
-        let result = match policy {
-            _ if job.system.is_some() && !chat => Err(AppError::Input(
-                "--system needs a chat template, and this model has none; put it into the prompt".to_owned(),
-            )),
-            None => self.one_answer(&asked, on_text).await,
-            Some(policy) => {
-                let mut judge = JudgeModel::new(engine, judge);
-                let made = asked.attempts(&policy, &mut judge, events).await;
-                judge.close().await;
-                made.inspect(|generated| on_text(&generated.text))
-            }
+        let mut host = Host::load(engine, loading, &self.cancel, events).await?;
+        let mut judge = JudgeModel::new(engine, judge);
+        let told = policy.as_ref().is_some_and(|policy| policy.policy.feedback);
+        let demand = Demand {
+            matter: job.matter(),
+            answer: AnswerLength::of(job.max_tokens),
+            beside: if told {
+                u64::from(job.max_tokens.unwrap_or(ANSWER_TOKENS_USUAL)) + FEEDBACK_TOKENS
+            } else {
+                0
+            },
+            grows: policy.is_none(),
         };
+        let result = match self.open_window(&mut host, (job, &sampling), &demand, (model, limit)).await {
+            Ok((way, answer_tokens)) => {
+                let asked = Asked::new(&host, job, &sampling, answer_tokens);
+                asked.read_and_answer(way, policy, &mut judge, (events, on_text)).await
+            }
+            Err(error) => Err(error),
+        };
+        judge.close().await;
         host.close().await;
         result
     }
 
-    async fn one_answer(
+    /// Opens the smallest window that holds prompt and answer, or the largest there can be and lays out how to read the prompt with it.
+    async fn open_window<'t>(
+        &self,
+        host: &mut Host<'_>,
+        (job, sampling): (&GenerateJob, &Sampling),
+        demand: &Demand<'t>,
+        (model, limit): (&Model, WindowLimit),
+    ) -> Result<(Option<Way<'t>>, u32), AppError> {
+        let asked = Asked::new(host, job, sampling, 0);
+        if job.system.is_some() && !asked.chat {
+            return Err(AppError::Input(
+                "--system needs a chat template, and this model has none; put it into the prompt".to_owned(),
+            ));
+        }
+        let prompt_tokens = asked.content_tokens(&asked.content).await?;
+        let Some(opening) = opening(prompt_tokens, demand.answer, demand.beside, limit) else {
+            let way = asked.way(job.long, demand, limit.tokens).await?;
+            let Some(way) = way else {
+                let refused = self.too_long(&asked, demand, (model, limit), prompt_tokens).await?;
+                return Err(Box::new(refused).into());
+            };
+            let answer_tokens = match (&way, demand.grows) {
+                (Way::Slide(_), true) => demand.answer.tokens,
+                _ => demand.answer.least(limit.tokens),
+            };
+            let settings = EngineSettings { context: limit.tokens, ..host.settings().clone() };
+            host.reopen(settings).await?;
+            return Ok((Some(way), answer_tokens));
+        };
+        let Opening { context, answer_tokens } = opening;
+        host.reopen(EngineSettings { context, ..host.settings().clone() }).await?;
+        Ok((None, answer_tokens))
+    }
+
+    /// The refusal of a prompt, with every way in which it could be read.
+    async fn too_long(
         &self,
         asked: &Asked<'_>,
-        on_text: &mut (dyn FnMut(&str) + Send),
-    ) -> Result<Generated, AppError> {
-        let request = asked.request(asked.prompt(), asked.sampling.clone());
-        let answer = answer::answer(asked.host.session(), request, &self.cancel, on_text).await?;
-        Ok(asked.generated(answer, asked.sampling.clone(), None))
+        demand: &Demand<'_>,
+        (model, limit): (&Model, WindowLimit),
+        prompt_tokens: u64,
+    ) -> Result<PromptTooLong, AppError> {
+        let mut plans = Vec::new();
+        for long in [LongPrompt::Chunks, LongPrompt::Slide] {
+            plans.extend(asked.way(long, demand, limit.tokens).await?.map(|way| way.plan()));
+        }
+        Ok(PromptTooLong {
+            model: model.facts.file_name.clone(),
+            prompt_tokens,
+            answer_tokens: demand.answer.least(limit.tokens),
+            limit,
+            possible: self.window_limit(asked.host.settings(), &model.facts, false)?,
+            plans,
+        })
     }
 
     /// What the judge's process is to load; it is not started before it is asked.
@@ -196,14 +284,137 @@ impl App {
     }
 }
 
-impl Asked<'_> {
+/// Longest text whose tokens are counted at once, bytes; longer ones are counted in pieces.
+const COUNTED_AT_ONCE_BYTES: usize = 1 << 20;
+
+impl<'a> Asked<'a> {
+    fn new(host: &'a Host<'a>, job: &'a GenerateJob, sampling: &'a Sampling, answer_tokens: u32) -> Self {
+        let chat = host.loaded().has_chat_template && !job.raw;
+        let matter = job.matter();
+        Self { host, job, sampling, chat, content: matter.whole(matter.text), answer_tokens }
+    }
+
+    /// How to read a long prompt; `None` where it is to be refused, or cannot be read so.
+    async fn way<'t>(
+        &self,
+        long: LongPrompt,
+        demand: &Demand<'t>,
+        window: u32,
+    ) -> Result<Option<Way<'t>>, AppError> {
+        let (matter, answer) = (demand.matter, demand.answer.least(window));
+        Ok(match long {
+            LongPrompt::Refuse => None,
+            LongPrompt::Chunks => Chunks::lay_out(self, matter, (window, answer)).await?.map(Way::Chunks),
+            LongPrompt::Slide => {
+                Slide::lay_out(self, matter, (window, answer, demand.grows)).await?.map(Way::Slide)
+            }
+        })
+    }
+
+    /// Reads what has to be read first, then lets the model answer.
+    async fn read_and_answer(
+        mut self,
+        way: Option<Way<'_>>,
+        policy: Option<Policy>,
+        judge: &mut JudgeModel<'_>,
+        (events, on_text): Shown<'_>,
+    ) -> Result<Generated, AppError> {
+        let mut reading = None;
+        match &way {
+            None => {}
+            Some(Way::Chunks(chunks)) => {
+                events.emit(Event::Note(format!(
+                    "the prompt is read {}",
+                    dyno_report::reading_text(&chunks.plan())
+                )));
+                let (content, report) = chunks.read(&self, events).await?;
+                (self.content, reading) = (content, Some(report));
+            }
+            Some(Way::Slide(slide)) => {
+                let report = slide.report(slide.start());
+                warn_of_forgotten(&report, events);
+                (self.content, reading) = (slide.content(), Some(report));
+            }
+        }
+        let mut generated = match (policy, &way) {
+            (Some(policy), _) => {
+                let made = self.attempts(&policy, judge, events).await;
+                made.inspect(|generated| on_text(&generated.text))?
+            }
+            (None, Some(Way::Slide(slide))) => {
+                let (answer, report) = slide.answer(&self, on_text).await?;
+                reading = Some(report);
+                self.generated(answer, self.sampling.clone(), None)
+            }
+            (None, _) => self.one_answer(on_text).await?,
+        };
+        self.say_where_cut(&generated, events);
+        generated.reading = reading;
+        Ok(generated)
+    }
+
+    /// A cut answer is never silent. What checks say of a cut attempt is in the policy's report.
+    fn say_where_cut(&self, generated: &Generated, events: &dyn EventSink) {
+        let tokens = generated.tokens.len();
+        if generated.policy.is_some() {
+            return;
+        }
+        match generated.finish_reason {
+            FinishReason::Length if self.answer_tokens == AnswerLength::of(self.job.max_tokens).tokens => {
+                events
+                    .emit(Event::Note(format!("the answer was cut at its maximum length, {tokens} tokens")));
+            }
+            FinishReason::Length | FinishReason::ContextFull => {
+                let window = self.host.settings().context;
+                events.emit(Event::Warning(format!(
+                    "the answer was cut after {tokens} tokens: the window of {window} tokens is full"
+                )));
+            }
+            FinishReason::Eos | FinishReason::Stop | FinishReason::Cancelled => {}
+        }
+    }
+
+    async fn one_answer(&self, on_text: &mut (dyn FnMut(&str) + Send)) -> Result<Generated, AppError> {
+        let request = self.request(self.prompt(), self.sampling.clone());
+        let answer = answer::answer(self.host.session(), request, self.host.cancel(), on_text).await?;
+        Ok(self.generated(answer, self.sampling.clone(), None))
+    }
+
     /// The question, as the model gets it.
     fn prompt(&self) -> Prompt {
+        self.put(self.content.clone(), "")
+    }
+
+    /// What the user says and the beginning of an answer, as the model gets them.
+    fn put(&self, content: String, begun: &str) -> Prompt {
         if !self.chat {
-            return Prompt::Text(self.job.prompt.clone());
+            return Prompt::Text(content + begun);
         }
         let system = self.job.system.iter().map(|system| message("system", system));
-        Prompt::Chat(system.chain([message("user", &self.job.prompt)]).collect())
+        let begun = (!begun.is_empty()).then(|| message("assistant", begun));
+        Prompt::Chat(system.chain([message("user", &content)]).chain(begun).collect())
+    }
+
+    /// Tokens of a prompt.
+    async fn tokens(&self, prompt: &Prompt) -> Result<u64, AppError> {
+        let session = self.host.session();
+        Ok(match prompt {
+            Prompt::Text(text) => session.tokenize(text, true, false).await?.len(),
+            Prompt::Chat(messages) => session.tokenize_chat(messages).await?.len(),
+            Prompt::Tokens(tokens) => tokens.len(),
+        } as u64)
+    }
+
+    /// Tokens of the prompt that says this.
+    async fn content_tokens(&self, content: &str) -> Result<u64, AppError> {
+        if content.len() <= COUNTED_AT_ONCE_BYTES {
+            return self.tokens(&self.put(content.to_owned(), "")).await;
+        }
+        let mut tokens = self.tokens(&self.put(" ".to_owned(), "")).await?;
+        for piece in reading::cut(content, COUNTED_AT_ONCE_BYTES) {
+            tokens += self.host.session().tokenize(piece, false, false).await?.len() as u64;
+        }
+        Ok(tokens)
     }
 
     fn request(&self, prompt: Prompt, sampling: Sampling) -> GenerateRequest {
@@ -211,7 +422,7 @@ impl Asked<'_> {
             id: 1,
             prompt,
             sampling,
-            max_tokens: self.job.max_tokens,
+            max_tokens: self.answer_tokens,
             stop: self.job.stop.clone(),
             ignore_eos: false,
             logprobs: self.job.logprobs,
@@ -222,6 +433,9 @@ impl Asked<'_> {
         Generated {
             model: self.job.model.clone(),
             chat: self.chat,
+            context: self.host.settings().context,
+            threads: self.host.settings().threads,
+            thread_choice: App::thread_choice(&self.job.settings, self.job.thread_choice),
             prompt_tokens: answer.report.prompt_tokens,
             ttft_ms: answer.ttft_ms(),
             prefill_tps: answer.prefill_tps(),
@@ -230,7 +444,31 @@ impl Asked<'_> {
             sampling,
             text: answer.text,
             tokens: answer.tokens,
+            reading: None,
             policy,
+        }
+    }
+}
+
+fn warn_of_forgotten(report: &ReadingReport, events: &dyn EventSink) {
+    let ReadingReport { plan, text_tokens, forgotten_tokens, .. } = report;
+    if *forgotten_tokens == 0 {
+        return;
+    }
+    events.emit(Event::Warning(format!(
+        "the first {} of {} tokens are not read; the prompt is read {}",
+        dyno_report::count_text(*forgotten_tokens),
+        dyno_report::count_text(*text_tokens),
+        dyno_report::reading_text(plan)
+    )));
+}
+
+impl GenerateJob {
+    /// The text that may be long, and the question beside it.
+    fn matter(&self) -> Matter<'_> {
+        match &self.text {
+            Some(text) => Matter { text, question: Some(&self.prompt) },
+            None => Matter { text: &self.prompt, question: None },
         }
     }
 }
@@ -245,7 +483,7 @@ fn check(job: &GenerateJob) -> Result<(), AppError> {
             "the prompt is empty; say what to continue or answer with --prompt TEXT".to_owned(),
         ));
     }
-    if job.max_tokens == 0 {
+    if job.max_tokens == Some(0) {
         return Err(AppError::Input("--max-tokens is 0; ask for at least 1".to_owned()));
     }
     if job.stop.iter().any(String::is_empty) {

@@ -31,7 +31,7 @@ mod tune;
 pub use app::{App, Limits, Places};
 pub use bench::{BenchJob, BenchResult, ContextChoice};
 pub use doctor::{Check, CheckStatus, DoctorReport};
-pub use dyno_advise::{Complexity, DetectedTier, Fallback, Route};
+pub use dyno_advise::{Complexity, DetectedTier, Fallback, Route, WindowBound};
 pub use dyno_bench::CancelFlag;
 pub use dyno_eval::{CHECK_SPECS, SamplingChoice, Standing, Weights};
 pub use dyno_hub::{
@@ -44,7 +44,8 @@ pub use eval::{
     TextJob, eval_catalogue, launch_code,
 };
 pub use generate::{
-    AttemptReport, GenerateJob, Generated, GeneratedStep, PolicyReport, PolicyWishes, SamplingWishes,
+    ANSWER_TOKENS_USUAL, AttemptReport, GenerateJob, Generated, GeneratedStep, LongPrompt, PartReport,
+    PolicyReport, PolicyWishes, PromptTooLong, ReadingReport, SamplingWishes,
 };
 pub use models::{Fetched, Inspected, ListedModel, ModelRow, damaged, kept_elsewhere, listed};
 pub use page::write_page;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dyno_bench::CancelFlag;
 use dyno_hub::HubSettings;
-use dyno_types::{EngineSettings, Sampling};
+use dyno_types::{EngineSettings, Sampling, ThreadChoice};
 
 use crate::eval::EvalJob;
 use crate::generate::PolicyWishes;
@@ -45,6 +45,7 @@ pub(crate) fn eval_job() -> EvalJob {
         cache: true,
         save: false,
         settings: EngineSettings { sequences: 4, ..EngineSettings::default() },
+        thread_choice: ThreadChoice::Fixed,
         context_given: false,
     }
 }

@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use dyno_engine::Engine;
 use dyno_eval::{SamplingChoice, Standing, Strategy, TunerError, TunerPlan, Weights};
-use dyno_types::{EngineSettings, EventSink, Sampling};
+use dyno_types::{EngineSettings, EventSink, Sampling, ThreadChoice};
 use serde::Serialize;
 
 pub use rounds::{PlannedRound, TriedRound, TriedSetting};
@@ -351,6 +351,8 @@ fn eval_job(job: &TuneJob, suites: &[String]) -> EvalJob {
         cache: job.cache,
         save: false,
         settings: job.settings.clone(),
+        // A search keeps no record of its evaluations that could say where the threads come from.
+        thread_choice: ThreadChoice::Fixed,
         context_given: job.context_given,
     }
 }

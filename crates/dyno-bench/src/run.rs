@@ -116,13 +116,17 @@ impl Run<'_> {
     async fn stages(&mut self) -> Result<(), BenchError> {
         let page_cache = (self.context.drop_page_cache)();
         let mut first = self.launch(page_cache).await?;
+        tracing::info!("stage: thread counts");
         let chosen = self.choose_threads(&mut first).await;
         self.end(first).await;
         chosen?;
         for repetition in 0..self.plan.processes() {
             let mut process = self.launch(PageCache::Warm).await?;
             match self.measure(&mut process, repetition).await {
-                Ok(()) => self.clean_up(process).await?,
+                Ok(()) => {
+                    tracing::info!(repetition, "stage: cleanup");
+                    self.clean_up(process).await?;
+                }
                 Err(error) => {
                     self.end(process).await;
                     return Err(error);
@@ -133,12 +137,15 @@ impl Run<'_> {
     }
 
     async fn measure(&mut self, process: &mut Process, repetition: u32) -> Result<(), BenchError> {
+        tracing::info!(repetition, "stage: inference");
         self.infer(process, repetition).await?;
+        tracing::info!(repetition, "stage: context windows");
         self.fill_windows(process, repetition).await
     }
 
     /// Starts a process, loads the model and opens the planned context.
     pub(crate) async fn launch(&mut self, page_cache: PageCache) -> Result<Process, BenchError> {
+        tracing::info!(process = self.processes_started, "stage: load");
         let session = self.ask("starting the engine", self.engine.start()).await?;
         let mut process = Process::new(session, self.processes_started);
         self.processes_started += 1;

@@ -142,6 +142,9 @@ impl Shared {
             if accepted.is_err() {
                 self.cancel(id);
             }
+            if let Ok(GenerationEvent::Finished(report)) = &accepted {
+                log_request(id, report);
+            }
             let over = !matches!(accepted, Ok(GenerationEvent::Token(_)));
             let _ = route.sender.send(accepted.map_err(EngineError::from));
             if over {
@@ -167,6 +170,22 @@ impl Shared {
         }
         routes.closed = Some(error.clone());
     }
+}
+
+/// The times of a request, for whoever asks for them; never what was asked or answered.
+fn log_request(id: u64, report: &GenerationReport) {
+    let ms = |from: u64, to: u64| to.saturating_sub(from) as f64 / 1e6;
+    tracing::debug!(
+        id,
+        prompt_tokens = report.prompt_tokens,
+        cached_tokens = report.cached_tokens,
+        generated_tokens = report.generated_tokens,
+        queue_ms = ms(0, report.prefill_start_ns),
+        prefill_ms = ms(report.prefill_start_ns, report.prefill_end_ns),
+        decode_ms = ms(report.prefill_end_ns, report.end_ns),
+        finish = ?report.finish_reason,
+        "request"
+    );
 }
 
 /// Receives steps until the stream breaks or ends. The stream never ends while all is well.

@@ -110,6 +110,7 @@ impl Engine for ProcessEngine {
         };
         let (client, info) = shaken?;
         let start_ms = begun.elapsed().as_secs_f64() * 1e3;
+        tracing::info!(start_ms, pid = info.pid, backend = info.backend, "engine started");
         Ok(Box::new(RemoteSession::new(Link::new(process, client, deadlines), info, start_ms)))
     }
 }

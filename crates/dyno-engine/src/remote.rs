@@ -75,8 +75,11 @@ impl Session for RemoteSession {
         };
         let mut client = self.link.client();
         let call = client.load(proto::LoadRequest { path, settings: Some(settings.into()) });
+        let begun = Instant::now();
         let events = self.link.bounded(&task, self.link.deadlines.load, call).await?.into_inner();
-        follow(&self.link, &task, ("load", events), progress, heard_of_load).await
+        let report = follow(&self.link, &task, ("load", events), progress, heard_of_load).await?;
+        tracing::info!(load_ms = ms_since(begun), weights_ms = report.weights_ms, "model loaded");
+        Ok(report)
     }
 
     async fn open_context(&self, settings: &EngineSettings) -> Result<ContextReport, EngineError> {
@@ -85,7 +88,16 @@ impl Session for RemoteSession {
             .link
             .request(&task, self.link.client().open_context(proto::Settings::from(settings)))
             .await?;
-        Ok(reply.try_into()?)
+        let report: ContextReport = reply.try_into()?;
+        let (tokens, sequences) = (report.context, settings.sequences);
+        tracing::info!(
+            context_ms = report.context_ms,
+            tokens,
+            sequences,
+            threads = settings.threads,
+            "context opened"
+        );
+        Ok(report)
     }
 
     async fn tokenize(
@@ -96,13 +108,24 @@ impl Session for RemoteSession {
     ) -> Result<Vec<TokenId>, EngineError> {
         let task = self.link.task(format!("while tokenizing {} bytes", text.len()));
         let request = proto::TokenizeRequest { text: text.to_owned(), add_special, parse_special };
-        Ok(self.link.request(&task, self.link.client().tokenize(request)).await?.tokens)
+        let begun = Instant::now();
+        let tokens = self.link.request(&task, self.link.client().tokenize(request)).await?.tokens;
+        tracing::debug!(
+            tokenize_ms = ms_since(begun),
+            bytes = text.len(),
+            tokens = tokens.len(),
+            "tokenized"
+        );
+        Ok(tokens)
     }
 
     async fn tokenize_chat(&self, messages: &[ChatMessage]) -> Result<Vec<TokenId>, EngineError> {
         let task = self.link.task(format!("while tokenizing a chat of {} messages", messages.len()));
         let chat = proto::Chat::from(messages.to_vec());
-        Ok(self.link.request(&task, self.link.client().tokenize_chat(chat)).await?.tokens)
+        let begun = Instant::now();
+        let tokens = self.link.request(&task, self.link.client().tokenize_chat(chat)).await?.tokens;
+        tracing::debug!(tokenize_ms = ms_since(begun), tokens = tokens.len(), "chat tokenized");
+        Ok(tokens)
     }
 
     async fn generate(&self, request: GenerateRequest) -> Result<GenerationStream, EngineError> {
@@ -151,7 +174,11 @@ impl Session for RemoteSession {
 
     async fn unload(&self) -> Result<UnloadReport, EngineError> {
         let task = self.link.task("while unloading the model");
-        Ok(self.link.request(&task, self.link.client().unload(proto::Empty {})).await?.try_into()?)
+        let begun = Instant::now();
+        let report =
+            self.link.request(&task, self.link.client().unload(proto::Empty {})).await?.try_into()?;
+        tracing::info!(unload_ms = ms_since(begun), "model unloaded");
+        Ok(report)
     }
 
     async fn healthy(&self) -> bool {
@@ -166,8 +193,14 @@ impl Session for RemoteSession {
     }
 
     async fn stop(self: Box<Self>) -> ExitCause {
-        self.link.stop().await
+        let cause = self.link.stop().await;
+        tracing::info!(pid = self.info.pid, %cause, "engine stopped");
+        cause
     }
+}
+
+fn ms_since(begun: Instant) -> f64 {
+    begun.elapsed().as_secs_f64() * 1e3
 }
 
 /// A request of our own caller that is out of bounds.

@@ -58,8 +58,8 @@ pub(crate) fn engine_line(record: &RunRecord) -> String {
 /// One line: the knobs that matter to every comparison, and those that differ from their default.
 pub(crate) fn settings_line(settings: &BenchSettings) -> String {
     let chosen = match settings.thread_choice {
-        ThreadChoice::Fixed => "",
-        ThreadChoice::Measured => " (measured)",
+        ThreadChoice::Fixed => String::new(),
+        choice => format!(" ({})", choice.source()),
     };
     let engine = &settings.engine;
     let mut parts = vec![format!("threads {}, prefill {}{chosen}", engine.threads, engine.threads_prefill)];
@@ -200,11 +200,7 @@ pub(crate) fn settings_facts(record: &RunRecord) -> Vec<Fact> {
         rows.push(("Engine features", plain(&record.engine.features.join(", "))));
     }
     rows.extend(KNOBS.iter().map(|knob| (knob.label, (knob.get)(&settings.engine))));
-    let chosen = match settings.thread_choice {
-        ThreadChoice::Fixed => "given by the user",
-        ThreadChoice::Measured => "measured before the run",
-    };
-    rows.push(("thread counts", chosen.to_owned()));
+    rows.push(("thread counts", settings.thread_choice.source().to_owned()));
     let sampling = &settings.sampling;
     let greedy = if sampling.temperature == 0.0 { " (greedy)" } else { "" };
     rows.push((

@@ -28,7 +28,7 @@ pub use cached::{CachedModel, KeptModel, cached_table, kept_table};
 pub use format::{Format, FormatError};
 pub use history::{EvalRow, HistoryRow, eval_history_table, history_table};
 pub use inspection::{Inspection, KvMemory, WindowMemory, inspection_text};
-pub use recommendation::{AdviceDetail, advice_text, stacks_text};
+pub use recommendation::{AdviceDetail, advice_text, reading_text, stacks_text};
 pub use terminal::Color;
 
 use dyno_types::{EvalRecord, QuantImpact, RunRecord};
@@ -37,6 +37,12 @@ use dyno_types::{EvalRecord, QuantImpact, RunRecord};
 #[must_use]
 pub fn bytes_text(bytes: u64) -> String {
     figure::figure(dyno_types::Unit::Bytes, bytes as f64)
+}
+
+/// A whole number with its thousands apart.
+#[must_use]
+pub fn count_text(value: u64) -> String {
+    figure::count(value)
 }
 
 /// A moment (Unix ms) as date and time.

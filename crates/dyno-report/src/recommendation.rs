@@ -240,18 +240,24 @@ fn refusals(advice: &Advice, all: bool) -> String {
 }
 
 fn reading(plan: &ReadingPlan) -> String {
+    format!("Reading: {}.\n", reading_text(plan))
+}
+
+/// How a text is read, in words that follow "it is read".
+#[must_use]
+pub fn reading_text(plan: &ReadingPlan) -> String {
     match plan {
         ReadingPlan::Whole { window } => {
-            format!("Reading: whole, in a window of {} tokens.\n", count(u64::from(*window)))
+            format!("whole, in a window of {} tokens", count(u64::from(*window)))
         }
         ReadingPlan::Chunks { chunk, overlap, count: parts } => format!(
-            "Reading: in {} parts of {} tokens that share {} with their neighbours, then once over the answers.\n",
+            "in {} parts of {} tokens that share {} with their neighbours, then once over the answers",
             count(*parts),
             count(u64::from(*chunk)),
             count(u64::from(*overlap))
         ),
         ReadingPlan::SlidingWindow { window, step } => format!(
-            "Reading: the newest {} tokens; {} make room at a time.\n",
+            "through a sliding window of {} tokens, of which the oldest {} make room at a time",
             count(u64::from(*window)),
             count(u64::from(*step))
         ),

@@ -6,7 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    EngineInfo, EngineSettings, Footprint, HardwareProfile, ModelFacts, Sampling, ToolInfo, Validity,
+    EngineInfo, EngineSettings, Footprint, HardwareProfile, ModelFacts, Sampling, ThreadChoice, ToolInfo,
+    Validity,
 };
 
 /// Schema of the records this version writes.
@@ -40,6 +41,9 @@ pub struct EvalRecord {
     pub engine: EngineInfo,
     /// Engine knobs, threads resolved.
     pub engine_settings: EngineSettings,
+    /// How the thread counts came about; absent in records that do not say.
+    #[serde(default)]
+    pub thread_choice: Option<ThreadChoice>,
     /// The chat template that was used.
     pub template: TemplateUse,
     /// Results, one per suite and strategy, in the order run.

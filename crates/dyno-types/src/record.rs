@@ -96,11 +96,31 @@ pub struct ToolInfo {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ThreadChoice {
-    /// Given by the user.
+    /// Given by the user with a flag.
     #[default]
     Fixed,
     /// Chosen by the measured sweep in `thread_sweep`.
     Measured,
+    /// Given by the environment variable DYNO_THREADS.
+    DynoThreads,
+    /// Given by the environment variable OMP_NUM_THREADS.
+    OmpNumThreads,
+    /// Nobody said: every usable processor.
+    Usable,
+}
+
+impl ThreadChoice {
+    /// Where the count comes from, in a word or two that follow it.
+    #[must_use]
+    pub fn source(self) -> &'static str {
+        match self {
+            Self::Fixed => "given by the user",
+            Self::Measured => "measured",
+            Self::DynoThreads => "from DYNO_THREADS",
+            Self::OmpNumThreads => "from OMP_NUM_THREADS",
+            Self::Usable => "every usable core",
+        }
+    }
 }
 
 /// Everything that was asked of the run.

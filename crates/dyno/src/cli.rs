@@ -15,6 +15,7 @@ mod report;
 mod route;
 mod sampling;
 mod synth;
+mod threads;
 mod tune;
 
 use std::path::PathBuf;
@@ -91,6 +92,19 @@ pub(crate) struct Cli {
     /// No progress bars and remarks on stderr.
     #[arg(long, short, global = true, help_heading = "Output")]
     pub(crate) quiet: bool,
+}
+
+impl Verb {
+    /// The engine knobs that were typed, for verbs that have any.
+    pub(crate) fn knobs(&self) -> Option<&KnobArgs> {
+        match self {
+            Self::Bench(args) => Some(&args.knobs),
+            Self::Generate(args) => Some(&args.knobs),
+            Self::Eval(args) => Some(&args.knobs),
+            Self::Tune(args) => Some(&args.knobs),
+            _ => None,
+        }
+    }
 }
 
 /// Verbs.

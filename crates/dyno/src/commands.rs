@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use dyno_app::{App, CancelFlag, Limits};
 use dyno_report::{Color, Format};
-use dyno_types::RunRecord;
+use dyno_types::{Event, EventSink as _, RunRecord};
 
 use crate::cli::{Cli, Verb};
 use crate::printer::Progress;
@@ -31,6 +31,8 @@ pub(crate) struct Context {
     pub(crate) app: App,
     /// Where progress goes.
     pub(crate) progress: Progress,
+    /// Raised when somebody wants the work to end.
+    pub(crate) cancel: CancelFlag,
 }
 
 /// Runs the verb.
@@ -45,9 +47,13 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
     let limits =
         Limits { deadline: Duration::from_secs(cli.deadline), memory_limit_bytes: cli.memory_limit_bytes };
     let context = Context {
-        app: App::new(crate::places::resolve(&cli)?, limits, cancel),
+        app: App::new(crate::places::resolve(&cli)?, limits, cancel.clone()),
         progress: Progress::new(cli.quiet),
+        cancel,
     };
+    for warning in cli.verb.knobs().into_iter().flat_map(|knobs| &knobs.warnings) {
+        context.progress.emit(Event::Warning(warning.clone()));
+    }
     match cli.verb {
         Verb::Bench(args) => bench::run(&context, args).await,
         Verb::Generate(args) => generate::run(&context, *args).await,

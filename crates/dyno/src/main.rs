@@ -3,7 +3,9 @@
 mod cli;
 mod commands;
 mod config;
+mod input_text;
 mod interrupt;
+mod logging;
 mod places;
 mod printer;
 
@@ -24,7 +26,7 @@ fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
         }
     };
-    start_logging();
+    logging::start();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let result = match runtime {
         Ok(runtime) => runtime.block_on(commands::run(cli)),
@@ -34,11 +36,4 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => printer::report_failure(&error),
     }
-}
-
-/// Log lines of dyno itself, on stderr; RUST_LOG chooses, warnings by default.
-fn start_logging() {
-    use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
 }

@@ -11,8 +11,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 /// Prints data to standard output. A reader that went away (`dyno … | head`) is no error.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    let begun = Instant::now();
     let mut out = anstream::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    tracing::debug!(write_ms = begun.elapsed().as_secs_f64() * 1e3, bytes = text.len(), "written");
+    match written {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => other.map_err(|error| anyhow::anyhow!("standard output cannot be written: {error}")),
     }
@@ -136,7 +139,10 @@ fn bar(name: String, total: u64) -> ProgressBar {
 impl EventSink for Progress {
     fn emit(&self, event: Event) {
         match event {
-            Event::PhaseStarted { phase, total } => self.start(phase, total),
+            Event::PhaseStarted { phase, total } => {
+                tracing::info!("{phase}");
+                self.start(phase, total);
+            }
             Event::PhaseAdvanced { done, detail } => self.advance(done, detail),
             Event::PhaseEnded => self.replace(None),
             Event::Note(text) => {

@@ -158,6 +158,7 @@ pub(crate) fn record(subject: &Subject, circumstances: Circumstances, findings: 
         validity: validity(complete, findings.deaths, &engine),
         engine,
         engine_settings: settings,
+        thread_choice: Some(subject.thread_choice),
         template,
         comparisons: comparisons(&findings.suites),
         suites: findings.suites,

@@ -38,7 +38,24 @@ impl<'a> Host<'a> {
         cancel: &CancelFlag,
         events: &dyn EventSink,
     ) -> Result<Self, AppError> {
-        let (session, loaded) = start(engine, &loading, cancel, events).await?;
+        let mut host = Self::load(engine, loading, cancel, events).await?;
+        match host.reopen(host.loading.settings.clone()).await {
+            Ok(()) => Ok(host),
+            Err(error) => {
+                host.close().await;
+                Err(if cancel.is_cancelled() { AppError::Cancelled } else { error })
+            }
+        }
+    }
+
+    /// Starts a process and loads the model; [`Self::reopen`] opens the context when it is known how large it must be.
+    pub(crate) async fn load(
+        engine: &'a dyn Engine,
+        loading: Loading,
+        cancel: &CancelFlag,
+        events: &dyn EventSink,
+    ) -> Result<Self, AppError> {
+        let (session, loaded) = load(engine, &loading, cancel, events).await?;
         Ok(Self { engine, loading, cancel: cancel.clone(), session, loaded, deaths: 0 })
     }
 
@@ -86,14 +103,14 @@ impl<'a> Host<'a> {
             return Err(cause.clone().into());
         }
         events.emit(Event::Warning(format!("the engine is started anew: {cause}")));
-        let (session, loaded) = start(self.engine, &self.loading, &self.cancel, events).await?;
-        let dead = std::mem::replace(&mut self.session, session);
-        self.loaded = loaded;
-        dead.stop().await;
+        let born = Self::open(self.engine, self.loading.clone(), &self.cancel, events).await?;
+        let deaths = self.deaths;
+        let dead = std::mem::replace(self, Self { deaths, ..born });
+        dead.close().await;
         Ok(())
     }
 
-    /// Opens another context, with other knobs, in the same process.
+    /// Opens the context, or another one with other knobs, in the same process.
     pub(crate) async fn reopen(&mut self, settings: EngineSettings) -> Result<(), AppError> {
         self.session.open_context(&settings).await?;
         self.loading.settings = settings;
@@ -122,7 +139,7 @@ pub(crate) fn is_refusal(error: &EngineError) -> bool {
     )
 }
 
-async fn start(
+async fn load(
     engine: &dyn Engine,
     loading: &Loading,
     cancel: &CancelFlag,
@@ -137,11 +154,7 @@ async fn start(
     };
     let loaded = session.load(&loading.path, &loading.settings, &mut show).await;
     events.emit(Event::PhaseEnded);
-    let opened = match loaded {
-        Ok(loaded) => session.open_context(&loading.settings).await.map(|_| loaded),
-        Err(error) => Err(error),
-    };
-    match opened {
+    match loaded {
         Ok(loaded) => Ok((session, loaded)),
         Err(error) => {
             session.stop().await;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use dyno_types::{EngineSettings, EvalRecord, Sampling};
+use dyno_types::{EngineSettings, EvalRecord, Sampling, ThreadChoice};
 
 use crate::{AppError, PolicyWishes};
 
@@ -48,6 +48,8 @@ pub struct EvalJob {
     pub save: bool,
     /// Engine knobs.
     pub settings: EngineSettings,
+    /// How the thread counts among them were given.
+    pub thread_choice: ThreadChoice,
     /// Whether the context window was asked for explicitly.
     pub context_given: bool,
 }

@@ -75,7 +75,12 @@ fn plan(items: Vec<Item>, names: &[&str]) -> EvalPlan {
 
 fn subject(job: &EvalJob) -> Subject {
     let model = Model { path: PathBuf::from("x.gguf"), facts: ModelFacts::default(), read_ms: 0.0 };
-    Subject { model, sha256: "model digest".to_owned(), settings: job.settings.clone() }
+    Subject {
+        model,
+        sha256: "model digest".to_owned(),
+        settings: job.settings.clone(),
+        thread_choice: dyno_types::ThreadChoice::Fixed,
+    }
 }
 
 async fn evaluate(folder: &Path, script: FakeScript, job: &EvalJob, plan: &EvalPlan) -> EvalResult {

@@ -14,6 +14,8 @@ pub(super) struct Answer {
     pub(super) text: String,
     pub(super) tokens: Vec<GeneratedStep>,
     pub(super) report: GenerationReport,
+    /// Tokens that followed another in the same request, and the time between, ms.
+    decoded: (u32, f64),
 }
 
 /// Submits the request and takes what comes.
@@ -41,11 +43,18 @@ pub(super) async fn answer(
     }
     let report =
         report.ok_or_else(|| EngineError::Internal("the stream ended without a report".to_owned()))?;
-    Ok(Answer { text, tokens, report })
+    Ok(Answer { decoded: decoded(&tokens), text, tokens, report })
 }
 
 fn step(token: GeneratedToken) -> GeneratedStep {
     GeneratedStep { token: token.token, at_ms: ms(token.at_ns), logprob: token.logprob, top: token.top }
+}
+
+fn decoded(tokens: &[GeneratedStep]) -> (u32, f64) {
+    match tokens {
+        [first, .., last] => (tokens.len() as u32 - 1, last.at_ms - first.at_ms),
+        _ => (0, 0.0),
+    }
 }
 
 fn ms(ns: u64) -> f64 {
@@ -57,6 +66,26 @@ fn rate(count: f64, time_ms: f64) -> Option<f64> {
 }
 
 impl Answer {
+    /// This answer continued by another request: its times go on where this one ended; what was read stays that of the first.
+    pub(super) fn and(self, next: Self) -> Self {
+        let ended_ms = ms(self.report.end_ns);
+        let later =
+            next.tokens.into_iter().map(|step| GeneratedStep { at_ms: step.at_ms + ended_ms, ..step });
+        Self {
+            text: self.text + &next.text,
+            tokens: self.tokens.into_iter().chain(later).collect(),
+            decoded: (self.decoded.0 + next.decoded.0, self.decoded.1 + next.decoded.1),
+            report: GenerationReport {
+                end_ns: self.report.end_ns + next.report.end_ns,
+                decode_backend_ns: self.report.decode_backend_ns + next.report.decode_backend_ns,
+                sampling_ns: self.report.sampling_ns + next.report.sampling_ns,
+                generated_tokens: self.report.generated_tokens + next.report.generated_tokens,
+                finish_reason: next.report.finish_reason,
+                ..self.report
+            },
+        }
+    }
+
     /// Tokens read and written.
     pub(super) fn all_tokens(&self) -> u64 {
         u64::from(self.report.prompt_tokens) + u64::from(self.report.generated_tokens)
@@ -78,9 +107,6 @@ impl Answer {
     }
 
     pub(super) fn decode_tps(&self) -> Option<f64> {
-        match self.tokens.as_slice() {
-            [first, .., last] => rate(self.tokens.len() as f64 - 1.0, last.at_ms - first.at_ms),
-            _ => None,
-        }
+        rate(f64::from(self.decoded.0), self.decoded.1)
     }
 }

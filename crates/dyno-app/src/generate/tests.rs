@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use dyno_bench::CancelFlag;
 use dyno_engine::{FakeEngine, FakeScript};
 use dyno_eval::SamplingChoice;
-use dyno_types::{Event, ModelFacts, Silent};
+use dyno_types::{Event, ModelFacts, Silent, ThreadChoice};
 
 use super::*;
 use crate::presets::TunedPreset;
@@ -20,15 +20,18 @@ fn job(policy: PolicyWishes) -> GenerateJob {
     GenerateJob {
         model: "x.gguf".to_owned(),
         prompt: "2 + 2?".to_owned(),
+        text: None,
+        long: LongPrompt::Refuse,
         system: None,
         raw: false,
         sampling: SamplingWishes { seed: Some(10), ..SamplingWishes::default() },
         preset: None,
         policy,
-        max_tokens: 8,
+        max_tokens: Some(8),
         stop: Vec::new(),
         logprobs: 0,
         settings: EngineSettings::default(),
+        thread_choice: ThreadChoice::Fixed,
         context_given: false,
     }
 }

@@ -41,10 +41,11 @@ impl App {
         let told = || format!("The original is {own}, quantized already: what that cost is in every figure.");
         let mut variants = vec![Variant { remark: requantized.then(told), subject: original }];
         for model in models {
-            let settings = variants[0].subject.settings.clone();
+            let Subject { settings, thread_choice, .. } = &variants[0].subject;
+            let (settings, thread_choice) = (settings.clone(), *thread_choice);
             let sha256 = self.model_sha256(&model.path, events)?;
             let remark = fallback(&model.facts);
-            variants.push(Variant { subject: Subject { model, sha256, settings }, remark });
+            variants.push(Variant { subject: Subject { model, sha256, settings, thread_choice }, remark });
         }
         Ok(variants)
     }

@@ -49,8 +49,12 @@ fn variant(job: &QuantImpactJob, label: &str, synthetic: bool) -> Variant {
         ..ModelFacts::default()
     };
     let model = Model { path: PathBuf::from(format!("{label}.gguf")), facts, read_ms: 0.0 };
-    let subject =
-        Subject { model, sha256: format!("digest of {label}"), settings: job.eval.settings.clone() };
+    let subject = Subject {
+        model,
+        sha256: format!("digest of {label}"),
+        settings: job.eval.settings.clone(),
+        thread_choice: dyno_types::ThreadChoice::Fixed,
+    };
     Variant { subject, remark: (label == "q4_k_m").then(|| "q4_k_m fell back".to_owned()) }
 }
 

@@ -60,7 +60,12 @@ fn sums(job: &TuneJob) -> Plan {
 
 fn subject(job: &TuneJob) -> Subject {
     let model = Model { path: PathBuf::from("x.gguf"), facts: ModelFacts::default(), read_ms: 0.0 };
-    Subject { model, sha256: "model-digest".to_owned(), settings: job.settings.clone() }
+    Subject {
+        model,
+        sha256: "model-digest".to_owned(),
+        settings: job.settings.clone(),
+        thread_choice: dyno_types::ThreadChoice::Fixed,
+    }
 }
 
 /// Three tokens per answer, of which the first is all of it.

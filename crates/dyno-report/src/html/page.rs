@@ -213,8 +213,8 @@ fn thread_table(record: &RunRecord) -> Option<Table> {
     };
     let rows = settings.thread_sweep.iter().map(row).collect();
     let chosen = match settings.thread_choice {
-        ThreadChoice::Measured => "Chosen from these",
-        ThreadChoice::Fixed => "Given by the user",
+        ThreadChoice::Measured => "Chosen from these".to_owned(),
+        choice => capitalized(choice.source()),
     };
     let engine = &settings.engine;
     let note = format!("{chosen}: {} for prefill, {} for decode.", engine.threads_prefill, engine.threads);

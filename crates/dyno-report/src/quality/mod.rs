@@ -197,13 +197,18 @@ pub(crate) fn circumstances(record: &EvalRecord) -> Vec<(&'static str, String)> 
     let settings = &record.engine_settings;
     let own = if record.template.own { " (the model's own)" } else { "" };
     let tokens = crate::figure::count(u64::from(settings.context));
+    let chosen = record.thread_choice.map_or_else(String::new, |choice| format!(" ({})", choice.source()));
     let seconds = record.ended_unix_ms.saturating_sub(record.started_unix_ms);
     let mut lines = vec![
         ("model", model_line(&record.model)),
         ("machine", machine_line(&record.machine)),
         (
             "engine",
-            format!("{} · {} threads · context {tokens} tokens", plain(&engine.backend), settings.threads),
+            format!(
+                "{} · {} threads{chosen} · context {tokens} tokens",
+                plain(&engine.backend),
+                settings.threads
+            ),
         ),
         ("template", format!("{}{own}", plain(&record.template.name))),
         (

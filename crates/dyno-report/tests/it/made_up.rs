@@ -349,6 +349,7 @@ fn blank(quantization: &str, file_bytes: u64) -> EvalRecord {
         model,
         model_sha256: "a1".repeat(32),
         engine: run.engine,
+        thread_choice: Some(dyno_types::ThreadChoice::Usable),
         engine_settings: run.settings.engine,
         template: TemplateUse { name: "model".to_owned(), own: true },
         suites: Vec::new(),

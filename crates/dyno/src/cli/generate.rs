@@ -8,7 +8,7 @@ use super::{KnobArgs, PolicyArgs, SamplingArgs};
 
 /// Flags of `dyno generate`.
 #[derive(Debug, Args)]
-#[command(mut_args(super::knobs::single_valued))]
+#[command(mut_args(super::knobs::for_one_answer))]
 pub(crate) struct GenerateArgs {
     /// Model: path, synth:SHAPE@QUANT or builtin:nano (also as --model).
     #[arg(value_name = "MODEL", required_unless_present = "model_flag")]
@@ -16,21 +16,26 @@ pub(crate) struct GenerateArgs {
     /// Model, as a flag.
     #[arg(long = "model", short = 'm', value_name = "REF", id = "model_flag", conflicts_with = "model")]
     pub(crate) model_flag: Option<String>,
-    /// The prompt.
-    #[arg(long, short, required_unless_present = "filename", conflicts_with = "filename")]
+    /// The prompt; `-` reads it from standard input, as does leaving it out when standard input is no terminal.
+    #[arg(long, short)]
     pub(crate) prompt: Option<String>,
-    /// Read the prompt from a file (- for standard input).
+    /// Read the prompt from a file (`-` for standard input); beside --prompt, the text that the prompt asks about. A final line
+    /// end is not part of it.
     #[arg(long, value_name = "FILE")]
     pub(crate) filename: Option<PathBuf>,
+    /// When prompt and answer fit into no window: refuse and say which would fit; read the prompt in overlapping chunks and put
+    /// the answers together; or slide: read its newest tokens alone.
+    #[arg(long, value_name = "HOW", default_value = "refuse", value_parser = ["refuse", "chunks", "slide"])]
+    pub(crate) long: String,
     /// System message (needs a chat template).
     #[arg(long, conflicts_with = "raw")]
     pub(crate) system: Option<String>,
     /// Continue the prompt as it stands, without the chat template.
     #[arg(long)]
     pub(crate) raw: bool,
-    /// Most tokens to generate.
-    #[arg(long, alias = "limit", default_value_t = 512, value_name = "N")]
-    pub(crate) max_tokens: u32,
+    /// Maximum answer length in tokens [default: 512, or less where the window holds less].
+    #[arg(long, alias = "limit", value_name = "N")]
+    pub(crate) max_tokens: Option<u32>,
     /// Stop when this text appears (repeatable).
     #[arg(long, value_name = "TEXT")]
     pub(crate) stop: Vec<String>,

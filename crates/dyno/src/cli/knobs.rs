@@ -4,13 +4,19 @@ use std::collections::BTreeMap;
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, error::ErrorKind};
 use dyno_app::{EVAL_CONTEXT, EVAL_SEQUENCES};
-use dyno_types::{EngineSettings, KNOBS, Knob, KnobKind};
+use dyno_types::{EngineSettings, KNOBS, Knob, KnobKind, ThreadChoice};
+
+use super::threads::{ThreadsAsked, threads_asked};
 
 /// Values typed for each knob, ranges expanded; absent knobs keep their default.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct KnobArgs {
     /// Knob id → values.
     pub(crate) values: BTreeMap<&'static str, Vec<String>>,
+    /// Where the thread count comes from, when one is given.
+    pub(crate) thread_choice: ThreadChoice,
+    /// What of the environment could not be used.
+    pub(crate) warnings: Vec<String>,
 }
 
 impl KnobArgs {
@@ -39,6 +45,19 @@ impl KnobArgs {
         Ok(settings)
     }
 
+    /// The same with the threads that the environment asks for, where no flag does. Prefill follows where it was not typed either.
+    fn with_threads(mut self, asked: ThreadsAsked) -> Self {
+        self.warnings.extend(asked.warnings);
+        if let Some((count, choice)) = asked.count
+            && !self.has("threads")
+        {
+            self.values.insert("threads", vec![count.clone()]);
+            self.values.entry("threads_prefill").or_insert_with(|| vec![count]);
+            self.thread_choice = choice;
+        }
+        self
+    }
+
     /// Whether the knob was typed.
     pub(crate) fn has(&self, id: &str) -> bool {
         self.values.contains_key(id)
@@ -62,8 +81,23 @@ pub(crate) fn single_valued(arg: Arg) -> Arg {
     let Some(knob) = Knob::find(arg.get_id().as_str()) else { return arg };
     let arg = arg.help_heading("Engine knobs");
     match knob.id {
-        "threads" => arg.help("Threads for decode; auto takes every usable core [default: auto]"),
-        "threads_prefill" => arg.help("Threads for prefill; auto takes every usable core [default: auto]"),
+        "threads" => arg.help(
+            "Threads for decode; auto takes every usable core [default: DYNO_THREADS, else OMP_NUM_THREADS, else auto]",
+        ),
+        "threads_prefill" => {
+            arg.help("Threads for prefill; auto takes every usable core [default: as --threads when the environment sets it, else auto]")
+        }
+        _ => arg,
+    }
+}
+
+/// Knobs of a single answer, whose window follows from the prompt.
+pub(crate) fn for_one_answer(arg: Arg) -> Arg {
+    let arg = single_valued(arg);
+    match arg.get_id().as_str() {
+        "context" => arg.help(
+            "Context window, tokens [default: what prompt and answer need, within training and free memory]",
+        ),
         _ => arg,
     }
 }
@@ -101,7 +135,9 @@ impl FromArgMatches for KnobArgs {
                 values.insert(knob.id, expanded);
             }
         }
-        Ok(Self { values })
+        let asked =
+            threads_asked(|name| std::env::var_os(name).map(|text| text.to_string_lossy().into_owned()));
+        Ok(Self { values, thread_choice: ThreadChoice::Fixed, warnings: Vec::new() }.with_threads(asked))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {

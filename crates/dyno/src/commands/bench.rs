@@ -18,6 +18,7 @@ pub(super) async fn run(context: &Context, args: BenchArgs) -> anyhow::Result<()
         contexts: contexts(&args.contexts)?,
         context_decode_tokens: args.context_decode_tokens,
         sampling: args.sampling.over(Sampling::default()),
+        thread_choice: args.knobs.thread_choice,
         knobs: args.knobs.values,
         save: !args.no_save,
         page: args.page,

@@ -38,6 +38,7 @@ pub(super) fn job(args: EvalArgs) -> Result<EvalJob, AppError> {
     });
     Ok(EvalJob {
         context_given: args.knobs.has("context"),
+        thread_choice: args.knobs.thread_choice,
         model: args.model.unwrap_or_default(),
         suites: args.suites,
         strategies: [args.strategy, args.strategies].concat(),

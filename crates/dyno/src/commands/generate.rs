@@ -1,28 +1,30 @@
 //! `dyno generate`: the text alone on standard output.
 
-use std::io::Read;
-use std::path::Path;
+use std::io::IsTerminal as _;
 
-use dyno_app::{AppError, GenerateJob};
+use dyno_app::{AppError, GenerateJob, LongPrompt, WindowBound};
+use dyno_types::ReadingPlan;
 
 use super::Context;
 use crate::cli::GenerateArgs;
+use crate::input_text::{STANDARD_INPUT, Source};
 use crate::printer;
-
-/// Most bytes read as a prompt; larger input is a mistake in the file name.
-const PROMPT_BYTES_MAX: u64 = 64 << 20;
 
 /// Generates and prints.
 pub(super) async fn run(context: &Context, args: GenerateArgs) -> anyhow::Result<()> {
     let stream = args.stream && args.format == "text";
     let settings = args.knobs.single().map_err(AppError::Input)?;
+    let (prompt, text) = prompt(context, &args).await?;
     let job = GenerateJob {
         context_given: args.knobs.has("context"),
+        thread_choice: args.knobs.thread_choice,
         model: args.model.or(args.model_flag).unwrap_or_default(),
-        prompt: match (args.prompt, args.filename) {
-            (Some(prompt), _) => prompt,
-            (None, Some(file)) => read_prompt(&file)?,
-            (None, None) => String::new(),
+        prompt,
+        text,
+        long: match args.long.as_str() {
+            "chunks" => LongPrompt::Chunks,
+            "slide" => LongPrompt::Slide,
+            _ => LongPrompt::Refuse,
         },
         system: args.system,
         raw: args.raw,
@@ -40,7 +42,7 @@ pub(super) async fn run(context: &Context, args: GenerateArgs) -> anyhow::Result
             failed = printer::print(text).err();
         }
     };
-    let generated = context.app.generate(&job, &context.progress, &mut show).await?;
+    let generated = context.app.generate(&job, &context.progress, &mut show).await.map_err(with_flags)?;
     if let Some(error) = failed {
         return Err(error);
     }
@@ -55,19 +57,61 @@ pub(super) async fn run(context: &Context, args: GenerateArgs) -> anyhow::Result
     refusal.map_or(Ok(()), |error| Err(error.into()))
 }
 
-fn read_prompt(file: &Path) -> Result<String, AppError> {
-    let fail = |error: &dyn std::fmt::Display| {
-        AppError::Input(format!("the prompt file {} cannot be read: {error}", file.display()))
-    };
-    let mut bytes = Vec::new();
-    let read = if file == Path::new("-") {
-        std::io::stdin().lock().take(PROMPT_BYTES_MAX + 1).read_to_end(&mut bytes)
-    } else {
-        std::fs::File::open(file).and_then(|open| open.take(PROMPT_BYTES_MAX + 1).read_to_end(&mut bytes))
-    };
-    read.map_err(|error| fail(&error))?;
-    if bytes.len() as u64 > PROMPT_BYTES_MAX {
-        return Err(fail(&"it is larger than 64 MiB"));
+/// What was typed, piped or read: the prompt, and the text it asks about where both are given.
+async fn prompt(context: &Context, args: &GenerateArgs) -> anyhow::Result<(String, Option<String>)> {
+    let typed = args.prompt.as_deref().filter(|prompt| *prompt != STANDARD_INPUT);
+    let file = args.filename.as_deref().map(Source::named);
+    if args.prompt.as_deref() == Some(STANDARD_INPUT) && file == Some(Source::StandardInput) {
+        return Err(AppError::Input(
+            "--prompt and --filename both ask for standard input; type one of them, or name a file"
+                .to_owned(),
+        )
+        .into());
     }
-    String::from_utf8(bytes).map_err(|_| fail(&"it is not UTF-8 text"))
+    match (typed, &args.prompt, file) {
+        (Some(typed), _, None) => Ok((typed.to_owned(), None)),
+        (Some(typed), _, Some(file)) => Ok((typed.to_owned(), Some(file.read(&context.cancel).await?))),
+        (None, Some(_), Some(file)) => {
+            let question = piped(context).await?;
+            Ok((question, Some(file.read(&context.cancel).await?)))
+        }
+        (None, None, Some(file)) => Ok((file.read(&context.cancel).await?, None)),
+        (None, Some(_), None) => Ok((piped(context).await?, None)),
+        (None, None, None) if std::io::stdin().is_terminal() => Err(AppError::Input(
+            "there is no prompt; type one with --prompt TEXT, name a file with --filename FILE, or pipe a text into dyno".to_owned(),
+        )
+        .into()),
+        (None, None, None) => Ok((piped(context).await?, None)),
+    }
+}
+
+/// The prompt on standard input, which must not be empty.
+async fn piped(context: &Context) -> anyhow::Result<String> {
+    let text = Source::StandardInput.read(&context.cancel).await?;
+    if text.is_empty() {
+        let advice = "pipe a text into dyno, or type one with --prompt TEXT";
+        return Err(AppError::Input(format!("there is no prompt: standard input is empty; {advice}")).into());
+    }
+    Ok(text)
+}
+
+/// A refused prompt, with the flags that help.
+fn with_flags(error: AppError) -> AppError {
+    let AppError::TooLong(refused) = error else { return error };
+    let mut advice = Vec::new();
+    match (refused.limit.bound, refused.window_that_fits()) {
+        (_, Some(window)) => advice.push(format!("--context {window}")),
+        (WindowBound::Memory, None) => {
+            advice.push("--kv-type-k q8_0 --kv-type-v q8_0 for a smaller cache".to_owned())
+        }
+        _ => {}
+    }
+    let long = |plan: &ReadingPlan| match plan {
+        ReadingPlan::Whole { .. } => None,
+        ReadingPlan::Chunks { .. } => Some("--long chunks".to_owned()),
+        ReadingPlan::SlidingWindow { .. } => Some("--long slide".to_owned()),
+    };
+    advice.extend(refused.plans.iter().filter_map(long));
+    advice.push("a shorter prompt or --max-tokens".to_owned());
+    AppError::Input(format!("{refused} (try {})", advice.join(", ")))
 }

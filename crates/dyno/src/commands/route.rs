@@ -32,8 +32,8 @@ pub(super) fn run(context: &Context, args: RouteArgs) -> anyhow::Result<()> {
     }
     let mut text = format!("{} at {} (task: {})\n", route.model, route.quantization, route.task);
     text.extend(route.reasons.iter().map(|reason| format!("  because {reason}\n")));
-    if let Some(ReadingPlan::Chunks { chunk, overlap, count }) = route.reading {
-        text += &format!("  read in {count} parts of {chunk} tokens that share {overlap}\n");
+    if let Some(plan @ ReadingPlan::Chunks { .. }) = &route.reading {
+        text += &format!("  read {}\n", dyno_report::reading_text(plan));
     }
     text.extend(route.command.map(|command| format!("  run it with: {command}\n")));
     text += &fallbacks(&route.fallbacks);

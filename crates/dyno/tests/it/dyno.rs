@@ -70,6 +70,8 @@ impl World {
             .env("DYNO_HISTORY", self.path("history.sqlite"))
             .env_remove("DYNO_ENGINE_DIR")
             .env_remove("RUST_LOG")
+            .env_remove("DYNO_THREADS")
+            .env_remove("OMP_NUM_THREADS")
             .env_remove("LLAMA_CACHE_DIR")
             .env_remove("OLLAMA_MODELS")
             .env_remove("XDG_CONFIG_HOME")

@@ -37,6 +37,27 @@ fn flags_that_make_no_sense_are_refused_with_their_name() {
 }
 
 #[test]
+fn a_piped_prompt_that_is_no_text_is_refused_with_where_and_a_remedy() {
+    let world = World::new();
+    let model = "synth:tiny-llama@q8_0";
+    let cases: &[(&[u8], &[&str], &[&str])] = &[
+        (b"", &[], &["standard input is empty", "--prompt"]),
+        (b"", &["-p", "-"], &["standard input is empty"]),
+        (b"caf\xe9", &[], &["standard input", "byte 4", "0xE9", "iconv"]),
+        (b"\xff\xfeh\0i\0", &["-p", "-"], &["UTF-16"]),
+        (b"caf\xe9", &["--filename", "prompt.bin"], &["prompt.bin", "byte 4"]),
+        (b"x", &["-p", "-", "--filename", "-"], &["both"]),
+    ];
+    for (bytes, rest, texts) in cases {
+        let file = world.path("prompt.bin");
+        std::fs::write(&file, bytes).unwrap();
+        let arguments = [&["generate", model][..], rest].concat();
+        let input = std::fs::File::open(&file).unwrap();
+        finished(world.command(&arguments).stdin(input).output().unwrap()).refused(2, texts);
+    }
+}
+
+#[test]
 fn model_files_that_are_none_are_refused_with_the_reason() {
     let world = World::new();
     let file = |name: &str, bytes: &[u8]| {
