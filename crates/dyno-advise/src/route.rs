@@ -170,6 +170,7 @@ pub fn route(
     };
     reasons.push(position(first, task.role));
     reasons.extend(others.first().and_then(|second| comparison(request.priority, first, second)));
+    reasons.extend(better_builtin(first, others));
     if preferred.contains(&first.choice.model) {
         reasons.push(format!("the rules for {} name it among those that do about as well", task.name));
     }
@@ -244,6 +245,25 @@ fn position(first: &RouteModel, role: Role) -> String {
             choice.model
         ),
     }
+}
+
+/// Why a built-in model that was measured to be better does not stand first.
+fn better_builtin(first: &RouteModel, others: &[&RouteModel]) -> Option<String> {
+    let share = |model: &RouteModel| {
+        let figure = model.choice.quality.as_ref().filter(|figure| figure.evidence == Evidence::Measured)?;
+        Some((figure.value, figure.label.clone()))
+    };
+    let (value, label) = share(first)?;
+    let is_builtin = |model: &&&RouteModel| model.choice.standing == Standing::Builtin;
+    let better = others
+        .iter()
+        .filter(is_builtin)
+        .find(|model| share(model).is_some_and(|(other, _)| other > value))?;
+    let (other, _) = share(better)?;
+    Some(format!(
+        "{} answers {other:.1} % of {label} right and not {value:.1} %, but is there to test dyno: files of yours go first",
+        better.choice.model
+    ))
 }
 
 /// The first beside the second, where both were measured in what decides.

@@ -151,6 +151,16 @@ impl App {
         if let Some(other) = catalogue.iter().find(|model| !model.roles.contains(&role)) {
             return Err(AppError::Input(not_for(&other.title, &other.roles, role)));
         }
+        for file in &files {
+            let facts = &file.facts;
+            if dyno_advise::runs_role(role) && !candidates::can_be_loaded(facts, role) {
+                dyno_models::check_runnable(facts)?;
+                let name = &facts.file_name;
+                return Err(AppError::Input(format!(
+                    "{name} has no tokenizer: it is a part of a model (a projector or an adapter); name the model"
+                )));
+            }
+        }
         Ok(Asked { files, catalogue, role })
     }
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use dyno_types::{CatalogueModel, Role};
 use serde::Deserialize;
 
-use crate::{FILE_TYPES, ModelError};
+use crate::{FILE_TYPES, ModelError, hub_address};
 
 /// The data, as it lies in the source tree.
 const EMBEDDED: &str = include_str!("../data/catalogue.toml");
@@ -78,13 +78,20 @@ pub fn recognise(name: &str) -> Option<CatalogueHit> {
     if name.chars().count() > NAME_CHARS_MAX {
         return None;
     }
+    if let Ok(Some(hub)) = hub_address::pasted(name) {
+        // The file says more than the repository does: its quantization.
+        let file = hub.choice.as_ref().and_then(|choice| choice.rsplit('/').next());
+        let label = hub.choice.as_ref().map(|choice| format!("{}:{choice}", hub.repo()));
+        let names = label.into_iter().chain(file.map(ToOwned::to_owned)).chain([hub.repo()]);
+        return names.into_iter().find_map(|name| named(&name));
+    }
+    named(name)
+}
+
+/// The model of a name that is no address.
+fn named(name: &str) -> Option<CatalogueHit> {
     let lower = name.trim().to_lowercase();
-    let hub_hosts = ["https://huggingface.co/", "https://hf.co/", "huggingface.co/", "hf.co/"];
-    let bare = ["hf:", "ollama:"]
-        .iter()
-        .chain(&hub_hosts)
-        .find_map(|prefix| lower.strip_prefix(prefix))
-        .unwrap_or(&lower);
+    let bare = ["hf:", "ollama:"].iter().find_map(|prefix| lower.strip_prefix(prefix)).unwrap_or(&lower);
     let bare = without_part(bare.strip_suffix(".gguf").unwrap_or(bare));
     if let Some(model) = exact(bare) {
         return Some(CatalogueHit { model, quantization: None });
@@ -221,6 +228,12 @@ mod tests {
             ("ollama:llama3.3:70b", "llama-3.3-70b", None),
             ("hf.co/Qwen/Qwen2.5-7B-Instruct-GGUF:Q8_0", "qwen2.5-7b", Some("q8_0")),
             ("https://huggingface.co/Qwen/Qwen2.5-7B-Instruct-GGUF", "qwen2.5-7b", None),
+            (
+                "https://huggingface.co/Qwen/Qwen2.5-7B-Instruct-GGUF/blob/main/qwen2.5-7b-instruct-q5_k_m.gguf",
+                "qwen2.5-7b",
+                Some("q5_k_m"),
+            ),
+            ("Qwen/Qwen2.5-7B-Instruct-GGUF:Q8_0", "qwen2.5-7b", Some("q8_0")),
             ("llama3.2", "llama-3.2-3b", None),
             ("mistral-7b@q6_k", "mistral-7b", Some("q6_k")),
             ("WizardLM-7B-uncensored.Q8_0.gguf", "wizardlm-7b", Some("q8_0")),

@@ -145,6 +145,21 @@ fn evaluations_are_compared_over_the_same_questions_only() {
 }
 
 #[test]
+fn a_built_in_model_comes_after_the_files_of_the_user_and_that_is_said() {
+    let mut candidates = coders();
+    for (at, right) in [(1, 60), (0, 120)] {
+        put_here(&mut candidates[at], "q4_k_m");
+        evaluate(&mut candidates[at], "q4_k_m", "heldout-code", right);
+    }
+    let builtin = candidates[0].variants.iter_mut().find(|variant| variant.here.is_some()).unwrap();
+    builtin.here.as_mut().unwrap().builtin = true;
+    let route = routed(&asked("code", Priority::Quality, 100), &candidates);
+    assert_eq!((route.model.as_str(), route.fallbacks[0].model.as_str()), ("1.5b", "0.5b"));
+    let reason = "0.5b answers 60.0 % of heldout-code right and not 30.0 %, but is there to test dyno";
+    assert!(route.reasons.iter().any(|text| text.contains(reason)), "{:?}", route.reasons);
+}
+
+#[test]
 fn measured_speed_decides_where_speed_is_asked_for() {
     let mut candidates = coders();
     for (at, tps) in [(0, 5.0), (3, 9.0)] {

@@ -21,7 +21,7 @@ pub(super) fn for_role(role: Role, locals: &[LocalModel], measured: &Measured) -
     let mut candidates = of_catalogue(&models, measured);
     for local in locals {
         match recognised(&local.facts) {
-            Some(model) if model.roles.contains(&role) => {
+            Some(model) if model.roles.contains(&role) && can_be_loaded(&local.facts, role) => {
                 let candidate = candidates.iter_mut().find(|candidate| candidate.model.name == model.name);
                 candidate.into_iter().for_each(|candidate| put_here(candidate, local, measured));
             }
@@ -105,17 +105,22 @@ fn here(local: &LocalModel, measured: &Measured) -> Variant {
 /// Whether a model that is in no catalogue can have a role: every model that writes text can be tried at every task of text; a
 /// built-in one, which is there to test the program, only where it was evaluated.
 fn has_role(local: &LocalModel, role: Role, measured: &Measured) -> bool {
-    let writes = dyno_models::check_runnable(&local.facts).is_ok();
     let evaluated = || {
         let scores = measured.scores_of_file(&local.facts, local.sha256.as_deref());
         scores.iter().any(|score| score.items >= YARDSTICK_ITEMS_MIN && suite_role(&score.suite) == role)
     };
     match role {
         Role::General | Role::Coding | Role::Reasoning => {
-            writes && (!local.whereabouts.builtin || evaluated())
+            can_be_loaded(&local.facts, role) && (!local.whereabouts.builtin || evaluated())
         }
         Role::Vision | Role::Speech | Role::Voice | Role::Embedding => false,
     }
+}
+
+/// Whether a file is of the kind that a role needs: to write text, it has weights, a tokenizer, and is no encoder.
+pub(super) fn can_be_loaded(facts: &ModelFacts, role: Role) -> bool {
+    let writes = dyno_models::check_runnable(facts).is_ok() && facts.tokenizer.is_some();
+    writes || !dyno_advise::runs_role(role)
 }
 
 /// A candidate from a file alone, under a name that none of the others has.

@@ -61,5 +61,7 @@ fn fallbacks(fallbacks: &[Fallback]) -> String {
     };
     let lines: String = shown.iter().map(line).collect();
     let rest = if more > 0 { format!("    and {more} more (--format json)\n") } else { String::new() };
-    format!("  otherwise, what was measured here first, then what is here, then by score:\n{lines}{rest}")
+    format!(
+        "  otherwise, in this order: measured here, here, inside dyno, to be fetched; within these by score\n{lines}{rest}"
+    )
 }

@@ -279,6 +279,12 @@ fn files_are_compared_with_each_other_alone() {
     assert_eq!(advice["request"]["among"].as_array().unwrap().len(), 2);
     let command = advice["choices"][0]["command"].as_str().unwrap();
     assert!(command.starts_with("dyno generate /") && command.contains(".gguf"), "{command}");
+    // Encoders and projectors write no text.
+    world.run(&["synth", "all-minilm@f16", "--output", "encoder"]).ok();
+    let encoder = std::fs::read_dir(world.path("encoder")).unwrap().next().unwrap().unwrap().path();
+    let encoder = encoder.to_str().unwrap();
+    world.run(&["recommend", "--no-measure", &one, encoder]).refused(3, &["turns texts into vectors"]);
+    json(&world, &["recommend", "--no-measure", "--role", "embedding", encoder]);
     let named = json(&world, &["recommend", "--no-measure", "qwen2.5:7b", "llama3.1:8b", &one]);
     assert_eq!(named["request"]["among"].as_array().unwrap().len(), 3, "{named}");
 }
