@@ -194,18 +194,51 @@ impl App {
         Ok(())
     }
 
-    /// Threads left to us: every usable processor. `bench` measures instead.
-    pub(crate) fn choose_threads(&self, settings: &mut EngineSettings) {
-        let cores = dyno_hardware::profile().cores_usable.max(1);
+    /// Threads left to us: every usable processor. `bench` measures instead. More than there are processors are warned of.
+    pub(crate) fn choose_threads(&self, settings: &mut EngineSettings, events: &dyn EventSink) {
+        let cores = dyno_hardware::profile_without_drivers().cores_usable.max(1);
         for threads in [&mut settings.threads, &mut settings.threads_prefill] {
             if *threads == 0 {
                 *threads = cores;
             }
+        }
+        if let Some(text) = crowd_warning(settings, cores) {
+            events.emit(Event::Warning(text));
         }
     }
 
     /// How the count that [`Self::choose_threads`] leaves came about, when one that was asked for was given like this.
     pub(crate) fn thread_choice(asked: &EngineSettings, given: ThreadChoice) -> ThreadChoice {
         if asked.threads == 0 { ThreadChoice::Usable } else { given }
+    }
+}
+
+/// What to know about threads that outnumber the processors; nothing otherwise.
+fn crowd_warning(settings: &EngineSettings, cores: u32) -> Option<String> {
+    let threads = settings.threads.max(settings.threads_prefill);
+    let processors = if cores == 1 { "processor that may" } else { "processors that may" };
+    (threads > cores).then(|| {
+        format!(
+            "{threads} threads are more than the {cores} {processors} be used: they wait for each other at every layer, which makes it \
+             many times slower; ask for at most {cores}"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_threads_than_processors_are_warned_of() {
+        let warning = |threads, threads_prefill, cores| {
+            crowd_warning(&EngineSettings { threads, threads_prefill, ..EngineSettings::default() }, cores)
+        };
+        assert_eq!((warning(2, 2, 2), warning(1, 2, 2)), (None, None));
+        for (threads, threads_prefill) in [(3, 2), (2, 3), (3, 1)] {
+            let text = warning(threads, threads_prefill, 2).unwrap();
+            assert!(text.starts_with("3 threads are more than the 2 processors"), "{text}");
+        }
+        assert!(warning(2, 2, 1).unwrap().contains("the 1 processor that"));
     }
 }

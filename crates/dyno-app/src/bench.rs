@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use dyno_bench::{BenchContext, BenchOutcome, BenchPlan, PlanRequest};
-use dyno_types::{EngineSettings, Event, EventSink, HardwareProfile, RunRecord, Sampling, ThreadChoice};
+use dyno_store::History;
+use dyno_types::{
+    EngineSettings, Event, EventSink, HardwareProfile, RunRecord, Sampling, ThreadChoice, Validity,
+};
 
 use crate::app::Model;
+use crate::variation::enter_variation;
 use crate::{App, AppError, predictions, write_page};
 
 /// Which windows the context stage fills.
@@ -34,6 +38,8 @@ pub struct BenchJob {
     pub contexts: ContextChoice,
     /// Tokens decoded at the end of each window.
     pub context_decode_tokens: u32,
+    /// Longest wait for a quiet machine before each process, s; not waited for when absent.
+    pub wait_quiet_s: Option<u64>,
     /// Sampling.
     pub sampling: Sampling,
     /// How the thread counts among the knobs were given.
@@ -66,7 +72,7 @@ impl App {
         job.sampling.validate().map_err(|error| AppError::Input(error.to_string()))?;
         check_counts(job)?;
         // Opened first: finding out after ten minutes that nothing can be kept would be unkind.
-        let history = if job.save { Some(self.open_history()?) } else { None };
+        let history = if job.save { Some(self.open_history()?) } else { self.existing_history() };
         let plans = self.plans(job, events)?;
         let engine = self.engine()?;
         let machine = dyno_hardware::profile();
@@ -85,7 +91,11 @@ impl App {
             }
             outcome.record.machine_fingerprint = dyno_hardware::fingerprint(&machine);
             outcome.record.predictions = predictions::compared(&predictor, &outcome.record);
-            if let Some(history) = &history
+            doubt_what_was_predicted(&mut outcome.record);
+            if let Some(history) = &history {
+                compare_with_earlier(history, &mut outcome.record, events);
+            }
+            if let Some(history) = history.as_ref().filter(|_| job.save)
                 && let Err(error) = history.append(&outcome.record)
             {
                 events.emit(Event::Warning(format!("the record could not be kept: {error}")));
@@ -101,6 +111,11 @@ impl App {
             self.write_bench_page(job, &mut result);
         }
         Ok(result)
+    }
+
+    /// The history that a run which is not kept can still learn from; one that cannot be read teaches nothing.
+    fn existing_history(&self) -> Option<History> {
+        self.places.history_file.exists().then(|| self.open_history().ok()).flatten()
     }
 
     /// A plan for every model and point of the sweep, all checked before the first is carried out.
@@ -138,6 +153,8 @@ impl App {
             machine_state: Box::new(dyno_hardware::state),
             judge: Box::new(dyno_hardware::judge),
             process_cpu_s: Box::new(dyno_hardware::process_cpu_s),
+            scheduling: Box::new(dyno_hardware::scheduling),
+            pause: Box::new(|ms| Box::pin(tokio::time::sleep(Duration::from_secs_f64(ms / 1e3)))),
             drop_page_cache: Box::new(move || dyno_hardware::drop_from_page_cache(&path)),
             process_memory: Box::new(dyno_hardware::process_memory),
         }
@@ -155,6 +172,20 @@ impl App {
             }
         }
     }
+}
+
+/// What earlier runs say about how far a repetition would differ.
+fn compare_with_earlier(history: &History, record: &mut RunRecord, events: &dyn EventSink) {
+    if let Err(error) = enter_variation(history, record) {
+        let text = format!("intervals rest on an assumed variation; earlier runs cannot be read: {error}");
+        events.emit(Event::Warning(text));
+    }
+}
+
+/// Whether the run fell far short of its predictions is known only beside them.
+fn doubt_what_was_predicted(record: &mut RunRecord) {
+    let flags = record.validity.flags.iter().copied().chain(dyno_bench::flags(record));
+    record.validity = Validity::from_flags(flags.collect());
 }
 
 fn check_counts(job: &BenchJob) -> Result<(), AppError> {
@@ -184,7 +215,11 @@ fn plan(job: &BenchJob, model: &Model, settings: EngineSettings) -> Result<Bench
         contexts,
         context_decode_tokens: job.context_decode_tokens,
     };
-    Ok(BenchPlan::new(request)?)
+    let plan = BenchPlan::new(request)?;
+    Ok(match job.wait_quiet_s {
+        Some(limit_s) => plan.with_quiet(limit_s as f64 * 1e3),
+        None => plan,
+    })
 }
 
 /// 512, doubled while smaller than the training context, then the training context.

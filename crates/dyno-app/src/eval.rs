@@ -144,7 +144,7 @@ impl App {
         let model = self.resolve(&job.model, events)?;
         let mut settings = job.settings.clone();
         self.fit_context(&mut settings, &model.facts, job.context_given)?;
-        self.choose_threads(&mut settings);
+        self.choose_threads(&mut settings, events);
         let sha256 = self.model_sha256(&model.path, events)?;
         let thread_choice = Self::thread_choice(&job.settings, job.thread_choice);
         Ok(Subject { model, sha256, settings, thread_choice })
@@ -239,7 +239,7 @@ impl App {
         let Some(reference) = &text.reference else { return Ok(None) };
         let model = self.resolve(reference, events)?;
         let mut settings = EngineSettings { context: text.chunk, ..job.settings.clone() };
-        self.choose_threads(&mut settings);
+        self.choose_threads(&mut settings, events);
         let folder = self.distributions_folder()?;
         let mut host =
             Host::open(engine, Loading { path: model.path, settings }, &self.cancel, events).await?;

@@ -190,7 +190,7 @@ impl App {
             policy.check_sampling(&sampling)?;
         }
         let mut settings = job.settings.clone();
-        self.choose_threads(&mut settings);
+        self.choose_threads(&mut settings, events);
         let limit = self.window_limit(&settings, &model.facts, job.context_given)?;
         let loading = Loading { path: model.path.clone(), settings };
         let mut host = Host::load(engine, loading, &self.cancel, events).await?;
@@ -279,7 +279,7 @@ impl App {
         let model = self.resolve(reference, events)?;
         let mut settings = EngineSettings::default();
         self.fit_context(&mut settings, &model.facts, false)?;
-        self.choose_threads(&mut settings);
+        self.choose_threads(&mut settings, events);
         Ok(Loading { path: model.path, settings })
     }
 }

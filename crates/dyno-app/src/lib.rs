@@ -27,6 +27,7 @@ mod synth;
 #[cfg(test)]
 mod testing;
 mod tune;
+mod variation;
 
 pub use app::{App, Limits, Places};
 pub use bench::{BenchJob, BenchResult, ContextChoice};

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use dyno_bench::recomputed;
 use dyno_report::{EvalRow, Format, HistoryRow};
 use dyno_store::{Filter, History};
 use dyno_types::{EVAL_SCHEMA, EvalRecord, RUN_SCHEMA, RunRecord};
@@ -77,7 +78,7 @@ impl App {
                 _ => read_record(Path::new(name))?,
             };
             match found {
-                Kept::Run(record) => runs.push(*record),
+                Kept::Run(record) => runs.push(recomputed(*record)),
                 Kept::Eval(record) => evals.push(*record),
             }
         }
@@ -134,7 +135,7 @@ fn latest(history: &History) -> Result<Records, AppError> {
     {
         return Ok(Records::Evals(with_company(history, record)?));
     }
-    run.map(|record| Records::Runs(vec![record])).ok_or(AppError::NothingMeasured)
+    run.map(|record| Records::Runs(vec![recomputed(record)])).ok_or(AppError::NothingMeasured)
 }
 
 /// Evaluations of the weights that were evaluated last under the header of this run's model, and of their quantizations where

@@ -1,6 +1,9 @@
 //! Everything a benchmark needs from the world outside an engine session, handed in by the caller.
 
-use dyno_types::{HardwareProfile, MachineState, PageCache, ProcessMemory, ToolInfo, ValidityFlag};
+use dyno_types::{
+    HardwareProfile, MachineState, PageCache, ProcessMemory, Scheduling, ToolInfo, ValidityFlag,
+};
+use futures::future::BoxFuture;
 
 /// What the machine's state before and after a run says about the run, given the processor seconds that the run itself
 /// used (front and engines); everything beyond those was foreign.
@@ -26,6 +29,10 @@ pub struct BenchContext {
     pub judge: Box<Judge>,
     /// Processor time a live process has used so far, seconds; `None` when it is not to be had.
     pub process_cpu_s: Box<dyn Fn(u32) -> Option<f64> + Send + Sync>,
+    /// What the scheduler has counted for a live engine process; `None` where the system does not count the wait of threads.
+    pub scheduling: Box<dyn Fn(u32) -> Option<Scheduling> + Send + Sync>,
+    /// Waits so many ms.
+    pub pause: Box<dyn Fn(f64) -> BoxFuture<'static, ()> + Send + Sync>,
     /// Drops the model file from the page cache and says whether that worked.
     pub drop_page_cache: Box<dyn Fn() -> PageCache + Send + Sync>,
     /// Memory of a live process; `None` when it is not to be had (the engine's own count is used then).

@@ -71,6 +71,7 @@ pub struct BenchPlan {
     request: PlanRequest,
     prompts: Vec<BenchPrompt>,
     warm_up: WarmUp,
+    quiet_limit_ms: Option<f64>,
 }
 
 impl BenchPlan {
@@ -88,7 +89,7 @@ impl BenchPlan {
         request.contexts.dedup();
         check_windows(&request)?;
         add_training_window(&mut request);
-        Ok(Self { request, prompts: standard_prompts(), warm_up: WarmUp::default() })
+        Ok(Self { request, prompts: standard_prompts(), warm_up: WarmUp::default(), quiet_limit_ms: None })
     }
 
     /// The same plan with other prompts.
@@ -106,6 +107,18 @@ impl BenchPlan {
     #[must_use]
     pub fn with_warm_up(self, warm_up: WarmUp) -> Self {
         Self { warm_up, ..self }
+    }
+
+    /// The same plan, but each process is measured only when others leave the processors alone, or after this time, ms.
+    #[must_use]
+    pub fn with_quiet(self, limit_ms: f64) -> Self {
+        Self { quiet_limit_ms: Some(limit_ms), ..self }
+    }
+
+    /// Longest wait for a quiet machine before each process, ms; absent when it is not to be waited for.
+    #[must_use]
+    pub fn quiet_limit_ms(&self) -> Option<f64> {
+        self.quiet_limit_ms
     }
 
     /// Model file.

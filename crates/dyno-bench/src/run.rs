@@ -8,7 +8,7 @@ use dyno_types::{
 
 use crate::process::Process;
 use crate::prompt::Nonces;
-use crate::{BenchContext, BenchError, BenchPlan, CancelFlag, analyze, flags, summarize, threads};
+use crate::{BenchContext, BenchError, BenchPlan, CancelFlag, Scope, analyze, flags, summarize, threads};
 
 /// What a benchmark left. The record holds everything measured, also when it ended early (it is flagged incomplete then).
 #[derive(Debug)]
@@ -41,6 +41,8 @@ pub(crate) struct Run<'a> {
     /// Processor time of ended engine processes, s.
     ended_cpu_s: f64,
     steps_done: u64,
+    /// Whether the machine did not become quiet once; it is not waited for again.
+    pub(crate) gave_up_waiting: bool,
 }
 
 /// Carries out a plan. Always gives a record: an error, a dying engine or a raised flag ends the run, never what it has
@@ -72,6 +74,7 @@ pub async fn run_bench(
         processes_started: 0,
         ended_cpu_s: 0.0,
         steps_done: 0,
+        gave_up_waiting: false,
     };
     let sweep_steps = if plan.wants_thread_sweep() { threads::steps(&context.machine) } else { 0 };
     events.emit(Event::PhaseStarted {
@@ -111,32 +114,19 @@ fn empty_record(plan: &BenchPlan, context: &BenchContext, before: MachineState) 
 }
 
 impl Run<'_> {
-    /// A first process takes the cold load and the thread sweep; the measured processes that follow are then equal
-    /// repetitions of each other: warm load, warm-up, inference, context, cleanup.
+    /// A first process takes the cold load and the thread sweep; then come the measured ones.
     async fn stages(&mut self) -> Result<(), BenchError> {
+        self.wait_for_calm().await?;
         let page_cache = (self.context.drop_page_cache)();
         let mut first = self.launch(page_cache).await?;
         tracing::info!("stage: thread counts");
         let chosen = self.choose_threads(&mut first).await;
         self.end(first).await;
         chosen?;
-        for repetition in 0..self.plan.processes() {
-            let mut process = self.launch(PageCache::Warm).await?;
-            match self.measure(&mut process, repetition).await {
-                Ok(()) => {
-                    tracing::info!(repetition, "stage: cleanup");
-                    self.clean_up(process).await?;
-                }
-                Err(error) => {
-                    self.end(process).await;
-                    return Err(error);
-                }
-            }
-        }
-        Ok(())
+        self.repetitions().await
     }
 
-    async fn measure(&mut self, process: &mut Process, repetition: u32) -> Result<(), BenchError> {
+    pub(crate) async fn measure(&mut self, process: &mut Process, repetition: u32) -> Result<(), BenchError> {
         tracing::info!(repetition, "stage: inference");
         self.infer(process, repetition).await?;
         tracing::info!(repetition, "stage: context windows");
@@ -219,6 +209,20 @@ impl Run<'_> {
         self.announce(String::new());
     }
 
+    /// Number that the next process gets.
+    pub(crate) fn next_process(&self) -> u32 {
+        self.processes_started
+    }
+
+    pub(crate) fn steps_done(&self) -> u64 {
+        self.steps_done
+    }
+
+    /// Steps that are done again no longer count.
+    pub(crate) fn steps_back_to(&mut self, steps: u64) {
+        self.steps_done = steps;
+    }
+
     fn finish(mut self, error: Option<&BenchError>, own_cpu_s: f64) -> RunRecord {
         let after = (self.context.machine_state)();
         let [before, _] = self.record.machine_state;
@@ -231,7 +235,7 @@ impl Run<'_> {
         let mut record = self.record;
         record.machine_state[1] = after;
         record.ended_unix_ms = (self.context.unix_ms)();
-        record.metrics = summarize(&record.stages);
+        record.metrics = summarize(&record.stages, Scope::Repetition(&record.variation));
         record.analysis = analyze(&record.stages);
         self.noticed.extend(flags(&record));
         record.validity = Validity::from_flags(self.noticed);

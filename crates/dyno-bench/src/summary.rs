@@ -2,11 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dyno_stats::{Summary, Tail, sum, t_interval_95};
+use dyno_stats::{RunFigure, Summary, Tail, sum};
 use dyno_types::{
-    Better, CleanupSample, LoadSample, METRICS, Metric, MetricSummary, PageCache, RequestSample, Stages,
-    WindowOutcome,
+    Better, CleanupSample, LoadSample, METRICS, Metric, MetricSummary, PageCache, RequestSample,
+    RunVariation, Stages, WindowOutcome,
 };
+
+use crate::variation;
+
+/// What an interval is to cover.
+#[derive(Debug, Clone, Copy)]
+pub enum Scope<'a> {
+    /// What a repetition of the whole run on this machine, later, would give; from the variation over earlier runs, by metric id.
+    Repetition(&'a BTreeMap<String, RunVariation>),
+    /// The mean over processes of this session: for comparing what was measured in turn, where drift falls on all alike.
+    Session,
+}
 
 /// One raw value as amount per duration, so that rates combine as Σamount/Σduration. A plain value has duration 1, and the
 /// same formula gives the mean.
@@ -29,12 +40,29 @@ impl Observation {
 }
 
 /// Summaries by metric id (definitions: [`METRICS`]); a metric without samples is absent. Speeds come from the inference stage
-/// alone. Means of rates are Σtokens/Σtime; intervals are t intervals over engine processes, each combined the same way.
+/// alone. Means of rates are Σtokens/Σtime; intervals rest on engine processes, each combined the same way, and cover what `scope` says.
 #[must_use]
-pub fn summarize(stages: &Stages) -> BTreeMap<String, MetricSummary> {
-    let summary =
-        |metric: &Metric| Some((metric.id.to_owned(), summary_of(metric, &observations(metric.id, stages))?));
+pub fn summarize(stages: &Stages, scope: Scope<'_>) -> BTreeMap<String, MetricSummary> {
+    let summary = |metric: &Metric| {
+        let summary = summary_of(metric, &observations(metric.id, stages), scope)?;
+        Some((metric.id.to_owned(), summary))
+    };
     METRICS.iter().filter_map(summary).collect()
+}
+
+/// The figure of each metric over the run, and over each of its processes.
+pub(crate) fn run_figures(stages: &Stages) -> BTreeMap<&'static str, RunFigure> {
+    let figure = |metric: &Metric| Some((metric.id, run_figure(&observations(metric.id, stages))?));
+    METRICS.iter().filter_map(figure).collect()
+}
+
+fn run_figure(observations: &[Observation]) -> Option<RunFigure> {
+    let processes: BTreeSet<u32> = observations.iter().map(|one| one.process).collect();
+    let by_process = processes
+        .iter()
+        .map(|process| combined(observations.iter().filter(|one| one.process == *process)))
+        .collect();
+    (!observations.is_empty()).then(|| RunFigure { figure: combined(observations.iter()), by_process })
 }
 
 fn observations(id: &str, stages: &Stages) -> Vec<Observation> {
@@ -125,7 +153,7 @@ fn peaks(stages: &Stages) -> Vec<Observation> {
     peaks.into_iter().map(|(process, bytes)| Observation::value(process, bytes as f64)).collect()
 }
 
-fn summary_of(metric: &Metric, observations: &[Observation]) -> Option<MetricSummary> {
+fn summary_of(metric: &Metric, observations: &[Observation], scope: Scope<'_>) -> Option<MetricSummary> {
     let tail = match metric.better {
         Better::Higher => Tail::Low,
         Better::Lower => Tail::High,
@@ -133,16 +161,12 @@ fn summary_of(metric: &Metric, observations: &[Observation]) -> Option<MetricSum
     let values: Vec<f64> = observations.iter().map(|one| one.amount / one.duration).collect();
     // Values that are not finite came from a broken engine; figures made of them would only look like figures.
     let summary = Summary::of(&values, tail).ok()?;
-    let processes: BTreeSet<u32> = observations.iter().map(|one| one.process).collect();
-    let by_process: Vec<f64> = processes
-        .iter()
-        .map(|process| combined(observations.iter().filter(|one| one.process == *process)))
-        .collect();
+    let run = run_figure(observations)?;
     Some(MetricSummary {
         unit: metric.unit,
         better: metric.better,
         n: summary.n as u64,
-        mean: combined(observations.iter()),
+        mean: run.figure,
         sd: summary.sd,
         median: summary.median,
         min: summary.min,
@@ -152,7 +176,7 @@ fn summary_of(metric: &Metric, observations: &[Observation]) -> Option<MetricSum
             .iter()
             .map(|percentile| (percentile.name.to_owned(), percentile.value))
             .collect(),
-        ci95: t_interval_95(&by_process).ok().map(|interval| interval.bounds()),
+        ci95: variation::interval(metric, &run, scope),
     })
 }
 

@@ -2,13 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use dyno_types::{PageCache, RequestSample, RunRecord, ValidityFlag, WindowOutcome};
+use dyno_types::{
+    LOST_SHARE_MAX, PageCache, ProcessLoss, RequestSample, RunRecord, ValidityFlag, WindowOutcome,
+};
 
 /// Cached share of a prompt above which prefill figures are too good.
 const CACHED_SHARE_MAX: f64 = 0.01;
 
 /// Fewest engine processes for an interval worth printing; with two, the t factor alone is 12.7.
 const PROCESSES_MIN: usize = 3;
+
+/// Part of an expected rate below which something was in the way: an order of magnitude.
+const FAR_SLOWER: f64 = 0.1;
 
 /// Flags that follow from what the record holds. What only the run itself knew (an early end, a restart, a warm-up that did not
 /// settle, the judgement of the machine) is not among them.
@@ -28,6 +33,10 @@ pub fn flags(record: &RunRecord) -> Vec<ValidityFlag> {
         ),
         (ValidityFlag::TooFewSamples, processes_measured(record) < PROCESSES_MIN),
         (ValidityFlag::ColdLoadNotCold, cold_load_failed(record)),
+        (ValidityFlag::Disturbed, record.losses.iter().any(ProcessLoss::is_disturbed)),
+        (ValidityFlag::MoreThreadsThanProcessors, has_too_many_threads(record)),
+        (ValidityFlag::Oversubscribed, record.losses.iter().any(is_costly_crowd)),
+        (ValidityFlag::FarSlowerThanExpected, is_far_slower(record)),
     ];
     checks.retain(|(_, holds)| *holds);
     checks.into_iter().map(|(flag, _)| flag).collect()
@@ -53,6 +62,27 @@ fn processes_measured(record: &RunRecord) -> usize {
     samples.map(|request| request.process).collect::<BTreeSet<u32>>().len()
 }
 
+fn has_too_many_threads(record: &RunRecord) -> bool {
+    let engine = &record.settings.engine;
+    let usable = record.machine.cores_usable;
+    usable > 0 && engine.threads.max(engine.threads_prefill) > usable
+}
+
+fn is_costly_crowd(loss: &ProcessLoss) -> bool {
+    loss.is_oversubscribed() && loss.lost_share() > LOST_SHARE_MAX
+}
+
+/// Against the run's own comparison of thread counts, and against predictions. Prefill is not compared with the former, whose prompts
+/// have another length.
+fn is_far_slower(record: &RunRecord) -> bool {
+    let decode = record.metrics.get("decode_tps").map(|summary| summary.mean);
+    let chosen = record.settings.engine.threads;
+    let mut sweep = record.settings.thread_sweep.iter().filter(|sample| sample.threads == chosen);
+    let below_sweep = sweep.any(|sample| decode.is_some_and(|tps| tps < FAR_SLOWER * sample.decode_tps));
+    let rates = record.predictions.iter().filter(|one| one.metric.ends_with("_tps"));
+    below_sweep || rates.into_iter().any(|one| one.measured < FAR_SLOWER * one.predicted)
+}
+
 fn cold_load_failed(record: &RunRecord) -> bool {
     let loads = record.stages.load.iter().flat_map(|stage| &stage.samples);
     loads.map(|load| load.page_cache).any(|page_cache| page_cache == PageCache::NotDropped)
@@ -60,7 +90,10 @@ fn cold_load_failed(record: &RunRecord) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use dyno_types::{FinishReason, InferenceStage, LoadSample, LoadStage, MemoryBreakdown, ProcessMemory};
+    use dyno_types::{
+        FinishReason, InferenceStage, LoadSample, LoadStage, MemoryBreakdown, Prediction, ProcessMemory,
+        ThreadSample,
+    };
 
     use super::*;
 
@@ -90,6 +123,40 @@ mod tests {
         record
     }
 
+    /// Of a window of a second on two processors.
+    fn loss(threads: u32, waited_ms: f64) -> ProcessLoss {
+        ProcessLoss { processors: 2, threads, measured_ms: 1000.0, waited_ms, ..ProcessLoss::default() }
+    }
+
+    fn set_threads(record: &mut RunRecord, [decode, prefill]: [u32; 2]) {
+        record.machine.cores_usable = 2;
+        (record.settings.engine.threads, record.settings.engine.threads_prefill) = (decode, prefill);
+    }
+
+    /// The sweep found 100 tokens/s with two threads and hardly anything with one.
+    fn expect_decode(record: &mut RunRecord, measured_tps: f64) {
+        record.settings.engine.threads = 2;
+        let sample = |threads, decode_tps| ThreadSample { threads, prefill_tps: 1e6, decode_tps };
+        record.settings.thread_sweep = vec![sample(1, 1e6), sample(2, 100.0)];
+        let samples = std::mem::take(&mut record.stages.inference.as_mut().unwrap().samples);
+        let gap_ms = 1000.0 / measured_tps;
+        let slow = |sample: RequestSample| RequestSample { token_ms: vec![1.0, 1.0 + gap_ms], ..sample };
+        record.stages.inference.as_mut().unwrap().samples = samples.into_iter().map(slow).collect();
+        record.metrics = crate::summarize(&record.stages, crate::Scope::Session);
+    }
+
+    /// 100 were predicted.
+    fn prediction(metric: &str, measured: f64) -> Prediction {
+        Prediction {
+            metric: metric.to_owned(),
+            conditions: String::new(),
+            raw: 100.0,
+            predicted: 100.0,
+            interval: None,
+            measured,
+        }
+    }
+
     fn change_first(record: &mut RunRecord, change: impl Fn(&mut RequestSample)) {
         change(&mut record.stages.inference.as_mut().unwrap().samples[0]);
     }
@@ -107,6 +174,21 @@ mod tests {
             (|r| change_first(r, |q| q.n_in_cached = 11), &[ValidityFlag::UnplannedCacheHit]),
             (|r| change_first(r, |q| q.n_out = 1), &[ValidityFlag::OutputLengthMismatch]),
             (|r| change_first(r, |q| q.process = 1), &[ValidityFlag::TooFewSamples]),
+            (|r| r.losses = vec![loss(2, 50.0), loss(2, 50.0)], &[]),
+            (|r| r.losses = vec![loss(2, 50.0), loss(2, 51.0)], &[ValidityFlag::Disturbed]),
+            (|r| r.losses = vec![loss(4, 51.0)], &[ValidityFlag::Oversubscribed]),
+            (|r| r.losses = vec![loss(4, 50.0)], &[]),
+            (|r| set_threads(r, [2, 2]), &[]),
+            (|r| set_threads(r, [2, 3]), &[ValidityFlag::MoreThreadsThanProcessors]),
+            (|r| set_threads(r, [3, 2]), &[ValidityFlag::MoreThreadsThanProcessors]),
+            (|r| expect_decode(r, 10.1), &[]),
+            (|r| expect_decode(r, 9.9), &[ValidityFlag::FarSlowerThanExpected]),
+            (|r| r.predictions = vec![prediction("decode_tps", 10.0)], &[]),
+            (
+                |r| r.predictions = vec![prediction("prefill_tps", 9.9)],
+                &[ValidityFlag::FarSlowerThanExpected],
+            ),
+            (|r| r.predictions = vec![prediction("rss_peak_bytes", 1.0)], &[]),
             (|r| r.stages.inference = None, &[ValidityFlag::NoSamples, ValidityFlag::TooFewSamples]),
         ];
         for (index, (change, expected)) in cases.iter().enumerate() {

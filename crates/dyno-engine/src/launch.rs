@@ -15,6 +15,8 @@
 //! - it answers `Handshake` with its own protocol version even when the front's differs: the front decides;
 //! - `Health`, `Handshake` and `Shutdown` are answered at once, also while a load or a decode is running;
 //! - after `Shutdown` it answers, then ends with exit code 0; `SIGTERM` ends it too;
+//! - threads that compute are called [`COMPUTE_THREAD`] (threads they start inherit the name), so that the front can see what those
+//!   threads lose to others;
 //! - an error before it listens goes to standard error, with exit code 1 (2 for arguments it does not know).
 
 use std::ffi::OsString;
@@ -26,6 +28,9 @@ pub const LOG_LINES_MAX: usize = 200;
 
 /// Longest line of engine log the front keeps, bytes; the rest of a longer line is dropped.
 pub const LOG_LINE_BYTES_MAX: usize = 500;
+
+/// Name of the threads that compute.
+pub const COMPUTE_THREAD: &str = "model";
 
 const SOCKET: &str = "--socket";
 const MEMORY_LIMIT: &str = "--memory-limit-bytes";

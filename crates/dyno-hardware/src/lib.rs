@@ -23,6 +23,7 @@ mod page_cache;
 mod power;
 mod process;
 mod processor;
+mod scheduling;
 mod sources;
 mod thermal;
 
@@ -34,6 +35,7 @@ pub use fingerprint::fingerprint;
 pub use judge::{Watch, judge};
 pub use page_cache::drop_from_page_cache;
 pub use process::{process_cpu_s, process_memory};
+pub use scheduling::scheduling;
 pub use sources::Sources;
 
 /// This machine, as far as it can be read without measuring. Drivers of accelerators can take a second to answer; see

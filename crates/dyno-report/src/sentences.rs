@@ -1,8 +1,8 @@
 //! What a record says, in sentences: growth with context, advice, where the time goes, and whether to trust it.
 
 use dyno_types::{
-    ContextAnalysis, LinearLaw, Metric, ModelFacts, PowerLaw, Prediction, RequestSample, RunRecord, Unit,
-    Validity,
+    ContextAnalysis, LinearLaw, Metric, ModelFacts, PowerLaw, Prediction, ProcessLoss, RequestSample,
+    RunRecord, Unit, Validity,
 };
 
 use crate::figure::{Scale, about, bytes, count, figure, number, percent, signed_percent};
@@ -11,6 +11,9 @@ use crate::windows;
 
 /// Below this coefficient of determination a fitted law is called weak.
 const R2_WEAK: f64 = 0.9;
+
+/// Share of the measured time from which a loss is worth a sentence.
+const LOSS_SHOWN: f64 = 0.01;
 
 /// One remark about trust.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -49,7 +52,8 @@ pub(crate) fn remarks(validity: &Validity, model: &ModelFacts, notes: &[String])
 
 /// The analysis as sentences; empty when the record has none.
 pub(crate) fn analysis(record: &RunRecord) -> Vec<String> {
-    let mut sentences = Vec::new();
+    let mut sentences: Vec<String> =
+        [interval_sentence(record), loss_sentence(record)].into_iter().flatten().collect();
     if let Some(analysis) = &record.analysis {
         sentences.extend(analysis.ttft.as_ref().map(ttft_sentence));
         sentences.extend(analysis.tpot.as_ref().map(tpot_sentence));
@@ -60,6 +64,47 @@ pub(crate) fn analysis(record: &RunRecord) -> Vec<String> {
     sentences.extend(decode_share_sentence(record));
     sentences.extend(record.predictions.iter().filter_map(prediction_sentence));
     sentences
+}
+
+/// What the intervals cover, and from what that is known; nothing without intervals.
+fn interval_sentence(record: &RunRecord) -> Option<String> {
+    const OF_DECODE: &str = "decode_tps";
+    record.metrics.values().find(|summary| summary.ci95.is_some())?;
+    let runs = record.variation.get(OF_DECODE).map_or(0, |variation| variation.runs);
+    let basis = if runs as usize >= dyno_stats::RUNS_ENOUGH {
+        format!("as far as {runs} earlier runs like this one differ")
+    } else {
+        let assumed = |id: &str| Metric::find(id).map_or(0.0, Metric::assumed_variation);
+        format!(
+            "with an assumed deviation from run to run ({} for decode, {} for prefill and TTFT, {} for loads), until {} earlier runs like \
+             this one are in the history (now {runs})",
+            percent(assumed(OF_DECODE)),
+            percent(assumed("prefill_tps")),
+            percent(assumed("load_ms")),
+            dyno_stats::RUNS_ENOUGH
+        )
+    };
+    Some(format!("The 95 % intervals hold what a repetition of this run here, later, would give, {basis}."))
+}
+
+/// What the engine's threads lost to others; nothing where it was nothing, or is not known.
+fn loss_sentence(record: &RunRecord) -> Option<String> {
+    let shares: Vec<f64> = record.losses.iter().map(ProcessLoss::lost_share).collect();
+    let most = shares.iter().copied().fold(0.0, f64::max);
+    let switches: u64 = record.losses.iter().map(|loss| loss.involuntary_switches).sum();
+    let of = if record.losses.iter().any(ProcessLoss::is_oversubscribed) {
+        "each other, other programs"
+    } else {
+        "other programs"
+    };
+    (most >= LOSS_SHOWN).then(|| {
+        format!(
+            "The engine's threads lost up to {} of the measured time of a process to {of}, the host or want of memory, and were taken off \
+             their processors {} times.",
+            percent(most),
+            count(switches)
+        )
+    })
 }
 
 /// How far off a prediction was that was made before the run.
@@ -197,11 +242,64 @@ pub(crate) fn failures(record: &RunRecord) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use dyno_types::{MetricSummary, RunVariation};
+
     use super::*;
 
     fn prediction(metric: &str, predicted: f64, interval: Option<[f64; 2]>, measured: f64) -> Prediction {
         let conditions = "at 60 tokens".to_owned();
         Prediction { metric: metric.to_owned(), conditions, raw: predicted, predicted, interval, measured }
+    }
+
+    #[test]
+    fn what_intervals_cover_and_rest_on_is_said() {
+        let mut record = RunRecord::default();
+        assert_eq!(interval_sentence(&record), None);
+        let summary = MetricSummary {
+            unit: Unit::TokensPerSecond,
+            better: dyno_types::Better::Higher,
+            n: 3,
+            mean: 10.0,
+            sd: None,
+            median: 10.0,
+            min: 9.0,
+            max: 11.0,
+            percentiles: std::collections::BTreeMap::new(),
+            ci95: Some([9.0, 11.0]),
+        };
+        record.metrics.insert("decode_tps".to_owned(), summary);
+        let text = interval_sentence(&record).unwrap();
+        assert!(
+            text.contains("assumed") && text.contains("5.0 % for decode") && text.contains("(now 0)"),
+            "{text}"
+        );
+        let variation = |runs| RunVariation { runs, ..RunVariation::default() };
+        record.variation.insert("decode_tps".to_owned(), variation(4));
+        assert!(interval_sentence(&record).unwrap().contains("(now 4)"));
+        record.variation.insert("decode_tps".to_owned(), variation(5));
+        let text = interval_sentence(&record).unwrap();
+        assert!(
+            text.ends_with("later, would give, as far as 5 earlier runs like this one differ."),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn losses_are_told_from_one_per_cent_on() {
+        let loss = |waited_ms| ProcessLoss {
+            processors: 2,
+            threads: 2,
+            measured_ms: 1000.0,
+            waited_ms,
+            involuntary_switches: 700,
+            ..ProcessLoss::default()
+        };
+        let said = |losses| loss_sentence(&RunRecord { losses, ..RunRecord::default() });
+        assert_eq!((said(Vec::new()), said(vec![loss(9.0)])), (None, None));
+        let text = said(vec![loss(1.0), loss(32.0)]).unwrap();
+        assert!(text.contains("up to 3.2 %") && text.contains("1,400 times"), "{text}");
+        let text = said(vec![ProcessLoss { threads: 4, ..loss(320.0) }]).unwrap();
+        assert!(text.contains("to each other, other programs"), "{text}");
     }
 
     #[test]

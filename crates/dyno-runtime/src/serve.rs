@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use dyno_engine::launch::{LaunchError, ServeArguments};
+use dyno_engine::launch::{COMPUTE_THREAD, LaunchError, ServeArguments};
 use dyno_engine::protocol::proto::engine_service_server::EngineServiceServer;
 use dyno_engine::protocol::{MESSAGE_BYTES_MAX, PROTOCOL_VERSION};
 use dyno_types::EngineInfo;
@@ -194,7 +194,7 @@ impl ModelThread {
             Worker::new(backend, own_clock, own_stopping).run(incoming);
         };
         std::thread::Builder::new()
-            .name("model".to_owned())
+            .name(COMPUTE_THREAD.to_owned())
             // Native graph building and hostile chat templates recurse deeply.
             .stack_size(16 * 1024 * 1024)
             .spawn(run)

@@ -46,7 +46,12 @@ pub fn t_interval_95(means_of_processes: &[f64]) -> Result<Interval, StatsError>
 /// Never: fewer degrees of freedom count as one.
 #[must_use]
 pub fn t_quantile(probability: f64, freedom: usize) -> f64 {
-    StudentsT::new(0.0, 1.0, freedom.max(1) as f64)
+    t_quantile_at(probability, freedom as f64)
+}
+
+/// The same for the fractional degrees of freedom of combined variances.
+pub(crate) fn t_quantile_at(probability: f64, freedom: f64) -> f64 {
+    StudentsT::new(0.0, 1.0, freedom.max(1.0))
         .expect("one degree of freedom or more is a valid t distribution")
         .inverse_cdf(probability)
 }

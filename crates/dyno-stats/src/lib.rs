@@ -16,6 +16,7 @@ mod pareto;
 mod percentile;
 mod proportion;
 mod random;
+mod repetition;
 mod steady;
 mod sum;
 mod summary;
@@ -35,6 +36,7 @@ pub use percentile::{
 pub use proportion::{
     McNemar, holm, mcnemar, paired_share_interval_95, proportion_interval_95, t_two_sided_p, wilson_95,
 };
+pub use repetition::{RUNS_ENOUGH, RunFigure, RunSpread, repetition_interval_95, session_interval_95};
 pub use steady::{coefficient_of_variation, steady};
 pub use sum::sum;
 pub use summary::Summary;

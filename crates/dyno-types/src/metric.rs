@@ -53,7 +53,25 @@ pub struct Metric {
     pub definition: &'static str,
 }
 
+/// Standard deviation of the logarithm from run to run that is assumed where the history does not say, by metric id.
+const ASSUMED_VARIATION: [(&str, f64); 4] =
+    [("decode_tps", 0.05), ("load_ms", 0.12), ("load_cold_ms", 0.25), ("unload_ms", 0.25)];
+/// The same for all other times and rates.
+const ASSUMED_VARIATION_OF_TIMES: f64 = 0.08;
+/// The same for sizes.
+const ASSUMED_VARIATION_OF_SIZES: f64 = 0.005;
+
 impl Metric {
+    /// Standard deviation of the logarithm from run to run that is assumed before the history knows; 0.05 is about five per cent.
+    #[must_use]
+    pub fn assumed_variation(&self) -> f64 {
+        let own = ASSUMED_VARIATION.iter().find(|(id, _)| *id == self.id).map(|(_, log_sd)| *log_sd);
+        own.unwrap_or(match self.unit {
+            Unit::Bytes => ASSUMED_VARIATION_OF_SIZES,
+            Unit::Milliseconds | Unit::TokensPerSecond => ASSUMED_VARIATION_OF_TIMES,
+        })
+    }
+
     /// The metric with this id.
     #[must_use]
     pub fn find(id: &str) -> Option<&'static Self> {
@@ -116,6 +134,15 @@ pub const METRICS: &[Metric] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_metric_has_an_assumed_variation() {
+        for metric in METRICS {
+            let most = if metric.unit == Unit::Bytes { 0.01 } else { 0.3 };
+            assert!((0.001..=most).contains(&metric.assumed_variation()), "{}", metric.id);
+        }
+        assert!(ASSUMED_VARIATION.iter().all(|(id, _)| Metric::find(id).is_some()));
+    }
 
     #[test]
     fn ids_are_unique_and_end_in_their_unit() {

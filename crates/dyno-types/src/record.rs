@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Better, EngineInfo, EngineMemory, EngineSettings, FinishReason, HardwareProfile, MachineState,
-    MemoryBreakdown, ModelFacts, ProcessMemory, Sampling, Unit, Validity,
+    Better, DiscardedProcess, EngineInfo, EngineMemory, EngineSettings, FinishReason, HardwareProfile,
+    MachineState, MemoryBreakdown, ModelFacts, ProcessLoss, ProcessMemory, Sampling, Unit, Validity,
 };
 
 /// Schema of the records this version writes.
@@ -47,9 +47,19 @@ pub struct RunRecord {
     pub analysis: Option<ContextAnalysis>,
     /// Summaries by metric id.
     pub metrics: BTreeMap<String, MetricSummary>,
+    /// How metrics varied over earlier runs like this one, by metric id; intervals in `metrics` rest on it, and on an assumption
+    /// where it is absent.
+    #[serde(default)]
+    pub variation: BTreeMap<String, RunVariation>,
     /// What was predicted before the run, beside what the run then measured.
     #[serde(default)]
     pub predictions: Vec<Prediction>,
+    /// What each measured process lost to other programs, to the host, and to want of memory; empty where the system does not say.
+    #[serde(default)]
+    pub losses: Vec<ProcessLoss>,
+    /// Processes that lost too much and were repeated.
+    #[serde(default)]
+    pub discarded: Vec<DiscardedProcess>,
     /// Whether and why (not) to trust the record.
     pub validity: Validity,
     /// Remarks for people.
@@ -394,8 +404,25 @@ pub struct MetricSummary {
     pub max: f64,
     /// Percentiles whose order-statistic interval exists, by name (`p90`); for rates the low tail (`p10`).
     pub percentiles: BTreeMap<String, f64>,
-    /// 95 % t interval of the mean over independent engine processes; absent with fewer than two.
+    /// 95 % interval by ratio around `mean`: what a repetition of the run on this machine, later, would give; absent with fewer than two
+    /// independent engine processes.
     pub ci95: Option<[f64; 2]>,
+}
+
+/// How the figure of one metric varied over earlier runs on the same machine, of the same model, at the same settings; on the natural
+/// logarithm's scale.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct RunVariation {
+    /// Earlier runs.
+    pub runs: u32,
+    /// Mean logarithm; 0 without runs.
+    pub log_mean: f64,
+    /// Variance from run to run; 0 for fewer than two runs.
+    pub log_variance: f64,
+    /// Variance from process to process within a run, pooled over the runs.
+    pub within_log_variance: f64,
+    /// Its degrees of freedom.
+    pub within_freedom: u32,
 }
 
 /// A fitted law of growth with context: value = base + slope × tokens.

@@ -32,6 +32,14 @@ pub enum ValidityFlag {
     NotWarm,
     /// The page cache could not be dropped, so the cold load is not known to be cold.
     ColdLoadNotCold,
+    /// The engine's threads lost a noticeable share of the measured time to other programs, the host, a quota, or want of memory.
+    Disturbed,
+    /// More threads than processors that may be used.
+    MoreThreadsThanProcessors,
+    /// The engine's own threads waited for each other for a noticeable share of the measured time: there were too few processors.
+    Oversubscribed,
+    /// Slower by an order of magnitude than the run's own comparison of thread counts, or than predicted.
+    FarSlowerThanExpected,
 }
 
 impl ValidityFlag {
@@ -45,6 +53,9 @@ impl ValidityFlag {
                 | Self::DebugBuild
                 | Self::UnplannedCacheHit
                 | Self::EngineRestarted
+                | Self::Disturbed
+                | Self::Oversubscribed
+                | Self::FarSlowerThanExpected
         )
     }
 
@@ -82,6 +93,21 @@ impl ValidityFlag {
             Self::NotWarm => "The warm-up did not settle; speeds may still be rising or falling.",
             Self::ColdLoadNotCold => {
                 "The page cache could not be dropped, so the first load may have come from memory; run as root for a true cold load."
+            }
+            Self::Disturbed => {
+                "Other programs, the host of this virtual machine, a quota, or want of memory took more than 5 % of the measured time \
+                 from the engine's threads; close them and repeat, or wait for calm with --wait-quiet."
+            }
+            Self::MoreThreadsThanProcessors => {
+                "There were more threads than processors that may be used; fewer are usually faster."
+            }
+            Self::Oversubscribed => {
+                "The engine's threads waited for each other for more than 5 % of the measured time, because there are fewer processors \
+                 than threads; ask for fewer threads."
+            }
+            Self::FarSlowerThanExpected => {
+                "Decode was slower by a factor of ten or more than the comparison of thread counts before the run, or the prediction, \
+                 said; something was in the way."
             }
         }
     }

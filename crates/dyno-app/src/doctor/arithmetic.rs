@@ -94,6 +94,8 @@ fn circumstances() -> BenchContext {
         machine_state: Box::new(|| MachineState { ram_available_bytes: 1 << 40, ..MachineState::default() }),
         judge: Box::new(|_, _, _| Vec::new()),
         process_cpu_s: Box::new(|_| None),
+        scheduling: Box::new(|_| None),
+        pause: Box::new(|_| Box::pin(std::future::ready(()))),
         drop_page_cache: Box::new(|| PageCache::Dropped),
         process_memory: Box::new(|_| None),
     }

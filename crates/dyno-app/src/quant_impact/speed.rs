@@ -86,14 +86,14 @@ pub(crate) fn conditions(subjects: &[&Subject], processes: u32) -> String {
     };
     format!(
         "Speed and memory: {processes} engine processes of each of the {count} files in turn (A B B A); one stream, window of {} \
-         tokens, threads: {}; prompts of {} tokens of prose, {} tokens generated after each; 95 % intervals over processes.",
+         tokens, threads: {}; prompts of {} tokens of prose, {} tokens generated after each; 95 % intervals over the processes of this session.",
         settings.context, settings.threads, plan.prompt_tokens, plan.max_tokens
     )
 }
 
 /// Figures and doubts of one file.
 fn enter(record: &mut EvalRecord, turns: &Turns, machine_flags: &[ValidityFlag]) {
-    let metrics = dyno_bench::summarize(&turns.stages);
+    let metrics = dyno_bench::summarize(&turns.stages, dyno_bench::Scope::Session);
     let rate = |id: &str| metrics.get(id).map(|found| Rate { tps: found.mean, ci95: found.ci95 });
     let Some(peak) = metrics.get("rss_peak_bytes") else { return };
     let breakdown = turns.memory.breakdown;

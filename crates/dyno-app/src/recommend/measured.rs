@@ -123,7 +123,7 @@ impl Measured {
             if *of_model > OF_MODEL_MAX {
                 continue;
             }
-            let Some(record) = history.get(&headline.id)? else { continue };
+            let Some(record) = history.get(&headline.id)?.map(dyno_bench::recomputed) else { continue };
             self.name(&record.model);
             if same_machine(&record.machine, machine) {
                 for subject in subjects(&record.model) {

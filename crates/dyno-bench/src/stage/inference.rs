@@ -32,6 +32,7 @@ impl Run<'_> {
     /// Requests until the latest ones agree, or the limit.
     async fn warm_up(&mut self, process: &mut Process) -> Result<(), BenchError> {
         self.announce(format!("process {}: warming up", process.number));
+        let of_load = process.loss;
         let limits = self.plan.warm_up();
         let mut rates = Vec::new();
         let mut steady = false;
@@ -43,6 +44,8 @@ impl Run<'_> {
         if !steady {
             self.notice(ValidityFlag::NotWarm);
         }
+        // What the warm-up lost is discarded with it; a loss in the load before it stays.
+        process.loss = of_load;
         let discarded = u32::try_from(rates.len()).unwrap_or(u32::MAX);
         self.record.stages.inference.get_or_insert_default().warmup_discarded.push(discarded);
         self.step_done();

@@ -23,6 +23,7 @@ impl Run<'_> {
         process.before_load = self.process_memory(process).await?;
         let settings = self.settings();
         let (cancel, clock) = (self.cancel_flag(), &self.context.clock_ms);
+        let before = process.look(self.context);
         let mut timeline = Timeline::start(clock());
         let mut progress = |fraction: f32| {
             timeline.add(clock(), fraction);
@@ -30,6 +31,7 @@ impl Run<'_> {
         };
         let both = load_and_open(process.session.as_ref(), self.plan.path(), &settings, &mut progress);
         let (load, opened) = self.ask("loading the model", both).await?;
+        process.note_loss(self.context, before);
         let after = self.memory(process).await?;
         process.load = load;
         process.context_bytes = opened.memory.kv_bytes.saturating_add(opened.memory.compute_bytes);

@@ -29,8 +29,10 @@ impl Run<'_> {
         self.ask("emptying the context", process.session.clear_context()).await?;
         let max_tokens = asked.max_tokens;
         let session = process.session.as_ref();
+        let before = process.look(self.context);
         let generation = async { collect(session.generate(request).await?, max_tokens).await };
         let generation = self.ask(&doing, generation).await?;
+        process.note_loss(self.context, before);
         process.note_cpu(self.context);
         let memory = self.process_memory(process).await?;
         generation.into_sample(asked, memory).map_err(|source| BenchError::Engine { doing, source })

@@ -4,6 +4,10 @@ use dyno_types::{CleanupStage, FinishReason, InferenceStage, LoadStage, MemoryBr
 
 use super::*;
 
+fn summarized(stages: &Stages) -> BTreeMap<String, MetricSummary> {
+    summarize(stages, Scope::Session)
+}
+
 fn memory(bytes: u64) -> ProcessMemory {
     ProcessMemory { rss_bytes: bytes, rss_peak_bytes: bytes + 1, ..ProcessMemory::default() }
 }
@@ -65,7 +69,7 @@ fn stages(requests: Vec<RequestSample>) -> Stages {
 #[test]
 fn every_metric_comes_from_a_full_record() {
     let metrics =
-        summarize(&stages(vec![request(1, 10, 20.0, &[21.0, 31.0]), request(2, 10, 20.0, &[21.0, 31.0])]));
+        summarized(&stages(vec![request(1, 10, 20.0, &[21.0, 31.0]), request(2, 10, 20.0, &[21.0, 31.0])]));
     let found: Vec<&str> = metrics.keys().map(String::as_str).collect();
     let mut all: Vec<&str> = METRICS.iter().map(|metric| metric.id).collect();
     all.sort_unstable();
@@ -77,7 +81,7 @@ fn rates_combine_by_time_and_values_by_count() {
     // 10 gaps in 100 ms and 1 gap in 100 ms: 11 gaps in 0.2 s, not the mean of 100 and 10 tokens/s.
     let even: Vec<f64> = (0..11).map(|n| 50.0 + 10.0 * f64::from(n)).collect();
     let metrics =
-        summarize(&stages(vec![request(1, 100, 50.0, &even), request(1, 20, 50.0, &[50.0, 150.0])]));
+        summarized(&stages(vec![request(1, 100, 50.0, &even), request(1, 20, 50.0, &[50.0, 150.0])]));
     assert_eq!(metrics["decode_tps"].mean, 55.0);
     assert_eq!((metrics["decode_tps"].min, metrics["decode_tps"].max), (10.0, 100.0));
     assert_eq!(metrics["prefill_tps"].mean, 1200.0);
@@ -91,19 +95,53 @@ fn rates_combine_by_time_and_values_by_count() {
 fn intervals_rest_on_processes_not_on_requests() {
     let in_process = |process, gap: f64| (0..3).map(move |_| request(process, 10, 20.0, &[20.0, 20.0 + gap]));
     let requests = in_process(1, 10.0).chain(in_process(2, 8.0)).chain(in_process(3, 12.5)).collect();
-    let metrics = summarize(&stages(requests));
-    let interval = t_interval_95(&[100.0, 125.0, 80.0]).unwrap().bounds();
+    let metrics = summarized(&stages(requests));
     let found = metrics["decode_tps"].ci95.unwrap();
-    assert!(
-        (found[0] - interval[0]).abs() < 1e-9 && (found[1] - interval[1]).abs() < 1e-9,
-        "{found:?} {interval:?}"
-    );
+    let run = RunFigure { figure: metrics["decode_tps"].mean, by_process: vec![100.0, 125.0, 80.0] };
+    assert_eq!(found, dyno_stats::session_interval_95(&run).unwrap().bounds());
+}
+
+#[test]
+fn an_interval_lies_around_the_printed_figure_however_uneven_the_processes() {
+    // Two quick processes and one that took a hundred times as long: Σ/Σ is far from the mean of the rates.
+    let in_process = |process, gap: f64| request(process, 10, 20.0, &[20.0, 20.0 + gap]);
+    let stages = stages(vec![in_process(1, 10.0), in_process(2, 12.0), in_process(3, 1000.0)]);
+    for scope in [Scope::Session, Scope::Repetition(&BTreeMap::new())] {
+        for (id, summary) in summarize(&stages, scope) {
+            if let Some([low, high]) = summary.ci95 {
+                assert!(0.0 < low && low <= summary.mean && summary.mean <= high, "{id}: {summary:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_variation_of_earlier_runs_decides_what_a_repetition_would_give() {
+    let run =
+        |gap: f64| stages((1..4).map(|process| request(process, 10, 20.0, &[20.0, 20.0 + gap])).collect());
+    let earlier: Vec<Stages> = [10.0, 12.0, 9.0, 11.0, 10.5].into_iter().map(run).collect();
+    let variation = crate::run_variation(&earlier);
+    assert_eq!(variation["decode_tps"].runs, 5);
+    assert!(variation["rss_peak_bytes"].log_variance < 1e-20);
+    let this = run(10.0);
+    let width = |scope| {
+        let [low, high] = summarize(&this, scope)["decode_tps"].ci95.unwrap();
+        (high / low).ln() / 2.0
+    };
+    assert!(width(Scope::Session) < 1e-12, "the three processes were alike");
+    let logs: Vec<f64> = [10.0_f64, 12.0, 9.0, 11.0, 10.5, 10.0].iter().map(|gap| gap.ln()).collect();
+    let mean = logs.iter().sum::<f64>() / 6.0;
+    let variance = logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / 5.0;
+    let expected = dyno_stats::t_quantile(0.975, 5) * (2.0 * variance).sqrt();
+    assert!((width(Scope::Repetition(&variation)) - expected).abs() < 1e-9);
+    let none = BTreeMap::new();
+    assert!(width(Scope::Repetition(&none)) > 0.1, "before there is a history, a variation is assumed");
 }
 
 #[test]
 fn cached_tokens_are_not_prefilled_and_single_tokens_have_no_pace() {
     let cached = RequestSample { n_in_cached: 90, ..request(1, 100, 10.0, &[12.0]) };
-    let metrics = summarize(&stages(vec![cached]));
+    let metrics = summarized(&stages(vec![cached]));
     assert_eq!(metrics["prefill_tps"].mean, 1000.0);
     for absent in ["tpot_ms", "itl_ms", "decode_tps"] {
         assert!(!metrics.contains_key(absent), "{absent} is undefined for one token");
@@ -112,12 +150,12 @@ fn cached_tokens_are_not_prefilled_and_single_tokens_have_no_pace() {
 
 #[test]
 fn cold_and_warm_loads_are_kept_apart() {
-    let metrics = summarize(&stages(Vec::new()));
+    let metrics = summarized(&stages(Vec::new()));
     assert_eq!((metrics["load_cold_ms"].mean, metrics["load_cold_ms"].n), (501.0, 1));
     assert_eq!((metrics["load_ms"].mean, metrics["load_ms"].n), (106.0, 2));
     let mut unknown = stages(Vec::new());
     unknown.load = Some(LoadStage { samples: vec![load(0, PageCache::NotDropped, 500.0)] });
-    let metrics = summarize(&unknown);
+    let metrics = summarized(&unknown);
     assert!(
         !metrics.contains_key("load_ms") && !metrics.contains_key("load_cold_ms"),
         "neither cold nor warm for sure"
@@ -126,9 +164,9 @@ fn cold_and_warm_loads_are_kept_apart() {
 
 #[test]
 fn the_peak_is_that_of_processes_that_answered() {
-    let metrics = summarize(&stages(vec![request(1, 10, 20.0, &[21.0])]));
+    let metrics = summarized(&stages(vec![request(1, 10, 20.0, &[21.0])]));
     assert_eq!((metrics["rss_peak_bytes"].n, metrics["rss_peak_bytes"].mean), (1, 2001.0));
-    let metrics = summarize(&stages(Vec::new()));
+    let metrics = summarized(&stages(Vec::new()));
     assert_eq!(metrics["rss_peak_bytes"].n, 3, "without requests, those that loaded");
 }
 
@@ -136,11 +174,11 @@ fn the_peak_is_that_of_processes_that_answered() {
 fn rates_carry_the_low_tail_once_it_can_be_stated() {
     let requests =
         |n: u32| stages((0..n).map(|k| request(1, 10, 20.0, &[20.0, 30.0 + f64::from(k)])).collect());
-    let many = summarize(&requests(40));
+    let many = summarized(&requests(40));
     assert!(
         many["decode_tps"].percentiles.contains_key("p10")
             && !many["decode_tps"].percentiles.contains_key("p90")
     );
     assert!(many["itl_ms"].percentiles.contains_key("p90"));
-    assert!(summarize(&requests(30))["itl_ms"].percentiles.is_empty());
+    assert!(summarized(&requests(30))["itl_ms"].percentiles.is_empty());
 }

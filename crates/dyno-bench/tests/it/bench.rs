@@ -9,6 +9,7 @@ use dyno_types::{
     EngineSettings, Event, EventSink, HardwareProfile, MachineState, ModelFacts, PageCache, RunRecord,
     Sampling, Silent, ToolInfo, WindowFailureKind, WindowOutcome,
 };
+use futures::FutureExt as _;
 use futures::executor::block_on;
 
 /// Two runs in three processes, four windows, one of them beyond the training context of 2048.
@@ -55,6 +56,8 @@ pub(crate) fn context() -> BenchContext {
         machine_state: Box::new(|| MachineState { ram_available_bytes: 64 << 30, ..MachineState::default() }),
         judge: Box::new(|_, _, _| Vec::new()),
         process_cpu_s: Box::new(|_| None),
+        scheduling: Box::new(|_| None),
+        pause: Box::new(|_| futures::future::ready(()).boxed()),
         drop_page_cache: Box::new(|| PageCache::Dropped),
         process_memory: Box::new(|_| None),
     }

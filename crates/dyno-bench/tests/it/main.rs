@@ -5,8 +5,10 @@
 mod bench;
 mod calibrating;
 mod cancelled;
+mod disturbed;
 mod exact;
 mod faults;
+mod recomputed;
 mod settings;
 mod turns;
 mod watched;

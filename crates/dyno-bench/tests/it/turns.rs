@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use dyno_bench::{
-    BenchError, CancelFlag, TurnModel, TurnPlan, TurnWatch, TurnsOutcome, WarmUp, measure_in_turn, summarize,
+    BenchError, CancelFlag, Scope, TurnModel, TurnPlan, TurnWatch, TurnsOutcome, WarmUp, measure_in_turn,
+    summarize,
 };
 use dyno_engine::{ExitCause, FakeEngine, FakeFailure, FakeFault, FakePoint, FakeScript};
 use dyno_types::EngineSettings;
@@ -54,14 +55,14 @@ fn rates_and_memory_are_those_of_the_engine_and_intervals_rest_on_processes() {
         assert_eq!(turns.memory.breakdown.kv_bytes, 512 * script.memory.kv_bytes_per_token);
     }
     // Model a had the processes 0 and 3: the plain one and one that is 1 % slower.
-    let metrics = summarize(&outcome.models[0].stages);
+    let metrics = summarize(&outcome.models[0].stages, Scope::Session);
     let plain = 100.0 / (script.prefill.sum(0, 100) as f64 / 1e9);
     let prefill = &metrics["prefill_tps"];
     assert!((prefill.mean - plain / 1.005).abs() / plain < 1e-6, "{prefill:?} of {plain}");
     let [low, high] = prefill.ci95.unwrap();
-    // Two values that lie d apart: the interval is d/2 times t(0.975, 1) = 12.706 to each side.
-    let half = 12.706 * (plain - plain / 1.01) / 2.0;
-    assert!(((high - low) / 2.0 - half).abs() < half * 1e-3, "{low} {high}");
+    // Two logarithms that lie d apart: the interval is d/2 times t(0.975, 1) = 12.706 to each side.
+    let half = 12.706 * 1.01_f64.ln() / 2.0;
+    assert!(((high / low).ln() / 2.0 - half).abs() < half * 1e-3, "{low} {high}");
     assert!(metrics["decode_tps"].ci95.is_some() && metrics["rss_peak_bytes"].max > 0.0);
 }
 

@@ -78,7 +78,7 @@ pub(crate) fn many(records: &[RunRecord]) -> String {
         title: format!("{} runs compared – dyno", records.len()),
         heading: format!("{} runs compared", records.len()),
         subtitles: vec![
-            "Figures with their 95 % intervals over engine processes, where there are any.".to_owned(),
+            "Figures with 95 % intervals of what a repetition of the run here, later, would give, where there are any.".to_owned(),
         ],
         trust: labels.iter().zip(records).map(trusted).filter(|trust| trust.level != "good").collect(),
         tiles: Vec::new(),
@@ -176,7 +176,7 @@ fn metric_table(record: &RunRecord) -> Option<Table> {
     };
     let header = ["Metric", "Value", "95 % interval", "Median", "Deviation", "Tail", "n"];
     let rows: Vec<Vec<String>> = metric_ids(record).into_iter().map(row).collect();
-    let note = "Intervals are t intervals over engine processes. A percentile appears only where enough samples support \
+    let note = "Intervals hold what a repetition of the run here, later, would give. A percentile appears only where enough samples support \
                 it; otherwise the extreme stands with its number of samples.";
     table("metrics", "All metrics", &header, rows, note)
 }
@@ -231,7 +231,7 @@ fn comparison_table(records: &[RunRecord]) -> Table {
     };
     let rows = records.iter().enumerate().map(row).collect();
     let note =
-        "Only circumstances that differ are listed. Brackets hold 95 % intervals over engine processes."
+        "Only circumstances that differ are listed. Brackets hold 95 % intervals of what a repetition would give."
             .to_owned();
     Table {
         id: "comparison",

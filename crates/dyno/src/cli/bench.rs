@@ -29,6 +29,10 @@ pub(crate) struct BenchArgs {
     /// Tokens decoded at the end of each filled window.
     #[arg(long, default_value_t = 32, value_name = "N", help_heading = "Plan")]
     pub(crate) context_decode_tokens: u32,
+    /// Wait for a quiet machine before each engine process, at most so many seconds [default limit: 600].
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "600",
+          value_parser = clap::value_parser!(u64).range(1..=86_400), help_heading = "Plan")]
+    pub(crate) wait_quiet: Option<u64>,
     /// How results are printed: table, json, csv, md or html.
     #[arg(long, default_value = "table", value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: String,

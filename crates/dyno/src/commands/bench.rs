@@ -17,6 +17,7 @@ pub(super) async fn run(context: &Context, args: BenchArgs) -> anyhow::Result<()
         max_tokens: args.max_tokens,
         contexts: contexts(&args.contexts)?,
         context_decode_tokens: args.context_decode_tokens,
+        wait_quiet_s: args.wait_quiet,
         sampling: args.sampling.over(Sampling::default()),
         thread_choice: args.knobs.thread_choice,
         knobs: args.knobs.values,
