@@ -28,8 +28,8 @@ use dyno_types::{
 };
 
 pub use code::{CODE_LAUNCHER, launch_code};
-pub use job::{EVAL_CONTEXT, EVAL_SEQUENCES, EvalJob, EvalResult, TextJob};
-pub use suites::{EvalCatalogue, StrategyRow, SuiteRow, eval_catalogue};
+pub use job::{EVAL_CONTEXT, EVAL_SEQUENCES, EvalJob, EvalResult, QuestionReading, TextJob};
+pub use suites::{EvalCatalogue, StrategyRow, SuiteRow, eval_catalogue, question_template, score_by};
 
 use crate::app::Model;
 use crate::eval::ask::Manner;

@@ -41,8 +41,8 @@ pub use dyno_hub::{
 pub use dyno_models::DEFAULT_REFERENCE;
 pub use error::AppError;
 pub use eval::{
-    CODE_LAUNCHER, EVAL_CONTEXT, EVAL_SEQUENCES, EvalCatalogue, EvalJob, EvalResult, StrategyRow, SuiteRow,
-    TextJob, eval_catalogue, launch_code,
+    CODE_LAUNCHER, EVAL_CONTEXT, EVAL_SEQUENCES, EvalCatalogue, EvalJob, EvalResult, QuestionReading,
+    StrategyRow, SuiteRow, TextJob, eval_catalogue, launch_code, question_template, score_by,
 };
 pub use generate::{
     ANSWER_TOKENS_USUAL, AttemptReport, GenerateJob, Generated, GeneratedStep, LongPrompt, PartReport,

@@ -39,6 +39,7 @@ pub(crate) fn eval_job() -> EvalJob {
         policy: PolicyWishes::default(),
         template: None,
         suite_format: None,
+        reading: crate::QuestionReading::default(),
         strict: false,
         unsafe_code: false,
         text: None,

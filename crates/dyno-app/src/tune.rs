@@ -22,7 +22,7 @@ use crate::eval::template::{self, Template};
 use crate::eval::{EvalJob, Subject};
 use crate::generate::start_of;
 use crate::presets::TunedPreset;
-use crate::{App, AppError, PolicyWishes};
+use crate::{App, AppError, PolicyWishes, QuestionReading};
 use pool::Pool;
 use search::{Found, Search};
 
@@ -345,6 +345,7 @@ fn eval_job(job: &TuneJob, suites: &[String]) -> EvalJob {
         policy: PolicyWishes::default(),
         template: job.template.clone(),
         suite_format: None,
+        reading: QuestionReading::default(),
         strict: false,
         unsafe_code: job.unsafe_code,
         text: None,

@@ -1,5 +1,7 @@
 //! Why a whole file of questions is refused.
 
+use dyno_datasets::DatasetError;
+
 use crate::LineProblem;
 
 /// A file of which nothing can be used, or, in strict mode, of which one line cannot.
@@ -13,32 +15,9 @@ pub enum SuiteError {
         /// Name of the file.
         name: String,
     },
-    /// Not UTF-8.
-    #[error("{name} is not UTF-8 text ({found}); save it as UTF-8")]
-    NotUtf8 {
-        /// Name of the file.
-        name: String,
-        /// What it looks like instead.
-        found: &'static str,
-    },
-    /// Too large.
-    #[error("{name} has more than {limit} bytes{after}; split it, or take a part of it")]
-    TooLarge {
-        /// Name of the file.
-        name: String,
-        /// Most bytes read.
-        limit: usize,
-        /// ` after unpacking`, or nothing.
-        after: &'static str,
-    },
-    /// Broken compression.
-    #[error("{name} cannot be unpacked: {reason}; fetch it again")]
-    Gzip {
-        /// Name of the file.
-        name: String,
-        /// What the decoder says.
-        reason: String,
-    },
+    /// The file itself cannot be read.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
     /// A suite whose first line is no header of this version.
     #[error("{name}: the header in {place} cannot be used: {reason}")]
     Header {
@@ -47,14 +26,6 @@ pub enum SuiteError {
         /// Where it stands.
         place: String,
         /// What is wrong.
-        reason: String,
-    },
-    /// The one value that the file is cannot be read.
-    #[error("{name} is no JSON list: {reason}")]
-    Json {
-        /// Name of the file.
-        name: String,
-        /// What the parser says.
         reason: String,
     },
     /// No format fits.
@@ -75,17 +46,21 @@ pub enum SuiteError {
         /// Every format.
         known: String,
     },
-    /// A table without a column that its format needs.
-    #[error("{name}: column {column:?}, which {format} needs, is missing; there are: {present}")]
-    MissingColumn {
+    /// Several formats fit, and they would be asked differently.
+    #[error("{name} fits several formats: {fits}; say which one it is in")]
+    SeveralFormats {
         /// Name of the file.
         name: String,
-        /// Name of the format.
-        format: &'static str,
-        /// The column.
-        column: &'static str,
-        /// Columns there are.
-        present: String,
+        /// Names of the formats.
+        fits: String,
+    },
+    /// Questions and answers that cannot be told apart, or not be scored as asked.
+    #[error("{name}: {reason}")]
+    Questions {
+        /// Name of the file.
+        name: String,
+        /// What was found, what is needed and the nearest way.
+        reason: String,
     },
     /// Strict mode stops at the first line that cannot be used.
     #[error("{name}: {problem} (strict mode stops here; without it this line is left out)")]

@@ -1,5 +1,6 @@
 //! Typed access to the fields of one record, with errors that name field and value.
 
+pub(crate) use dyno_datasets::{quoted, shown};
 use serde_json::{Map, Value};
 
 /// One field that cannot be used.
@@ -55,6 +56,10 @@ impl<'a> Fields<'a> {
         match self.value(field) {
             None => Ok(Vec::new()),
             Some(Value::Array(values)) => values.iter().map(|value| text_of(field, value)).collect(),
+            Some(Value::String(text)) if text.trim_start().starts_with('[') => match list_in(text) {
+                Some(values) => values.iter().map(|value| text_of(field, value)).collect(),
+                None => Ok(vec![text.clone()]),
+            },
             Some(value) => Ok(vec![text_of(field, value)?]),
         }
     }
@@ -118,24 +123,43 @@ fn text_of(field: &str, value: &Value) -> Result<String, FieldProblem> {
     }
 }
 
-/// A value as errors show it: short, whatever it is.
-pub(crate) fn shown(value: &Value) -> String {
-    match value {
-        Value::Array(values) => format!("a list of {}", values.len()),
-        Value::Object(map) => format!("an object with {} fields", map.len()),
-        Value::String(text) => quoted(text),
-        other => other.to_string(),
+/// The elements of a list that was written into a cell of a table: JSON (`["a", "b"]`), Python (`['a', 'b']`) or NumPy
+/// (`['a' 'b']`); `None` for any other text.
+pub(crate) fn list_in(text: &str) -> Option<Vec<Value>> {
+    let text = text.trim();
+    if let Ok(Value::Array(values)) = serde_json::from_str(text) {
+        return Some(values);
     }
+    let mut rest = text.strip_prefix('[')?.strip_suffix(']')?.trim_start();
+    let mut found = Vec::new();
+    while let Some(quote) = rest.chars().next() {
+        if !matches!(quote, '\'' | '"') {
+            return None;
+        }
+        let (element, behind) = quoted_element(&rest[1..], quote)?;
+        found.push(Value::String(element));
+        let behind = behind.trim_start();
+        rest = behind.strip_prefix(',').unwrap_or(behind).trim_start();
+    }
+    Some(found)
 }
 
-/// A text as errors show it: quoted, at most forty characters.
-pub(crate) fn quoted(text: &str) -> String {
-    const SHOWN_CHARS: usize = 40;
-    if text.chars().count() <= SHOWN_CHARS {
-        return format!("{text:?}");
+/// A text up to its closing quote, and what stands behind it; a backslash takes the next character as it is.
+fn quoted_element(text: &str, quote: char) -> Option<(String, &str)> {
+    let mut element = String::new();
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '\\' => match chars.next()?.1 {
+                'n' => element.push('\n'),
+                't' => element.push('\t'),
+                other => element.push(other),
+            },
+            _ if c == quote => return Some((element, &text[at + c.len_utf8()..])),
+            _ => element.push(c),
+        }
     }
-    let start: String = text.chars().take(SHOWN_CHARS).collect();
-    format!("{start:?}…")
+    None
 }
 
 #[cfg(test)]
@@ -182,9 +206,20 @@ mod tests {
     }
 
     #[test]
-    fn long_values_are_cut_where_a_character_ends() {
-        assert_eq!(quoted("short"), "\"short\"");
-        let long = quoted(&"ä".repeat(500));
-        assert!(long.ends_with("\"…") && long.chars().count() == 43, "{long}");
+    fn lists_in_cells_are_read_as_json_python_and_numpy_write_them() {
+        for (cell, expected) in [
+            (r#"["a", "b"]"#, Some(vec!["a", "b"])),
+            ("['Paris', 'Rome']", Some(vec!["Paris", "Rome"])),
+            ("['Paris' 'Rome'\n 'Berlin']", Some(vec!["Paris", "Rome", "Berlin"])),
+            (r#"["it's", 'so "so"', 'don\'t']"#, Some(vec!["it's", "so \"so\"", "don't"])),
+            ("[]", Some(vec![])),
+            ("[a] is a set", None),
+            ("['open", None),
+            ("plain", None),
+        ] {
+            let found = list_in(cell);
+            let texts = found.as_ref().map(|values| values.iter().map(|v| v.as_str().unwrap()).collect());
+            assert_eq!(texts, expected, "{cell}");
+        }
     }
 }

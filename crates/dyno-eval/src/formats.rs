@@ -1,59 +1,104 @@
-//! The standard formats people have, and how each is told from the others.
+//! The formats people have, and how each is told from the others: by the fields of its records, and by what stands in them.
 
 mod choices;
+mod collections;
 mod conversations;
+mod inference;
 mod pairs;
 mod programs;
+mod questions;
+mod table;
 mod word_problems;
 
+use dyno_datasets::RecordResult;
 use serde_json::{Map, Value};
 
-use crate::fields::{FieldProblem, Fields};
+use crate::fields::{FieldProblem, Fields, list_in};
 use crate::item_check::check;
 use crate::load::{Gather, Refusals, at};
-use crate::records::{RecordResult, rows};
-use crate::{Item, LineProblem, Loaded, PairSet, Place, SuiteError, SuiteHeader};
+use crate::{Item, LoadOptions, Loaded, PairSet, SuiteError, SuiteHeader};
 
 pub use pairs::SentencePair;
+pub use questions::{SCORES_BY, ScoreBy, example_table};
+pub(crate) use table::from_table;
 
 /// A record as item; the number counts records from 1 and makes an id where the record has none.
 type Convert = fn(&Fields<'_>, u64) -> Result<Item, FieldProblem>;
 
-/// One standard format.
+/// One published format.
 pub(crate) struct Format {
-    /// Name, as `--format` and records write it.
-    pub(crate) name: &'static str,
+    /// Name, as a user gives it and records write it.
+    name: &'static str,
     /// Title of its usual suite.
-    pub(crate) title: &'static str,
+    title: &'static str,
     /// Whose questions these are.
-    pub(crate) source: &'static str,
-    /// Fields that every record has.
+    source: &'static str,
+    /// Fields that every record has: `a|b` means either, `a[]` a field that is a list.
     needs: &'static [&'static str],
-    /// Columns of a table without a header.
-    columns: &'static [&'static str],
+    /// What else sets its records apart from others with the same fields.
+    also: fn(&Fields<'_>) -> bool,
     /// Whether a file is only taken for this format when its name says so.
     by_file_name_only: bool,
     convert: Convert,
 }
 
-/// Every format; the first whose fields are all there is taken, so those that need more stand first.
-const FORMATS: [Format; 10] = [
+impl Format {
+    /// A format with what most have.
+    const fn new(
+        name: &'static str,
+        title: &'static str,
+        source: &'static str,
+        needs: &'static [&'static str],
+        convert: Convert,
+    ) -> Self {
+        Self { name, title, source, needs, also: |_| true, by_file_name_only: false, convert }
+    }
+
+    /// Whether a record has the fields of this format.
+    fn has_shape(&self, record: &Map<String, Value>) -> bool {
+        missing(self, record).is_none() && (self.also)(&Fields::new(record))
+    }
+
+    /// Whether a record can be asked as one of this format.
+    fn reads(&self, record: &Map<String, Value>) -> bool {
+        self.has_shape(record) && self.item(record, 1).is_ok()
+    }
+
+    fn item(&self, record: &Map<String, Value>, number: u64) -> Result<Item, FieldProblem> {
+        let item = (self.convert)(&Fields::new(record), number)?;
+        check(&item)?;
+        Ok(item)
+    }
+}
+
+/// Every published format.
+const FORMATS: [Format; 20] = [
     programs::HUMAN_EVAL,
     conversations::MT_BENCH,
-    choices::HELLASWAG,
-    choices::WINOGRANDE,
+    inference::HELLASWAG,
+    inference::WINOGRANDE,
+    inference::PIQA,
+    inference::SIQA,
+    inference::COPA,
     choices::TRUTHFUL_QA,
     choices::ARC,
-    choices::MMLU_ROWS,
+    choices::OPEN_BOOK_QA,
+    choices::COMMONSENSE_QA,
+    choices::BOOL_Q,
     choices::MMLU,
+    choices::MMLU_ROWS,
+    choices::MMLU_PRO,
     word_problems::GSM8K,
     word_problems::LAMBADA,
+    collections::QUERY_CHOICES,
+    collections::CONTEXT_OPTIONS,
+    collections::CONTEXT_CONTINUATION,
 ];
 
-/// Names that a user can give, in the order they are tried.
+/// Names that a user can give.
 #[must_use]
 pub fn format_names() -> Vec<&'static str> {
-    let mut names: Vec<&str> = vec![crate::SUITE_SCHEMA];
+    let mut names: Vec<&str> = vec![crate::SUITE_SCHEMA, questions::NAME];
     names.extend(FORMATS.iter().map(|format| format.name));
     names.extend([pairs::NAME, "text"]);
     names.dedup();
@@ -66,9 +111,12 @@ pub(crate) fn known() -> String {
 }
 
 /// What a user's format name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asked {
     /// One of [`FORMATS`]; a name may stand for several that differ in their fields.
     Records(&'static str),
+    /// Plain questions and answers.
+    Questions,
     /// Sentence pairs.
     Pairs,
     /// Plain text.
@@ -81,6 +129,7 @@ pub(crate) fn by_name(name: &str) -> Result<Asked, SuiteError> {
         return Ok(Asked::Records(format.name));
     }
     match name {
+        questions::NAME => Ok(Asked::Questions),
         pairs::NAME => Ok(Asked::Pairs),
         "text" => Ok(Asked::Text),
         _ => Err(SuiteError::NoSuchFormat { format: name.to_owned(), known: known() }),
@@ -92,30 +141,30 @@ pub(crate) fn from_records(
     name: &str,
     records: Vec<RecordResult>,
     asked: Option<Asked>,
-    strict: bool,
+    options: LoadOptions<'_>,
 ) -> Result<Loaded, SuiteError> {
-    if matches!(asked, Some(Asked::Pairs)) {
-        return pair_set(name, records, strict).map(Loaded::Pairs);
-    }
-    let wanted = match asked {
-        Some(Asked::Records(wanted)) => Some(wanted),
-        _ => None,
+    let format = match asked {
+        Some(Asked::Pairs) => return pair_set(name, records, options.strict).map(Loaded::Pairs),
+        Some(Asked::Questions) => None,
+        Some(Asked::Records(wanted)) => Some(named(wanted, &looked_at(name, &records)?)),
+        Some(Asked::Text) | None => told(name, &looked_at(name, &records)?, options)?,
     };
-    let format = told(name, &records, wanted)?;
-    let mut gather = Gather::new(name, strict);
+    let Some(format) = format else {
+        return questions::suite(name, records, options).map(Loaded::Suite);
+    };
+    let mut gather = Gather::new(name, options.strict);
     for (number, record) in (1..).zip(records) {
         let item = record.and_then(|(place, record)| {
-            let item = (format.convert)(&Fields::new(&record), number);
-            let item = item.and_then(|item| check(&item).map(|()| item));
+            let item = format.item(&record, number);
             item.map(|item| (place, item)).map_err(|problem| at(place, problem))
         });
         gather.add(item)?;
     }
-    gather.suite(header(name, format), format.name).map(Loaded::Suite)
+    gather.suite(header(name, format.title, format.source), format.name).map(Loaded::Suite)
 }
 
-fn header(name: &str, format: &Format) -> SuiteHeader {
-    let (title, source) = (format.title.to_owned(), format.source.to_owned());
+fn header(name: &str, title: &str, source: &str) -> SuiteHeader {
+    let (title, source) = (title.to_owned(), source.to_owned());
     let license = "as its makers state it".to_owned();
     SuiteHeader { name: stem(name), title, description: String::new(), source, license }
 }
@@ -133,128 +182,111 @@ fn stem(name: &str) -> String {
 /// Records looked at to tell the format.
 const RECORDS_LOOKED_AT: usize = 20;
 
-/// The format whose fields most of the first records have.
-fn told(
-    name: &str,
-    records: &[RecordResult],
-    wanted: Option<&'static str>,
-) -> Result<&'static Format, SuiteError> {
-    let first: Vec<&Map<String, Value>> = records
-        .iter()
-        .filter_map(|record| record.as_ref().ok())
-        .map(|(_, map)| map)
-        .take(RECORDS_LOOKED_AT)
-        .collect();
-    if first.is_empty() {
-        return Err(none_readable(name, records));
+/// The first records that can be read.
+fn looked_at<'a>(name: &str, records: &'a [RecordResult]) -> Result<Vec<&'a Map<String, Value>>, SuiteError> {
+    let readable = records.iter().filter_map(|record| record.as_ref().ok());
+    let first: Vec<&Map<String, Value>> = readable.map(|(_, map)| map).take(RECORDS_LOOKED_AT).collect();
+    if !first.is_empty() {
+        return Ok(first);
     }
-    let lower = name.to_ascii_lowercase();
-    let open = |format: &&Format| match wanted {
-        Some(wanted) => format.name == wanted,
-        None => !format.by_file_name_only || lower.contains(format.name),
-    };
-    let fits = |format: &&'static Format| {
-        let whole = first.iter().filter(|map| missing(format, map).is_none()).count();
-        2 * whole > first.len()
-    };
-    let mut candidates = FORMATS.iter().filter(open);
-    candidates.find(fits).ok_or_else(|| {
-        let fields: Vec<&str> = first[0].keys().map(String::as_str).take(20).collect();
-        let mut found = format!("its records have the fields {}", fields.join(", "));
-        let nearest = FORMATS.iter().filter(open).max_by_key(|format| {
-            format.needs.len() - format.needs.iter().filter(|field| !has(first[0], field)).count()
-        });
-        if let Some((format, field)) = nearest.and_then(|format| Some((format, missing(format, first[0])?))) {
-            found.push_str(&format!("; for {} the field `{field}` is missing", format.name));
-        }
-        SuiteError::UnknownFormat { name: name.to_owned(), found, known: known() }
-    })
-}
-
-fn none_readable(name: &str, records: &[RecordResult]) -> SuiteError {
     let mut refusals = Refusals::default();
     for problem in records.iter().filter_map(|record| record.as_ref().err()) {
-        refusals.add(name, problem.clone(), false).expect("only strict reading stops at a line");
+        refusals.add(name, problem.clone(), false)?;
     }
-    refusals.nothing_usable(name)
+    Err(refusals.nothing_usable(name))
 }
 
-/// The first field of a format that a record lacks. `a|b` means either; `a[]` a field that is a list.
+/// Whether most of the records are so.
+fn most(records: &[&Map<String, Value>], is_so: impl Fn(&Map<String, Value>) -> bool) -> bool {
+    2 * records.iter().filter(|record| is_so(record)).count() > records.len()
+}
+
+/// The format of a name; among several of that name the one whose fields most records have.
+fn named(wanted: &str, first: &[&Map<String, Value>]) -> &'static Format {
+    let mut all = FORMATS.iter().filter(|format| format.name == wanted);
+    let fits = all.clone().find(|format| most(first, |record| missing(format, record).is_none()));
+    fits.or_else(|| all.next()).unwrap_or(&FORMATS[0])
+}
+
+/// The one published format that most of the first records can be asked in; `None` for plain questions and answers.
+fn told(
+    name: &str,
+    first: &[&Map<String, Value>],
+    options: LoadOptions<'_>,
+) -> Result<Option<&'static Format>, SuiteError> {
+    let lower = name.to_ascii_lowercase();
+    let shaped: Vec<&'static Format> = FORMATS
+        .iter()
+        .filter(|format| !format.by_file_name_only || lower.contains(format.name))
+        .filter(|format| most(first, |record| format.has_shape(record)))
+        .collect();
+    let fitting = shaped.iter().copied().filter(|format| most(first, |record| format.reads(record)));
+    match fitting.collect::<Vec<_>>()[..] {
+        [one] => return Ok(Some(one)),
+        [] => {}
+        ref several => {
+            let named = several.iter().find(|format| letters(&lower).contains(&letters(format.name)));
+            return named.map(|format| Some(*format)).ok_or_else(|| SuiteError::SeveralFormats {
+                name: name.to_owned(),
+                fits: several.iter().map(|format| format.name).collect::<Vec<_>>().join(", "),
+            });
+        }
+    }
+    let plain = questions::Columns::find(first, options);
+    match (plain, shaped.first()) {
+        (Ok(_), _) => Ok(None),
+        // The fields are there, but not what belongs into them: each line says what is wrong.
+        (Err(_), Some(shaped)) => Ok(Some(*shaped)),
+        (Err(needed), None) => Err(unknown(name, first[0], &needed)),
+    }
+}
+
+/// Letters and digits of a name alone: `commonsense_qa.jsonl` names CommonsenseQA.
+fn letters(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).collect()
+}
+
+/// What an unknown file holds, what is needed, and the nearest published format.
+fn unknown(name: &str, record: &Map<String, Value>, needed: &str) -> SuiteError {
+    let mut found = needed.to_owned();
+    let present = |format: &Format| format.needs.iter().filter(|field| has(record, field)).count();
+    let nearest =
+        FORMATS.iter().max_by_key(|format| (present(format), std::cmp::Reverse(format.needs.len())));
+    let lacking = nearest.filter(|format| present(format) > 0).and_then(|format| {
+        let lacking: Vec<String> = format
+            .needs
+            .iter()
+            .filter(|field| !has(record, field))
+            .map(|field| format!("`{field}`"))
+            .collect();
+        (!lacking.is_empty()).then(|| (format.name, lacking.join(" and ")))
+    });
+    if let Some((nearest, lacking)) = lacking {
+        found.push_str(&format!(". The nearest published format is {nearest}, which also needs {lacking}"));
+    }
+    SuiteError::UnknownFormat { name: name.to_owned(), found, known: known() }
+}
+
+/// The first field of a format that a record lacks.
 fn missing(format: &Format, record: &Map<String, Value>) -> Option<&'static str> {
     format.needs.iter().find(|field| !has(record, field)).copied()
 }
 
 fn has(record: &Map<String, Value>, field: &str) -> bool {
     field.split('|').any(|field| match field.strip_suffix("[]") {
-        Some(field) => record.get(field).is_some_and(Value::is_array),
+        Some(field) => match record.get(field) {
+            Some(Value::Array(_)) => true,
+            Some(Value::String(cell)) => list_in(cell).is_some(),
+            _ => false,
+        },
         None => record.get(field).is_some_and(|value| !value.is_null()),
     })
 }
 
-/// Reads a table: its first row is a header when it holds the names of columns that a format needs.
-pub(crate) fn from_table(
-    name: &str,
-    bytes: &[u8],
-    (separator, quoting): (u8, bool),
-    asked: Option<Asked>,
-    strict: bool,
-) -> Result<Loaded, SuiteError> {
-    let rows = rows(bytes, separator, quoting);
-    let first: Vec<String> = match rows.first() {
-        Some(Ok((_, row))) => row.clone(),
-        _ => Vec::new(),
-    };
-    if matches!(asked, Some(Asked::Pairs)) || (asked.is_none() && pairs::looks_like(&first)) {
-        let columns = pairs::columns(&first);
-        return pair_set(name, keyed(rows, &columns, pairs::has_header(&first)), strict).map(Loaded::Pairs);
-    }
-    let lower: Vec<String> = first.iter().map(|cell| cell.trim().to_lowercase()).collect();
-    let has_header = lower.iter().any(|cell| cell == "question");
-    let columns = if has_header {
-        table_columns(&lower)
-    } else {
-        choices::MMLU_ROWS.columns.iter().map(ToString::to_string).collect()
-    };
-    if has_header
-        && let Some(column) = choices::MMLU_ROWS.needs.iter().find(|need| !columns.iter().any(|c| c == *need))
-    {
-        let present = first.join(", ");
-        let format = choices::MMLU_ROWS.name;
-        return Err(SuiteError::MissingColumn { name: name.to_owned(), format, column, present });
-    }
-    if !has_header && first.len() < columns.len() {
-        let found = format!("its first row has {} columns, none of them named `question`", first.len());
-        return Err(SuiteError::UnknownFormat { name: name.to_owned(), found, known: known() });
-    }
-    from_records(
-        name,
-        keyed(rows, &columns, has_header),
-        Some(Asked::Records(choices::MMLU_ROWS.name)),
-        strict,
-    )
-}
-
-/// Names of a header's columns, the letters in capitals as headerless tables have them.
-fn table_columns(lower: &[String]) -> Vec<String> {
-    lower.iter().map(|cell| if cell.len() == 1 { cell.to_uppercase() } else { cell.clone() }).collect()
-}
-
-/// Rows as records: each cell under its column's name; further cells are dropped, missing ones are problems of the row.
-fn keyed(
-    rows: Vec<Result<(Place, Vec<String>), LineProblem>>,
-    columns: &[String],
-    has_header: bool,
-) -> Vec<RecordResult> {
-    let record = |row: Result<(Place, Vec<String>), LineProblem>| {
-        let (place, cells) = row?;
-        if cells.len() < columns.len() {
-            let message = format!("has {} columns, but {} are needed", cells.len(), columns.len());
-            return Err(LineProblem { place, field: None, message });
-        }
-        let cells = columns.iter().cloned().zip(cells.into_iter().map(Value::String));
-        Ok((place, cells.collect()))
-    };
-    rows.into_iter().skip(usize::from(has_header)).map(record).collect()
+/// Every field that some format knows, as a header may name it.
+fn field_names() -> impl Iterator<Item = &'static str> {
+    let needs = FORMATS.iter().flat_map(|format| format.needs).flat_map(|need| need.split('|'));
+    needs.map(|need| need.trim_end_matches("[]")).chain(questions::field_names())
 }
 
 fn pair_set(name: &str, records: Vec<RecordResult>, strict: bool) -> Result<PairSet, SuiteError> {

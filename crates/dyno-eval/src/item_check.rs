@@ -27,7 +27,8 @@ pub(crate) fn check(item: &Item) -> Result<(), FieldProblem> {
     check_figures(item)?;
     match item.kind {
         ItemKind::Numeric => check_numbers(item),
-        ItemKind::Exact | ItemKind::Contains | ItemKind::Cloze => check_answers(item),
+        ItemKind::Exact | ItemKind::Contains | ItemKind::F1 | ItemKind::Cloze => check_answers(item),
+        ItemKind::Regex => check_patterns(item),
         ItemKind::Choice => check_choices(item),
         ItemKind::Code => check_code(item),
         ItemKind::Heuristic => check_heuristic(item),
@@ -69,6 +70,19 @@ fn check_numbers(item: &Item) -> Result<(), FieldProblem> {
         }
         None => Ok(()),
     }
+}
+
+fn check_patterns(item: &Item) -> Result<(), FieldProblem> {
+    check_answers(item)?;
+    for answer in &item.answers {
+        if let Err(error) = regex::Regex::new(answer) {
+            let reason = error.to_string();
+            let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            let what = format!("is {}, which is no regular expression: {reason}", quoted(answer));
+            return Err(FieldProblem::new("answer", what));
+        }
+    }
+    Ok(())
 }
 
 fn check_choices(item: &Item) -> Result<(), FieldProblem> {

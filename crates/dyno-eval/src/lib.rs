@@ -22,7 +22,6 @@ mod plain;
 mod prompt;
 mod reading;
 mod reasoning;
-mod records;
 mod score;
 mod strategy;
 mod suite;
@@ -31,6 +30,11 @@ mod summary;
 mod template;
 mod tuner;
 mod validation;
+
+pub use dyno_datasets::{
+    DatasetError, FILE_BYTES_MAX as SUITE_BYTES_MAX, LineProblem, Place, RECORD_BYTES_MAX as LINE_BYTES_MAX,
+    RECORDS_MAX,
+};
 
 pub use builtin::{BuiltinSuite, builtin_suite, builtin_suites};
 pub use code::{ProgramShape, ProgramText, program};
@@ -43,7 +47,7 @@ pub use degeneration::{
 };
 pub use error::SuiteError;
 pub use extract::{Extracted, Extractor, extract};
-pub use formats::{SentencePair, format_names};
+pub use formats::{SCORES_BY, ScoreBy, SentencePair, example_table, format_names};
 pub use heuristic::Heuristic;
 pub use likelihood::{ChunkDivergence, ChunkLikelihood, Divergence, Perplexity, divergence, perplexity};
 pub use load::{LoadOptions, Loaded, PairSet, load, load_suite};
@@ -55,21 +59,22 @@ pub use prompt::{
 };
 pub use reading::Reading;
 pub use reasoning::{unfinished_reasoning, without_reasoning};
-pub use records::{LINE_BYTES_MAX, RECORDS_MAX, SUITE_BYTES_MAX};
 pub use score::{
-    ChoiceOutcome, DIRECT_WAYS, NUMBER_WAYS, STEPS_WAYS, Scored, score_choices, score_cloze, score_text,
+    ChoiceOutcome, DIRECT_WAYS, F1_METRIC, NUMBER_WAYS, STEPS_WAYS, Scored, score_choices, score_cloze,
+    score_text,
 };
 pub use strategy::{
     BASELINE_STRATEGY, Example, ExamplesFrom, ExamplesPlace, PrefixPlace, STRATEGIES_BYTES_MAX, Strategy,
     StrategyError, pick_strategies, read_strategies, strategies,
 };
 pub use suite::{
-    ChoiceStyle, Demand, EXAMPLE_TAG, Item, ItemKind, LineProblem, Place, REFUSED_MAX, SUITE_SCHEMA, Suite,
-    SuiteHeader, letter,
+    ChoiceStyle, Demand, EXAMPLE_TAG, Item, ItemKind, REFUSED_MAX, SUITE_SCHEMA, Suite, SuiteHeader,
+    TextFrame, letter,
 };
 pub use suite_format::write_suite;
 pub use summary::{
-    ACCURACY, ACCURACY_NORM, ALL_ITEMS, chance_level, heuristic_report, points, refusals, scores,
+    ACCURACY, ACCURACY_NORM, ACCURACY_PER_CHAR, ALL_ITEMS, chance_level, heuristic_report, points, refusals,
+    scores,
 };
 pub use template::{NamedTemplate, TemplateError, template, template_warning, templates};
 pub use tuner::{

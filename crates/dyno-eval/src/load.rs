@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
+use dyno_datasets::{Dataset, RecordResult};
+
 use crate::fields::FieldProblem;
-use crate::formats;
+use crate::formats::{self, Asked, ScoreBy};
 use crate::item_check::check;
-use crate::records::{Container, RecordResult, container, json_lines, json_list, plain_bytes};
 use crate::suite_format::{is_header, read_header, read_item};
 use crate::{
     Item, LineProblem, Place, REFUSED_MAX, SUITE_SCHEMA, SentencePair, Suite, SuiteError, SuiteHeader,
@@ -18,6 +19,31 @@ pub struct LoadOptions<'a> {
     pub strict: bool,
     /// Name of the format, where it shall not be told from content and file name.
     pub format: Option<&'a str>,
+    /// Column or field that holds the question; the file is then a plain one of questions and answers.
+    pub question_column: Option<&'a str>,
+    /// Column or field that holds the answer; the same.
+    pub answer_column: Option<&'a str>,
+    /// How answers to plain questions are scored, where that shall not follow from the answers' shape.
+    pub score: Option<ScoreBy>,
+}
+
+impl LoadOptions<'_> {
+    /// What the options say about the format.
+    fn asked(&self) -> Result<Option<Asked>, SuiteError> {
+        let asked = self.format.map(formats::by_name).transpose()?;
+        let plain = self.question_column.is_some() || self.answer_column.is_some() || self.score.is_some();
+        match asked {
+            None if plain => Ok(Some(Asked::Questions)),
+            Some(Asked::Questions) | None => Ok(asked),
+            Some(_) if plain => {
+                let reason =
+                    "columns and scores can be chosen for plain questions, not for a published format";
+                let name = self.format.unwrap_or_default().to_owned();
+                Err(SuiteError::Questions { name, reason: reason.to_owned() })
+            }
+            Some(_) => Ok(asked),
+        }
+    }
 }
 
 /// What a file holds.
@@ -50,31 +76,28 @@ pub struct PairSet {
 /// # Errors
 /// For a file of which nothing can be used; in strict mode also for its first line that cannot be used.
 pub fn load(name: &str, bytes: &[u8], options: LoadOptions<'_>) -> Result<Loaded, SuiteError> {
-    let plain = plain_bytes(name, bytes)?;
     if options.format == Some(SUITE_SCHEMA) {
-        return own_suite(name, json_lines(&plain).collect(), options.strict).map(Loaded::Suite);
+        return load_suite(name, bytes, options.strict).map(Loaded::Suite);
     }
-    let asked = options.format.map(formats::by_name).transpose()?;
-    let kind = container(name, &plain);
-    if matches!(asked, Some(formats::Asked::Text)) || (kind == Container::Text && asked.is_none()) {
-        return text(name, plain);
+    let asked = options.asked()?;
+    if asked == Some(Asked::Text) {
+        return Ok(Loaded::Text(dyno_datasets::read_text(name, bytes)?));
     }
-    let records = match kind {
-        Container::Lines => json_lines(&plain).collect(),
-        Container::List => json_list(name, &plain)?,
-        Container::Table { separator, quoting } => {
-            return formats::from_table(name, &plain, (separator, quoting), asked, options.strict);
-        }
-        Container::Text => {
+    match dyno_datasets::read(name, bytes)? {
+        Dataset::Text(text) if asked.is_none() => Ok(Loaded::Text(text)),
+        Dataset::Text(_) => {
             let found = "it is neither JSON nor a table".to_owned();
-            return Err(SuiteError::UnknownFormat { name: name.to_owned(), found, known: formats::known() });
+            Err(SuiteError::UnknownFormat { name: name.to_owned(), found, known: formats::known() })
         }
-    };
-    let first = records.iter().find_map(|record| record.as_ref().ok());
-    if asked.is_none() && first.is_some_and(|(_, record)| is_header(record)) {
-        return own_suite(name, records, options.strict).map(Loaded::Suite);
+        Dataset::Table(rows) => formats::from_table(name, rows, asked, options),
+        Dataset::Records(records) => {
+            let first = records.iter().find_map(|record| record.as_ref().ok());
+            if asked.is_none() && first.is_some_and(|(_, record)| is_header(record)) {
+                return own_suite(name, records, options.strict).map(Loaded::Suite);
+            }
+            formats::from_records(name, records, asked, options)
+        }
     }
-    formats::from_records(name, records, asked, options.strict)
 }
 
 /// Reads a suite in dyno's own format and nothing else.
@@ -82,14 +105,7 @@ pub fn load(name: &str, bytes: &[u8], options: LoadOptions<'_>) -> Result<Loaded
 /// # Errors
 /// As [`load`].
 pub fn load_suite(name: &str, bytes: &[u8], strict: bool) -> Result<Suite, SuiteError> {
-    let plain = plain_bytes(name, bytes)?;
-    own_suite(name, json_lines(&plain).collect(), strict)
-}
-
-fn text(name: &str, plain: Vec<u8>) -> Result<Loaded, SuiteError> {
-    let found = "it is a text with bytes that are no UTF-8";
-    let text = String::from_utf8(plain);
-    text.map(Loaded::Text).map_err(|_| SuiteError::NotUtf8 { name: name.to_owned(), found })
+    own_suite(name, dyno_datasets::read_lines(name, bytes)?, strict)
 }
 
 fn own_suite(name: &str, records: Vec<RecordResult>, strict: bool) -> Result<Suite, SuiteError> {
@@ -191,6 +207,6 @@ impl<'a> Gather<'a> {
             return Err(self.refusals.nothing_usable(self.name));
         }
         let Refusals { kept: refused, total: refused_total } = self.refusals;
-        Ok(Suite { header, format, items, examples, refused, refused_total })
+        Ok(Suite { header, format, remarks: Vec::new(), items, examples, refused, refused_total })
     }
 }

@@ -4,7 +4,8 @@ use dyno_types::{ChatMessage, Prompt};
 
 use crate::continuation::at_word_start;
 use crate::{
-    ChoiceStyle, Example, ExamplesFrom, ExamplesPlace, Item, ItemKind, PrefixPlace, Strategy, Suite, letter,
+    ChoiceStyle, Example, ExamplesFrom, ExamplesPlace, Item, ItemKind, PrefixPlace, Strategy, Suite,
+    TextFrame, letter,
 };
 
 /// How a question reaches the model.
@@ -21,8 +22,20 @@ pub enum Framing {
 pub struct LikelihoodRequest {
     /// What stands before it.
     pub prompt: Prompt,
-    /// The text to score; its bytes normalise the score.
+    /// The text to score.
     pub continuation: String,
+    /// Characters of the choice itself, without what parts it from the prompt.
+    pub chars: u32,
+    /// Its bytes.
+    pub bytes: u32,
+}
+
+impl LikelihoodRequest {
+    fn new(prompt: Prompt, continuation: String, choice: &str) -> Self {
+        let [chars, bytes] =
+            [choice.chars().count(), choice.len()].map(|length| u32::try_from(length).unwrap_or(u32::MAX));
+        Self { prompt, continuation, chars, bytes }
+    }
 }
 
 /// The text a person would read as the question: context, question, listed choices.
@@ -88,7 +101,8 @@ pub fn likelihood_requests(
             match framing {
                 Framing::Chat => {
                     let prompt = Prompt::Chat(chat(item, strategy, examples, &question));
-                    let request = |continuation| LikelihoodRequest { prompt: prompt.clone(), continuation };
+                    let request =
+                        |choice: String| LikelihoodRequest::new(prompt.clone(), choice.clone(), &choice);
                     continuations.into_iter().map(request).collect()
                 }
                 Framing::Text => {
@@ -101,10 +115,11 @@ pub fn likelihood_requests(
     }
 }
 
-/// A continuation one space behind a text; the space belongs to the continuation.
-fn after(prefix: &str, continuation: &str) -> LikelihoodRequest {
-    let (prefix, continuation) = at_word_start(&format!("{} ", prefix.trim_end()), continuation.trim_start());
-    LikelihoodRequest { prompt: Prompt::Text(prefix), continuation }
+/// A choice one space behind a text. The space, and white space that the text ends with, belongs to the continuation; white
+/// space that the choice begins with stays.
+fn after(prefix: &str, choice: &str) -> LikelihoodRequest {
+    let (prefix, continuation) = at_word_start(&format!("{prefix} "), choice);
+    LikelihoodRequest::new(Prompt::Text(prefix), continuation, choice)
 }
 
 /// Each choice fills the gap; the text behind the gap is scored, which is the same for all.
@@ -112,10 +127,7 @@ fn blanks(item: &Item) -> Vec<LikelihoodRequest> {
     let Some((before, behind)) = item.question.split_once('_') else { return Vec::new() };
     let before =
         if item.context.is_empty() { before.to_owned() } else { format!("{}\n\n{before}", item.context) };
-    let request = |choice: &String| {
-        let (prefix, continuation) = at_word_start(&format!("{before}{choice}"), behind);
-        LikelihoodRequest { prompt: Prompt::Text(prefix), continuation }
-    };
+    let request = |choice: &String| after(&format!("{before}{choice}"), behind.trim());
     item.choices.iter().map(request).collect()
 }
 
@@ -134,8 +146,9 @@ fn system_text(item: &Item, strategy: &Strategy) -> String {
     parts.into_iter().flatten().filter(|part| !part.trim().is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
-fn example_lines(examples: &[Example]) -> String {
-    let line = |example: &Example| format!("Question: {}\nAnswer: {}\n\n", example.question, example.answer);
+fn example_lines(examples: &[Example], frame: &TextFrame) -> String {
+    let TextFrame { before, after, .. } = frame;
+    let line = |example: &Example| format!("{before}{}{after} {}\n\n", example.question, example.answer);
     examples.iter().map(line).collect()
 }
 
@@ -148,7 +161,9 @@ fn chat(item: &Item, strategy: &Strategy, examples: &[Example], question: &str) 
     }
     let mut question = asked(strategy, question);
     match strategy.examples_place {
-        ExamplesPlace::Text => question = format!("{}{question}", example_lines(examples)),
+        ExamplesPlace::Text => {
+            question = format!("{}{question}", example_lines(examples, &TextFrame::default()))
+        }
         ExamplesPlace::Turns => {
             for example in examples {
                 messages.push(message("user", asked(strategy, &example.question)));
@@ -170,7 +185,9 @@ fn text(item: &Item, strategy: &Strategy, examples: &[Example], question: &str) 
     let question = asked(strategy, question);
     let begins = answer_begins(strategy);
     let gap = if begins.is_empty() { "" } else { " " };
-    format!("{system}{}Question: {question}\nAnswer:{gap}{begins}", example_lines(examples))
+    let TextFrame { opening, before, after } = &item.frame;
+    let examples = example_lines(examples, &item.frame);
+    format!("{system}{opening}{examples}{before}{question}{after}{gap}{begins}")
 }
 
 /// Texts that end a generated answer, besides the model's own end: a text frame would go on with the next question, a

@@ -1,5 +1,7 @@
 //! From an answer to an outcome, and from likelihoods to an outcome.
 
+use std::collections::HashMap;
+
 use dyno_types::{ChoiceScore, ItemOutcome};
 
 use crate::choice_letter::letter_in;
@@ -19,6 +21,9 @@ pub struct Scored {
     /// Which way read it; absent where nothing was read.
     pub by: Option<&'static str>,
 }
+
+/// Name of the score of shared words.
+pub const F1_METRIC: &str = "f1";
 
 /// Ways for short answers without steps, first found first.
 pub const DIRECT_WAYS: [Extractor; 4] =
@@ -55,6 +60,8 @@ pub fn score_text(item: &Item, answer: &str, steps: bool) -> Scored {
         ItemKind::Numeric => score_number(item, answer),
         ItemKind::Exact => score_exact(item, answer, steps),
         ItemKind::Contains => score_contained(item, answer),
+        ItemKind::F1 => score_shared_words(item, answer),
+        ItemKind::Regex => score_pattern(item, answer),
         ItemKind::Choice => score_written_choice(item, answer),
         ItemKind::Heuristic => match item.scorer {
             Some(heuristic) => {
@@ -103,6 +110,52 @@ fn score_contained(item: &Item, answer: &str) -> Scored {
     match found {
         Some(right) => Scored::right_if(true, right.clone(), "contains"),
         None => Scored { outcome: ItemOutcome::Wrong, extracted: None, by: Some("contains") },
+    }
+}
+
+/// The largest F1 of the words shared with any right answer, as SQuAD computes it.
+fn score_shared_words(item: &Item, answer: &str) -> Scored {
+    const WAYS: [Extractor; 4] = [Extractor::Hashes, Extractor::Boxed, Extractor::AnswerIs, Extractor::Whole];
+    let Some(found) = extract(answer, &WAYS) else { return Scored::unparsed() };
+    let given = normalise(&found.text, &item.normalise);
+    let grade = item.answers.iter().map(|right| f1(&given, &normalise(right, &item.normalise)));
+    let grade = grade.fold(0.0, f64::max);
+    Scored { outcome: ItemOutcome::Graded { grade }, extracted: Some(found.text), by: Some(F1_METRIC) }
+}
+
+/// Harmonic mean of the shares of words that two texts have in common; words that occur twice count twice.
+fn f1(given: &str, right: &str) -> f64 {
+    let (given, right): (Vec<&str>, Vec<&str>) =
+        (given.split_whitespace().collect(), right.split_whitespace().collect());
+    if given.is_empty() || right.is_empty() {
+        return f64::from(u8::from(given == right));
+    }
+    let mut left: HashMap<&str, usize> = HashMap::new();
+    for word in &right {
+        *left.entry(word).or_default() += 1;
+    }
+    let shared = given.iter().filter(|word| match left.get_mut(*word) {
+        Some(count) if *count > 0 => {
+            *count -= 1;
+            true
+        }
+        _ => false,
+    });
+    let shared = shared.count() as f64;
+    2.0 * shared / (given.len() + right.len()) as f64
+}
+
+/// Right where one of the patterns matches somewhere in the answer.
+fn score_pattern(item: &Item, answer: &str) -> Scored {
+    let Some(text) = without_reasoning(answer).filter(|text| !text.trim().is_empty()) else {
+        return Scored::unparsed();
+    };
+    let patterns = item.answers.iter().filter_map(|pattern| regex::Regex::new(pattern).ok());
+    let found =
+        patterns.into_iter().find_map(|pattern| pattern.find(text).map(|found| found.as_str().to_owned()));
+    match found {
+        Some(found) => Scored::right_if(true, found, "regex"),
+        None => Scored { outcome: ItemOutcome::Wrong, extracted: None, by: Some("regex") },
     }
 }
 
@@ -168,18 +221,21 @@ fn chosen(item: &Item, text: &str) -> Reading<usize> {
 pub struct ChoiceOutcome {
     /// The likeliest choice (`acc` of lm-evaluation-harness).
     pub plain: ItemOutcome,
-    /// The likeliest choice per byte of its text (`acc_norm`).
-    pub normalised: ItemOutcome,
+    /// The likeliest choice per character of its text (`acc_norm`).
+    pub per_char: ItemOutcome,
+    /// The likeliest choice per byte of its text (`acc_bytes`).
+    pub per_byte: ItemOutcome,
 }
 
-/// Picks the likeliest choice: by the sum of log-probabilities, and by that sum over the bytes of the choice's text.
+/// Picks the likeliest choice: by the sum of log-probabilities, and by that sum over the characters, and over the bytes, of the
+/// choice's text.
 /// When no single choice is likelier than all others there is no answer: the item is tied, not guessed. Figures that are
 /// not finite, or not one per choice, are failures.
 #[must_use]
 pub fn score_choices(item: &Item, choices: &[ChoiceScore]) -> ChoiceOutcome {
     let failed = |reason: String| {
         let outcome = ItemOutcome::Failed { reason };
-        ChoiceOutcome { plain: outcome.clone(), normalised: outcome }
+        ChoiceOutcome { plain: outcome.clone(), per_char: outcome.clone(), per_byte: outcome }
     };
     let Some(correct) = item.correct.filter(|correct| *correct < choices.len()) else {
         return failed("the item has no right choice".to_owned());
@@ -199,7 +255,10 @@ pub fn score_choices(item: &Item, choices: &[ChoiceScore]) -> ChoiceOutcome {
     };
     ChoiceOutcome {
         plain: outcome(choices.iter().map(|choice| choice.logprob).collect()),
-        normalised: outcome(
+        per_char: outcome(
+            choices.iter().map(|choice| choice.logprob / f64::from(choice.chars.max(1))).collect(),
+        ),
+        per_byte: outcome(
             choices.iter().map(|choice| choice.logprob / f64::from(choice.bytes.max(1))).collect(),
         ),
     }

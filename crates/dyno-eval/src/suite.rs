@@ -2,7 +2,7 @@
 
 use dyno_types::SuiteId;
 
-use crate::{Heuristic, Normaliser};
+use crate::{Heuristic, LineProblem, Normaliser};
 
 /// Schema of suite files this version reads and writes.
 pub const SUITE_SCHEMA: &str = "dyno.suite/1";
@@ -26,6 +26,10 @@ pub enum ItemKind {
     Code,
     /// A text that must occur in the answer.
     Contains,
+    /// A text that the answer should share its words with.
+    F1,
+    /// A regular expression that must match somewhere in the answer.
+    Regex,
     /// The words that end a passage: every token of them must be the likeliest.
     Cloze,
     /// Nothing that is right or wrong: graded by a heuristic.
@@ -34,12 +38,14 @@ pub enum ItemKind {
 
 impl ItemKind {
     /// Every kind with its name in suite files.
-    pub const ALL: [(&'static str, Self); 7] = [
+    pub const ALL: [(&'static str, Self); 9] = [
         ("numeric", Self::Numeric),
         ("exact", Self::Exact),
         ("choice", Self::Choice),
         ("code", Self::Code),
         ("contains", Self::Contains),
+        ("f1", Self::F1),
+        ("regex", Self::Regex),
         ("cloze", Self::Cloze),
         ("heuristic", Self::Heuristic),
     ];
@@ -84,6 +90,31 @@ impl ChoiceStyle {
     #[must_use]
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(_, style)| *style == self).map_or("answer", |(name, _)| name)
+    }
+}
+
+/// What stands around a question that is put as a plain text, for models without a chat template and for likelihoods.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TextFrame {
+    /// In front of everything, worked examples included.
+    pub opening: String,
+    /// In front of the question.
+    pub before: String,
+    /// Behind the question; the answer follows after a space.
+    pub after: String,
+}
+
+impl TextFrame {
+    /// A frame without an opening.
+    #[must_use]
+    pub fn around(before: impl Into<String>, after: impl Into<String>) -> Self {
+        Self { opening: String::new(), before: before.into(), after: after.into() }
+    }
+}
+
+impl Default for TextFrame {
+    fn default() -> Self {
+        Self::around("Question: ", "\nAnswer:")
     }
 }
 
@@ -137,6 +168,8 @@ pub struct Item {
     pub correct: Option<usize>,
     /// How the choices stand to the question.
     pub style: ChoiceStyle,
+    /// What stands around the question where it is put as a plain text.
+    pub frame: TextFrame,
     /// Program that fails unless the answer is right; a function `check(candidate)` in it is called with the entry point.
     pub tests: String,
     /// Name of the function that the answer must define.
@@ -189,6 +222,7 @@ impl Item {
             choices: Vec::new(),
             correct: None,
             style: ChoiceStyle::default(),
+            frame: TextFrame::default(),
             tests: String::new(),
             entry_point: String::new(),
             code_start: String::new(),
@@ -240,36 +274,6 @@ pub struct SuiteHeader {
     pub license: String,
 }
 
-/// Where in a file something stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// A line, from 1.
-    Line(u64),
-    /// An entry of a JSON list, from 1.
-    Entry(u64),
-}
-
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Line(number) => write!(f, "line {number}"),
-            Self::Entry(number) => write!(f, "entry {number}"),
-        }
-    }
-}
-
-/// Why one line is not used; the rest of the suite is.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: {message}")]
-pub struct LineProblem {
-    /// Where it stands.
-    pub place: Place,
-    /// The field, where one field is to blame.
-    pub field: Option<String>,
-    /// What is wrong, naming the field and its value.
-    pub message: String,
-}
-
 /// Questions that were read and checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Suite {
@@ -277,6 +281,8 @@ pub struct Suite {
     pub header: SuiteHeader,
     /// Format it was read from, e.g. `dyno.suite/1` or `gsm8k`.
     pub format: &'static str,
+    /// How it was understood, where that is not obvious: what people should know who gave the file.
+    pub remarks: Vec<String>,
     /// Questions to ask.
     pub items: Vec<Item>,
     /// Worked examples: items tagged `example`, never asked.

@@ -3,13 +3,15 @@
 use serde_json::{Map, Value, json};
 
 use crate::fields::{FieldProblem, Fields, one_of, quoted};
-use crate::{ChoiceStyle, Demand, Heuristic, Item, ItemKind, Normaliser, SUITE_SCHEMA, Suite, SuiteHeader};
+use crate::{
+    ChoiceStyle, Demand, Heuristic, Item, ItemKind, Normaliser, SUITE_SCHEMA, Suite, SuiteHeader, TextFrame,
+};
 
 /// Fields of a header line.
 const HEADER_FIELDS: [&str; 6] = ["schema", "name", "title", "description", "source", "license"];
 
 /// Fields of an item line.
-const ITEM_FIELDS: [&str; 29] = [
+const ITEM_FIELDS: [&str; 32] = [
     "id",
     "task",
     "category",
@@ -23,6 +25,9 @@ const ITEM_FIELDS: [&str; 29] = [
     "choices",
     "correct",
     "style",
+    "opening",
+    "before",
+    "after",
     "tests",
     "entry_point",
     "code_start",
@@ -97,6 +102,7 @@ pub(crate) fn read_item(record: &Map<String, Value>) -> Result<Item, FieldProble
     item.choices = fields.texts("choices")?;
     item.correct = fields.whole("correct")?.map(|correct| usize::try_from(correct).unwrap_or(usize::MAX));
     item.style = fields.name("style", &ChoiceStyle::ALL)?.unwrap_or_default();
+    item.frame = frame(&fields)?;
     item.tests = text("tests")?;
     item.entry_point = text("entry_point")?;
     item.code_start = text("code_start")?;
@@ -119,6 +125,16 @@ pub(crate) fn read_item(record: &Map<String, Value>) -> Result<Item, FieldProble
         return Err(FieldProblem::new("question", "is missing, and there is no `context` either"));
     }
     Ok(item)
+}
+
+/// What stands around the question; absent fields are as usual.
+fn frame(fields: &Fields<'_>) -> Result<TextFrame, FieldProblem> {
+    let usual = TextFrame::default();
+    Ok(TextFrame {
+        opening: fields.optional_text("opening")?.unwrap_or(usual.opening),
+        before: fields.optional_text("before")?.unwrap_or(usual.before),
+        after: fields.optional_text("after")?.unwrap_or(usual.after),
+    })
 }
 
 fn word_range(fields: &Fields<'_>) -> Result<Option<[u32; 2]>, FieldProblem> {
@@ -168,6 +184,15 @@ fn item_record(item: &Item) -> Map<String, Value> {
     record.retain(|_, value| !says_nothing(value));
     if item.kind != ItemKind::Choice {
         record.remove("style");
+    }
+    let usual = TextFrame::default();
+    let frame = [
+        ("opening", &item.frame.opening, &usual.opening),
+        ("before", &item.frame.before, &usual.before),
+        ("after", &item.frame.after, &usual.after),
+    ];
+    for (field, text, _) in frame.into_iter().filter(|(_, text, usual)| text != usual) {
+        record.insert(field.to_owned(), Value::from(text.as_str()));
     }
     if item.tolerance == 0.0 {
         record.remove("tolerance");

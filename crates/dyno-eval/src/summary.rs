@@ -8,7 +8,10 @@ use dyno_types::{ItemOutcome, ItemResult, Score};
 /// Name of the score of right answers.
 pub const ACCURACY: &str = "accuracy";
 
-/// Name of the score of right answers by likelihood per byte.
+/// Name of the score of right answers by likelihood per character (`acc_norm` of lm-evaluation-harness).
+pub const ACCURACY_PER_CHAR: &str = "accuracy_per_char";
+
+/// Name of the score of right answers by likelihood per byte (`acc_bytes` there).
 pub const ACCURACY_NORM: &str = "accuracy_norm";
 
 /// Name of the group of all items.
@@ -24,13 +27,11 @@ pub fn scores(items: &[ItemResult], grade_metric: &str) -> Vec<Score> {
     for (group, members) in groups(items) {
         let plain: Vec<Counted<'_>> = members.iter().map(|item| Counted::of(item, &item.outcome)).collect();
         found.extend(accuracy(ACCURACY, group, &plain));
-        let by_norm = |item: &&&ItemResult| item.outcome_norm.is_some();
-        let norm: Vec<Counted<'_>> = members
-            .iter()
-            .filter(by_norm)
-            .map(|item| Counted::of(item, item.outcome_norm.as_ref().unwrap_or(&item.outcome)))
-            .collect();
-        found.extend(accuracy(ACCURACY_NORM, group, &norm));
+        let by = |outcome: fn(&ItemResult) -> Option<&ItemOutcome>| -> Vec<Counted<'_>> {
+            members.iter().filter_map(|item| Some(Counted::of(item, outcome(item)?))).collect()
+        };
+        found.extend(accuracy(ACCURACY_PER_CHAR, group, &by(|item| item.outcome_per_char.as_ref())));
+        found.extend(accuracy(ACCURACY_NORM, group, &by(|item| item.outcome_norm.as_ref())));
         found.extend(grades(grade_metric, group, &plain));
     }
     found

@@ -167,6 +167,9 @@ pub struct ChoiceScore {
     pub tokens: u32,
     /// Bytes of its text.
     pub bytes: u32,
+    /// Characters of its text; 0 in records from before they were counted.
+    #[serde(default)]
+    pub chars: u32,
     /// Whether every token of it was the likeliest.
     pub greedy: bool,
 }
@@ -183,9 +186,12 @@ pub struct ItemResult {
     pub cluster: Option<String>,
     /// What became of it.
     pub outcome: ItemOutcome,
-    /// Outcome under length-normalised likelihood, for choices.
+    /// Outcome by likelihood per byte, for choices.
     #[serde(default)]
     pub outcome_norm: Option<ItemOutcome>,
+    /// Outcome by likelihood per character, for choices; absent in records from before it was told apart.
+    #[serde(default)]
+    pub outcome_per_char: Option<ItemOutcome>,
     /// Likelihood of each choice, for choices and cloze.
     #[serde(default)]
     pub choices: Vec<ChoiceScore>,
@@ -221,7 +227,7 @@ pub struct ItemResult {
 /// One score over a group of items.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Score {
-    /// `accuracy`, `accuracy_norm`, or the name of a heuristic.
+    /// `accuracy`, `accuracy_per_char`, `accuracy_norm` (per byte), or the name of a heuristic.
     pub metric: String,
     /// `all`, or a task.
     pub group: String,

@@ -75,6 +75,7 @@ impl Asking<'_> {
             cluster: item.cluster.clone(),
             outcome,
             outcome_norm: None,
+            outcome_per_char: None,
             choices: Vec::new(),
             options: item.options(),
             answer: String::new(),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use dyno_eval::{BASELINE_STRATEGY, Contrast, adjust_together, compare};
+use dyno_eval::{BASELINE_STRATEGY, Contrast, F1_METRIC, ItemKind, Suite, adjust_together, compare};
 use dyno_types::{
     AnswerSpeed, Degeneration, EVAL_SCHEMA, EngineInfo, EngineMemory, EngineSettings, EvalRecord, Footprint,
     ItemResult, PairedComparison, SuiteResult, TemplateUse, Validity, ValidityFlag,
@@ -35,18 +35,27 @@ pub(crate) fn suite_result(
     items: Vec<ItemResult>,
     (items_cached, wall_s): (u64, f64),
 ) -> SuiteResult {
-    let heuristic = questions.suite.items.iter().find_map(|item| item.scorer);
+    let metric = grade_metric(&questions.suite);
     SuiteResult {
         suite: questions.id.clone(),
         strategy: manner.strategy.name.clone(),
         few_shot: manner.few_shot,
         sampling: manner.sampling.clone(),
         items_cached,
-        scores: dyno_eval::scores(&items, heuristic.map_or("heuristic", |heuristic| heuristic.name())),
+        scores: dyno_eval::scores(&items, metric),
         speed: speed(&items, items_cached, wall_s),
         degeneration: degeneration(questions, manner, &items),
         items,
     }
+}
+
+/// What grades of a suite's answers measure.
+fn grade_metric(suite: &Suite) -> &'static str {
+    if suite.items.iter().any(|item| item.kind == ItemKind::F1) {
+        return F1_METRIC;
+    }
+    let heuristic = suite.items.iter().find_map(|item| item.scorer);
+    heuristic.map_or("heuristic", |heuristic| heuristic.name())
 }
 
 /// Speed of the written answers, those from the cache among them; the wall time is that of the items asked now.

@@ -168,7 +168,7 @@ impl Exam<'_> {
             dyno: env!("CARGO_PKG_VERSION").to_owned(),
             model_sha256: self.model_sha256.to_owned(),
             suite: questions.id.name.clone(),
-            suite_sha256: questions.id.sha256.clone(),
+            suite_sha256: questions.understood_sha256.clone(),
             strategy: serde_json::to_value(&manner.strategy).expect("a strategy is plain data"),
             few_shot: manner.few_shot,
             template: self.template.used().name,

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use dyno_eval::ScoreBy;
 use dyno_types::{EngineSettings, EvalRecord, Sampling, ThreadChoice};
 
 use crate::{AppError, PolicyWishes};
@@ -36,6 +37,8 @@ pub struct EvalJob {
     pub template: Option<String>,
     /// Format of suite files, where it is not told from their content.
     pub suite_format: Option<String>,
+    /// How a plain file of questions and answers is read.
+    pub reading: QuestionReading,
     /// Stop at the first line of a suite that cannot be used.
     pub strict: bool,
     /// Run code of the model also where it cannot be isolated.
@@ -52,6 +55,17 @@ pub struct EvalJob {
     pub thread_choice: ThreadChoice,
     /// Whether the context window was asked for explicitly.
     pub context_given: bool,
+}
+
+/// How a plain file of questions and answers is read; what is absent follows from the file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct QuestionReading {
+    /// Column of the question.
+    pub question_column: Option<String>,
+    /// Column of the answer.
+    pub answer_column: Option<String>,
+    /// How answers are scored, one of [`dyno_eval::SCORES_BY`].
+    pub score: Option<ScoreBy>,
 }
 
 /// A text to measure.

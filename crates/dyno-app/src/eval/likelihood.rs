@@ -37,8 +37,14 @@ struct Prepared {
     item: usize,
     /// In the order of the choices; several when their beginnings differ.
     parts: Vec<ScoreItem>,
-    /// Bytes of each choice.
-    bytes: Vec<u32>,
+    /// How long each choice is.
+    lengths: Vec<Length>,
+}
+
+/// Length of a choice.
+struct Length {
+    chars: u32,
+    bytes: u32,
 }
 
 /// Why an item cannot be prepared: for a reason of its own, or because the engine failed.
@@ -79,10 +85,8 @@ impl<'a> Weighing<'a> {
         for group in groups {
             parts.push(self.score_item(session, group).await?);
         }
-        let bytes = |request: &LikelihoodRequest| {
-            u32::try_from(request.continuation.trim_start().len()).unwrap_or(u32::MAX)
-        };
-        Ok(Prepared { item: index, parts, bytes: requests.iter().map(bytes).collect() })
+        let lengths = requests.iter().map(|request| Length { chars: request.chars, bytes: request.bytes });
+        Ok(Prepared { item: index, parts, lengths: lengths.collect() })
     }
 
     /// Continuations of one beginning, cut where the tokens of any of them leave it.
@@ -113,22 +117,24 @@ impl<'a> Weighing<'a> {
 
     fn result(&self, prepared: &Prepared, scores: &[ContinuationScore]) -> ItemResult {
         let item = self.asking.item(prepared.item);
-        let choice = |(score, bytes): (&ContinuationScore, &u32)| ChoiceScore {
+        let choice = |(score, length): (&ContinuationScore, &Length)| ChoiceScore {
             logprob: score.logprob(),
             tokens: score.tokens(),
-            bytes: *bytes,
+            bytes: length.bytes,
+            chars: length.chars,
             greedy: score.greedy,
         };
-        let choices: Vec<ChoiceScore> = scores.iter().zip(&prepared.bytes).map(choice).collect();
-        let (outcome, outcome_norm) = if item.kind == ItemKind::Cloze {
-            (score_cloze(&choices), None)
+        let choices: Vec<ChoiceScore> = scores.iter().zip(&prepared.lengths).map(choice).collect();
+        let (outcome, outcome_per_char, outcome_norm) = if item.kind == ItemKind::Cloze {
+            (score_cloze(&choices), None, None)
         } else {
             let scored = score_choices(item, &choices);
-            (scored.plain, Some(scored.normalised))
+            (scored.plain, Some(scored.per_char), Some(scored.per_byte))
         };
         let prefix = prepared.parts.iter().map(|part| part.prefix.len()).max().unwrap_or(0);
         ItemResult {
             outcome_norm,
+            outcome_per_char,
             extracted: likeliest(item, &choices),
             tokens_in: u32::try_from(prefix).unwrap_or(u32::MAX),
             tokens_out: choices.iter().map(|choice| choice.tokens).sum(),

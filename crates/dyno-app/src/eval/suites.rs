@@ -4,8 +4,8 @@ use std::io::Read as _;
 use std::path::Path;
 
 use dyno_eval::{
-    BASELINE_STRATEGY, BuiltinSuite, ItemKind, LoadOptions, Loaded, SUITE_BYTES_MAX, Strategy, Suite,
-    builtin_suite, builtin_suites, pick_strategies, strategies,
+    BASELINE_STRATEGY, BuiltinSuite, ItemKind, LoadOptions, Loaded, SCORES_BY, SUITE_BYTES_MAX, ScoreBy,
+    Strategy, Suite, SuiteError, builtin_suite, builtin_suites, pick_strategies, strategies, write_suite,
 };
 use dyno_types::{Event, EventSink, SuiteId};
 use serde::Serialize;
@@ -64,11 +64,20 @@ pub struct StrategyRow {
 pub(crate) struct Questions {
     pub(crate) suite: Suite,
     pub(crate) id: SuiteId,
+    /// SHA-256 of the questions as they were understood: answers are remembered for these, and a file that is read in
+    /// another way asks other questions.
+    pub(crate) understood_sha256: String,
     /// Indices of the items that are asked, ascending.
     pub(crate) chosen: Vec<usize>,
 }
 
 impl Questions {
+    /// These items of a suite.
+    pub(crate) fn new(suite: Suite, id: SuiteId, chosen: Vec<usize>) -> Self {
+        let understood_sha256 = sha256_hex(write_suite(&suite).as_bytes());
+        Self { suite, id, understood_sha256, chosen }
+    }
+
     /// Whether answers have to be run.
     pub(crate) fn needs_code(&self) -> bool {
         self.chosen.iter().any(|index| self.suite.items[*index].kind == ItemKind::Code)
@@ -111,12 +120,41 @@ pub(crate) fn picked_strategies(names: &[String]) -> Result<Vec<Strategy>, AppEr
     Ok(picked)
 }
 
+/// An example of a file of questions and answers, to fill in.
+///
+/// # Errors
+/// [`AppError::Input`] for an ending that no such file has.
+pub fn question_template(ending: &str) -> Result<String, AppError> {
+    let refuse = || {
+        AppError::Input(format!(
+            "there is no template of the format {ending:?}; there are csv, tsv, json and jsonl"
+        ))
+    };
+    dyno_eval::example_table(ending.trim_start_matches('.')).ok_or_else(refuse)
+}
+
+/// The way to score answers that a name stands for.
+///
+/// # Errors
+/// [`AppError::Input`] for an unknown name.
+pub fn score_by(name: &str) -> Result<ScoreBy, AppError> {
+    let found = SCORES_BY.iter().find(|(known, ..)| *known == name).map(|(_, by, _)| *by);
+    found.ok_or_else(|| {
+        let known: Vec<String> =
+            SCORES_BY.iter().map(|(name, _, meaning)| format!("{name} ({meaning})")).collect();
+        AppError::Input(format!("answers cannot be scored by {name:?}; known are: {}", known.join("; ")))
+    })
+}
+
 /// Every suite that a job asks for, with its bad lines named.
 pub(crate) fn questions(job: &EvalJob, events: &dyn EventSink) -> Result<Vec<Questions>, AppError> {
     let mut found: Vec<Questions> = Vec::new();
     for name in wanted(job) {
         let (suite, sha256) = load(&name, job)?;
         warn_of_refused(&suite, events);
+        for remark in &suite.remarks {
+            events.emit(Event::Note(format!("{}: {remark}", suite.header.name)));
+        }
         let id = suite.id(sha256);
         if found.iter().any(|other| other.id.name == id.name) {
             let name = &id.name;
@@ -125,7 +163,7 @@ pub(crate) fn questions(job: &EvalJob, events: &dyn EventSink) -> Result<Vec<Que
         let pairs: Vec<(&str, &str)> =
             suite.items.iter().map(|item| (item.id.as_str(), item.task.as_str())).collect();
         let chosen = subset(&pairs, job.limit.unwrap_or(u64::MAX), job.sampling.seed);
-        found.push(Questions { suite, id, chosen });
+        found.push(Questions::new(suite, id, chosen));
     }
     Ok(found)
 }
@@ -166,9 +204,16 @@ fn load(name: &str, job: &EvalJob) -> Result<(Suite, String), AppError> {
         return Ok((suite, sha256_hex(builtin.text.as_bytes())));
     }
     let bytes = read(name)?;
-    let options = LoadOptions { strict: job.strict, format: job.suite_format.as_deref() };
+    let reading = &job.reading;
+    let options = LoadOptions {
+        strict: job.strict,
+        format: job.suite_format.as_deref(),
+        question_column: reading.question_column.as_deref(),
+        answer_column: reading.answer_column.as_deref(),
+        score: reading.score,
+    };
     let file = Path::new(name).file_name().unwrap_or_default().to_string_lossy();
-    match dyno_eval::load(&file, &bytes, options).map_err(|error| refuse(error.to_string()))? {
+    match dyno_eval::load(&file, &bytes, options).map_err(|error| refuse(with_the_way_out(&error)))? {
         Loaded::Suite(suite) => Ok((suite, sha256_hex(&bytes))),
         Loaded::Pairs(_) => Err(refuse(format!(
             "{name} holds pairs of sentences; scoring them needs embeddings, which `dyno eval` does not compute"
@@ -176,6 +221,17 @@ fn load(name: &str, job: &EvalJob) -> Result<(Suite, String), AppError> {
         Loaded::Text(_) => {
             Err(refuse(format!("{name} is a plain text; measure it with --perplexity {name}")))
         }
+    }
+}
+
+/// What is wrong with a file of questions, and which wish of the user mends it.
+fn with_the_way_out(error: &SuiteError) -> String {
+    match error {
+        SuiteError::SeveralFormats { .. } => format!("{error} (--suite-format NAME)"),
+        SuiteError::Questions { .. } | SuiteError::UnknownFormat { .. } => {
+            format!("{error} (--question-column NAME and --answer-column NAME say which columns to use)")
+        }
+        _ => error.to_string(),
     }
 }
 

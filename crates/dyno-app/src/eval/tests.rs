@@ -53,9 +53,17 @@ fn items() -> Vec<Item> {
 fn questions(items: Vec<Item>) -> Questions {
     let header = SuiteHeader { name: "mixed".to_owned(), ..SuiteHeader::default() };
     let chosen = (0..items.len()).collect();
-    let suite =
-        Suite { header, format: "test", items, examples: Vec::new(), refused: Vec::new(), refused_total: 0 };
-    Questions { id: suite.id("suite digest"), suite, chosen }
+    let suite = Suite {
+        header,
+        format: "test",
+        remarks: Vec::new(),
+        items,
+        examples: Vec::new(),
+        refused: Vec::new(),
+        refused_total: 0,
+    };
+    let id = suite.id("suite digest");
+    Questions::new(suite, id, chosen)
 }
 
 fn plan(items: Vec<Item>, names: &[&str]) -> EvalPlan {

@@ -91,9 +91,10 @@ pub(super) fn pool(
         items.retain(|item| item.kind != ItemKind::Heuristic);
     }
     let header = SuiteHeader { name: task.to_owned(), ..SuiteHeader::default() };
-    let suite = Suite { header, format: "tune", items, examples, refused: Vec::new(), refused_total: 0 };
-    let questions =
-        Questions { id: suite.id(sha256_hex(digests.join("\n").as_bytes())), suite, chosen: Vec::new() };
+    let (remarks, refused) = (Vec::new(), Vec::new());
+    let suite = Suite { header, format: "tune", remarks, items, examples, refused, refused_total: 0 };
+    let id = suite.id(sha256_hex(digests.join("\n").as_bytes()));
+    let questions = Questions::new(suite, id, Vec::new());
     Ok(Pool { task: task.to_owned(), suites: from, questions })
 }
 

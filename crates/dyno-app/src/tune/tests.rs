@@ -42,9 +42,17 @@ fn sums(job: &TuneJob) -> Plan {
     };
     let header = SuiteHeader { name: "sums".to_owned(), ..SuiteHeader::default() };
     let items: Vec<Item> = (0..40).map(item).collect();
-    let suite =
-        Suite { header, format: "test", items, examples: Vec::new(), refused: Vec::new(), refused_total: 0 };
-    let questions = Questions { id: suite.id("digest"), suite, chosen: Vec::new() };
+    let suite = Suite {
+        header,
+        format: "test",
+        remarks: Vec::new(),
+        items,
+        examples: Vec::new(),
+        refused: Vec::new(),
+        refused_total: 0,
+    };
+    let id = suite.id("digest");
+    let questions = Questions::new(suite, id, Vec::new());
     let pool = Pool { task: "reasoning".to_owned(), suites: vec!["sums".to_owned()], questions };
     let tuner = TunerPlan {
         start: start_of("reasoning").unwrap().choice(),

@@ -6,15 +6,13 @@ use crate::{Heuristic, Item, ItemKind};
 
 /// Zheng et al. 2023, "Judging LLM-as-a-Judge with MT-Bench and Chatbot Arena". Its own score needs a judge; here the
 /// answers are graded by a heuristic, which says how they look and not whether they are right.
-pub(super) const MT_BENCH: Format = Format {
-    name: "mt_bench",
-    title: "MT-Bench: conversations of two turns",
-    source: "MT-Bench, Zheng et al. 2023",
-    needs: &["question_id", "category", "turns[]"],
-    columns: &[],
-    by_file_name_only: false,
+pub(super) const MT_BENCH: Format = Format::new(
+    "mt_bench",
+    "MT-Bench: conversations of two turns",
+    "MT-Bench, Zheng et al. 2023",
+    &["question_id", "category", "turns[]"],
     convert,
-};
+);
 
 fn convert(fields: &Fields<'_>, _number: u64) -> Result<Item, FieldProblem> {
     let mut turns = fields.texts("turns")?;

@@ -5,15 +5,13 @@ use crate::fields::{FieldProblem, Fields};
 use crate::{Item, ItemKind};
 
 /// Chen et al. 2021, "Evaluating Large Language Models Trained on Code".
-pub(super) const HUMAN_EVAL: Format = Format {
-    name: "humaneval",
-    title: "HumanEval: functions from their description",
-    source: "HumanEval, Chen et al. 2021",
-    needs: &["task_id", "prompt", "entry_point", "test"],
-    columns: &[],
-    by_file_name_only: false,
+pub(super) const HUMAN_EVAL: Format = Format::new(
+    "humaneval",
+    "HumanEval: functions from their description",
+    "HumanEval, Chen et al. 2021",
+    &["task_id", "prompt", "entry_point", "test"],
     convert,
-};
+);
 
 fn convert(fields: &Fields<'_>, _number: u64) -> Result<Item, FieldProblem> {
     let question = "Complete this Python function. Answer with the whole function.";

@@ -5,26 +5,25 @@ use crate::fields::{FieldProblem, Fields, quoted};
 use crate::{Item, ItemKind};
 
 /// Cobbe et al. 2021, "Training Verifiers to Solve Math Word Problems".
-pub(super) const GSM8K: Format = Format {
-    name: "gsm8k",
-    title: "GSM8K: grade-school word problems",
-    source: "GSM8K, Cobbe et al. 2021",
-    needs: &["question", "answer"],
-    columns: &[],
-    by_file_name_only: false,
-    convert: gsm8k,
-};
+pub(super) const GSM8K: Format = Format::new(
+    "gsm8k",
+    "GSM8K: grade-school word problems",
+    "GSM8K, Cobbe et al. 2021",
+    &["question", "answer"],
+    gsm8k,
+);
 
 /// Paperno et al. 2016, "The LAMBADA dataset".
 pub(super) const LAMBADA: Format = Format {
-    name: "lambada",
-    title: "LAMBADA: the last word of a passage",
-    source: "LAMBADA, Paperno et al. 2016",
-    needs: &["text"],
-    columns: &[],
     // Any file of texts has this field; only its name tells a test from a corpus.
     by_file_name_only: true,
-    convert: lambada,
+    ..Format::new(
+        "lambada",
+        "LAMBADA: the last word of a passage",
+        "LAMBADA, Paperno et al. 2016",
+        &["text"],
+        lambada,
+    )
 };
 
 fn gsm8k(fields: &Fields<'_>, number: u64) -> Result<Item, FieldProblem> {
@@ -43,7 +42,7 @@ fn gsm8k(fields: &Fields<'_>, number: u64) -> Result<Item, FieldProblem> {
 }
 
 /// Takes the calculator annotations `<<16-3-4=9>>` out of a solution.
-fn without_calculator(steps: &str) -> String {
+pub(super) fn without_calculator(steps: &str) -> String {
     let mut kept = String::with_capacity(steps.len());
     let mut rest = steps;
     while let Some((before, after)) = rest.split_once("<<") {
@@ -59,12 +58,12 @@ fn without_calculator(steps: &str) -> String {
 
 fn lambada(fields: &Fields<'_>, number: u64) -> Result<Item, FieldProblem> {
     let text = fields.text("text")?;
-    let text = text.trim();
-    let Some((passage, last)) = text.rsplit_once(char::is_whitespace) else {
-        return Err(FieldProblem::new("text", format!("is {}, a single word", quoted(text))));
+    // The last word is what stands behind the last space, as lm-evaluation-harness splits it.
+    let Some((passage, last)) = text.trim_end().rsplit_once(' ') else {
+        return Err(FieldProblem::new("text", format!("is {}, a single word", quoted(&text))));
     };
     let mut item = Item::new(format!("lambada-{number}"), "lambada", ItemKind::Cloze, "");
-    item.context = passage.trim_end().to_owned();
+    item.context = passage.to_owned();
     item.answers = vec![last.to_owned()];
     Ok(item)
 }

@@ -90,8 +90,9 @@ fn each_style_scores_its_own_stretch_of_text() {
     let letters = requests(&choice(ChoiceStyle::Letters, "Capital of France?", &["Paris", "Rome"]));
     let prefix = "Question: Capital of France?\nA. Paris\nB. Rome\nAnswer:";
     assert_eq!(texts(&letters), [(prefix, " A"), (prefix, " B")]);
-    let ending = requests(&choice(ChoiceStyle::Ending, "A man sits. He ", &["stands up.", " falls."]));
-    assert_eq!(texts(&ending), [("A man sits. He", " stands up."), ("A man sits. He", " falls.")]);
+    let ending = requests(&choice(ChoiceStyle::Ending, "A man sits. He", &["stands up.", " falls."]));
+    // White space that a choice begins with is scored with it.
+    assert_eq!(texts(&ending), [("A man sits. He", " stands up."), ("A man sits. He", "  falls.")]);
     let blank = choice(
         ChoiceStyle::Blank,
         "The cup fell off the table because _ was wet.",
@@ -105,7 +106,7 @@ fn each_style_scores_its_own_stretch_of_text() {
         ]
     );
     let mut cloze = Item::new("1", "t", ItemKind::Cloze, "");
-    cloze.context = "She opened the ".to_owned();
+    cloze.context = "She opened the".to_owned();
     cloze.answers = vec!["door".to_owned()];
     assert_eq!(texts(&requests(&cloze)), [("She opened the", " door")]);
     assert!(requests(&question()).is_empty());
@@ -136,7 +137,15 @@ fn programs_are_asked_for_or_continued() {
 
 fn suite(items: Vec<Item>, examples: Vec<Item>) -> Suite {
     let header = SuiteHeader::default();
-    Suite { header, format: crate::SUITE_SCHEMA, items, examples, refused: vec![], refused_total: 0 }
+    Suite {
+        header,
+        format: crate::SUITE_SCHEMA,
+        remarks: vec![],
+        items,
+        examples,
+        refused: vec![],
+        refused_total: 0,
+    }
 }
 
 fn numbered(id: u32, task: &str) -> Item {

@@ -106,7 +106,7 @@ fn written_choices_are_read_by_letter_and_by_text() {
 }
 
 fn likelihood(logprob: f64, bytes: u32) -> ChoiceScore {
-    ChoiceScore { logprob, tokens: 1, bytes, greedy: false }
+    ChoiceScore { logprob, tokens: 1, bytes, chars: bytes, greedy: false }
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn the_likeliest_choice_wins_plainly_and_per_byte() {
     let item = choice_item();
     let scores = [likelihood(-3.0, 6), likelihood(-4.0, 20), likelihood(-9.0, 4)];
     let outcome = score_choices(&item, &scores);
-    assert_eq!((outcome.plain, outcome.normalised), (Wrong, Correct));
+    assert_eq!((outcome.plain, outcome.per_char, outcome.per_byte), (Wrong, Correct.clone(), Correct));
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn ties_are_no_answers_and_broken_figures_are_failures() {
     assert_eq!(score_choices(&item, &same).plain, ItemOutcome::Tied);
     let two_best = [likelihood(-1.0, 5), likelihood(-1.0, 10), likelihood(-5.0, 5)];
     let outcome = score_choices(&item, &two_best);
-    assert_eq!((outcome.plain, outcome.normalised), (ItemOutcome::Tied, ItemOutcome::Correct));
+    assert_eq!((outcome.plain, outcome.per_byte), (ItemOutcome::Tied, ItemOutcome::Correct));
     for broken in [f64::NAN, f64::NEG_INFINITY, 0.5] {
         let outcome =
             score_choices(&item, &[likelihood(-1.0, 5), likelihood(broken, 5), likelihood(-2.0, 5)]);
@@ -177,5 +177,47 @@ proptest! {
         let item = choice_item();
         let scores = |shift: f64| logs.iter().map(|log| likelihood(log - shift, 5)).collect::<Vec<_>>();
         prop_assert_eq!(score_choices(&item, &scores(0.0)).plain, score_choices(&item, &scores(shift)).plain);
+    }
+}
+
+#[test]
+fn shared_words_are_graded_as_squad_does() {
+    use ItemOutcome::Unparsed;
+
+    use crate::Normaliser as N;
+    let mut item = Item::new("1", "t", ItemKind::F1, "q");
+    item.answers = vec!["the light of short waves".to_owned(), "a short wave".to_owned()];
+    item.normalise = vec![N::Lowercase, N::Punctuation, N::Articles, N::Whitespace];
+    // Left: an answer; right: the larger of 2·shared/(given + right), by hand.
+    for (answer, grade) in [
+        ("Light of short waves.", 1.0),
+        ("short waves short waves", 0.5),
+        ("A short wave!", 1.0),
+        ("So: the answer is short light", 2.0 / 3.0),
+        ("nothing", 0.0),
+    ] {
+        let Scored { outcome: ItemOutcome::Graded { grade: found }, .. } = score_text(&item, answer, false)
+        else {
+            panic!("{answer}")
+        };
+        assert!((found - grade).abs() < 1e-12, "{answer}: {found}");
+    }
+    assert_eq!(score_text(&item, "<think>short wave", false).outcome, Unparsed);
+}
+
+#[test]
+fn patterns_match_somewhere_in_the_answer_and_not_in_its_reasoning() {
+    use ItemOutcome::{Correct, Unparsed, Wrong};
+
+    let mut item = Item::new("1", "t", ItemKind::Regex, "q");
+    item.answers = vec![r"(?i)\bparis\b".to_owned(), r"^Lut".to_owned()];
+    for (answer, expected) in [
+        ("It is PARIS.", Correct),
+        ("Lutetia", Correct),
+        ("Parisian", Wrong),
+        ("<think>Paris</think>Rome", Wrong),
+        (" ", Unparsed),
+    ] {
+        assert_eq!(score_text(&item, answer, false).outcome, expected, "{answer}");
     }
 }

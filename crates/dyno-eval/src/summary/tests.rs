@@ -14,6 +14,7 @@ pub(crate) fn result(id: usize, task: &str, outcome: ItemOutcome, options: u32) 
         cluster: None,
         outcome,
         outcome_norm: None,
+        outcome_per_char: None,
         choices: vec![],
         options,
         answer: String::new(),
@@ -124,7 +125,15 @@ fn the_report_of_the_seeds_grades_every_answer() {
     open.category = Some("knowledge".to_owned());
     let header = SuiteHeader::default();
     let items = vec![right, open];
-    let suite = Suite { header, format: "x", items, examples: vec![], refused: vec![], refused_total: 0 };
+    let suite = Suite {
+        header,
+        format: "x",
+        remarks: vec![],
+        items,
+        examples: vec![],
+        refused: vec![],
+        refused_total: 0,
+    };
     let mut results = vec![result(0, "t", Correct, 0), result(1, "t", Graded { grade: 0.1 }, 0)];
     results[0].answer = "It's 1096.".to_owned();
     results[1].answer = "It is Canberra indeed.".to_owned();

@@ -63,7 +63,7 @@ fn a_bad_line_is_named_with_field_and_value_and_costs_only_itself() {
         ),
         (
             r#"{"id":"x","task":"t","kind":"guess","question":"q"}"#.to_owned(),
-            "line 3: `kind` is \"guess\", but must be one of: numeric, exact, choice, code, contains, cloze, heuristic",
+            "line 3: `kind` is \"guess\", but must be one of: numeric, exact, choice, code, contains, f1, regex, cloze, heuristic",
         ),
         (
             r#"{"id":"x","task":"t","kind":"exact","answer":"a"}"#.to_owned(),
@@ -108,7 +108,8 @@ fn a_bad_line_is_named_with_field_and_value_and_costs_only_itself() {
 #[test]
 fn strict_mode_stops_at_the_first_bad_line() {
     let text = format!("{HEADER}\n{GOOD}\n{{}}\n");
-    let error = load("mine.jsonl", text.as_bytes(), LoadOptions { strict: true, format: None }).unwrap_err();
+    let error = load("mine.jsonl", text.as_bytes(), LoadOptions { strict: true, ..LoadOptions::default() })
+        .unwrap_err();
     assert!(matches!(error, SuiteError::Strict { .. }), "{error}");
     assert!(error.to_string().contains("mine.jsonl: line 3: `kind` is missing"), "{error}");
 }
@@ -142,22 +143,27 @@ fn whole_files_are_refused_with_what_to_do() {
         ),
         ("a.jsonl", br#"{"schema":"dyno.suite/1","title":"A"}"#.to_vec(), "`name` is missing"),
         ("a.jsonl", br#"{"schema":"dyno.suite/1","name":"a/b","title":"A"}"#.to_vec(), "`name` is \"a/b\""),
-        ("a.jsonl", br#"{"question":"q","reply":"a"}"#.to_vec(), "for gsm8k the field `answer` is missing"),
+        (
+            "a.jsonl",
+            br#"{"question":"q","reply":"a"}"#.to_vec(),
+            "needs a column for the answer (answer, answers,",
+        ),
         ("a.json", b"[{]".to_vec(), "is no JSON list"),
         (
-            "mmlu.csv",
-            b"question,A,B,C,answer\nq,1,2,3,A\n".to_vec(),
-            "column \"D\", which mmlu needs, is missing",
+            "a.xlsx",
+            b"PK\x03\x04".to_vec(),
+            "is a ZIP archive or an Excel workbook; unpack it, or save the sheet as CSV",
         ),
-        ("a.csv", b"x,y\n1,2\n".to_vec(), "its first row has 2 columns"),
+        ("a.csv", b"x,y\n1,2\n".to_vec(), "its first row (\"x\", \"y\") names no column that is known"),
         ("a.txt", b"caf\xe9".to_vec(), "no UTF-8"),
     ];
     for (name, bytes, expected) in cases {
         let error = lenient(name, &bytes).expect_err(expected).to_string();
         assert!(error.contains(expected), "{name}: {error}");
     }
-    let error =
-        load("a", b"{}", LoadOptions { strict: false, format: Some("nope") }).unwrap_err().to_string();
+    let error = load("a", b"{}", LoadOptions { format: Some("nope"), ..LoadOptions::default() })
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("gsm8k") && error.contains("lambada"), "{error}");
 }
 
@@ -181,7 +187,7 @@ fn each_standard_format_is_told_from_the_others() {
             1,
             Some(3),
         ),
-        ("m.jsonl", r#"{"question":"q","choices":["1","2"],"answer":"B"}"#, "mmlu", 1, Some(1)),
+        ("m.jsonl", r#"{"question":"q","choices":["1","2"],"answer":"B"}"#, "questions", 1, Some(1)),
         ("h.jsonl", r#"{"ctx":"A man","endings":["sits.","flies."],"label":0}"#, "hellaswag", 1, Some(0)),
         (
             "arc.jsonl",
@@ -237,7 +243,8 @@ fn cases_winogrande() -> &'static str {
 #[test]
 fn texts_and_pairs_are_no_suites() {
     assert_eq!(lenient("book.txt", b"Once upon a time."), Ok(Loaded::Text("Once upon a time.".to_owned())));
-    let forced = load("x.jsonl", b"{\"a\":1}", LoadOptions { strict: false, format: Some("text") });
+    let forced =
+        load("x.jsonl", b"{\"a\":1}", LoadOptions { format: Some("text"), ..LoadOptions::default() });
     assert_eq!(forced, Ok(Loaded::Text("{\"a\":1}".to_owned())));
     let table = "score\tsentence1\tsentence2\n2.5\ta\tb\n9\tc\td\n";
     let Ok(Loaded::Pairs(set)) = lenient("sts.tsv", table.as_bytes()) else { panic!("pairs with a header") };
@@ -258,7 +265,7 @@ proptest! {
         let names = format_names();
         let format = names.get(which).copied();
         for name in ["a.jsonl", "a.csv", "a.json", "a.gz", "lambada"] {
-            let _ = load(name, &bytes, LoadOptions { strict: false, format });
+            let _ = load(name, &bytes, LoadOptions { format, ..LoadOptions::default() });
         }
     }
 

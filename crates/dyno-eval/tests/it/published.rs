@@ -15,7 +15,7 @@ pub(crate) fn published(name: &str) -> Vec<u8> {
 }
 
 fn suite(name: &str) -> Suite {
-    match load(name, &published(name), LoadOptions { strict: true, format: None }) {
+    match load(name, &published(name), LoadOptions { strict: true, ..LoadOptions::default() }) {
         Ok(Loaded::Suite(suite)) => suite,
         other => panic!("{name}: {other:?}"),
     }
@@ -74,7 +74,8 @@ fn mt_bench_keeps_its_turns() {
 #[test]
 fn sts_b_is_read_as_pairs_that_wait_for_embeddings() {
     let bytes = published("sts-dev.csv");
-    let Ok(Loaded::Pairs(set)) = load("sts-dev.csv", &bytes, LoadOptions { strict: true, format: None })
+    let Ok(Loaded::Pairs(set)) =
+        load("sts-dev.csv", &bytes, LoadOptions { strict: true, ..LoadOptions::default() })
     else {
         panic!("the file holds pairs")
     };
@@ -82,4 +83,41 @@ fn sts_b_is_read_as_pairs_that_wait_for_embeddings() {
     assert_eq!(set.pairs[0].first, "A man with a hard hat is dancing.");
     assert_eq!((set.pairs[1].score, set.pairs[39].score), (4.75, 1.4));
     assert!(set.header.description.contains("needs embeddings"));
+}
+
+/// `preprocess` of lm_eval/tasks/hellaswag/utils.py, written the way it is written there.
+fn preprocess(text: &str) -> String {
+    let text = text.trim().replace(" [title]", ". ");
+    let text = regex::Regex::new(r"\[.*?\]").unwrap().replace_all(&text, "").into_owned();
+    text.replace("  ", " ")
+}
+
+#[test]
+fn hellaswag_is_put_as_lm_evaluation_harness_puts_it() {
+    let suite = suite("hellaswag_eval_subset.json");
+    let records: Vec<serde_json::Value> =
+        serde_json::from_slice(&published("hellaswag_eval_subset.json")).unwrap();
+    let mut kept_spaces = 0;
+    for (item, record) in suite.items.iter().zip(&records) {
+        let field = |name: &str| record[name].as_str().unwrap();
+        let (first, rest) = field("ctx_b").split_at(field("ctx_b").chars().next().map_or(0, char::len_utf8));
+        let context = format!(
+            "{}: {} {}{}",
+            field("activity_label"),
+            field("ctx_a"),
+            first.to_uppercase(),
+            rest.to_lowercase()
+        );
+        let context = preprocess(&context);
+        let requests = likelihood_requests(item, &strategies()[0], &[], Framing::Text);
+        for (request, ending) in requests.iter().zip(record["endings"].as_array().unwrap()) {
+            let Prompt::Text(prefix) = &request.prompt else { panic!("{request:?}") };
+            let expected = format!("{context} {}", preprocess(ending.as_str().unwrap()));
+            assert_eq!(format!("{prefix}{}", request.continuation), expected);
+            assert_eq!(*prefix, context.trim_end());
+            kept_spaces += usize::from(request.continuation.starts_with("  "));
+        }
+    }
+    // As many as the original gives for these items.
+    assert_eq!(kept_spaces, 37);
 }

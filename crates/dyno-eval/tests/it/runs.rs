@@ -64,7 +64,7 @@ fn surprises(
 /// The published set.
 fn human_eval() -> Vec<Item> {
     const NAME: &str = "HumanEval.jsonl.gz";
-    match load(NAME, &published(NAME), LoadOptions { strict: true, format: None }) {
+    match load(NAME, &published(NAME), LoadOptions { strict: true, ..LoadOptions::default() }) {
         Ok(Loaded::Suite(suite)) => suite.items,
         other => panic!("{NAME}: {other:?}"),
     }

@@ -113,10 +113,18 @@ pub(crate) fn definitions() -> Vec<Definition> {
              out and counted apart",
         ),
         define(
+            "accuracy_per_char",
+            "Accuracy per character",
+            "higher is better",
+            "as accuracy, where the choice with the greatest log-likelihood per character of its text is taken as the answer \
+             (acc_norm of lm-evaluation-harness)",
+        ),
+        define(
             "accuracy_norm",
             "Accuracy per byte",
             "higher is better",
-            "as accuracy, where the choice with the greatest log-likelihood per byte of its text is taken as the answer",
+            "as accuracy, where the choice with the greatest log-likelihood per byte of its text is taken as the answer (acc_bytes \
+             there)",
         ),
         define(
             "top1_agree",

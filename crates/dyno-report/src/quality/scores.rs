@@ -146,6 +146,7 @@ pub(crate) fn group(score: &Score) -> String {
     let group = plain(&score.group);
     match score.metric.as_str() {
         "accuracy" => group,
+        "accuracy_per_char" => format!("{group} (per character)"),
         "accuracy_norm" => format!("{group} (per byte)"),
         other => format!("{group} ({})", plain(other)),
     }

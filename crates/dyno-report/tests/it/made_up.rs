@@ -43,6 +43,7 @@ fn item(draw: &mut Draw, task: Task, number: u64, kind: Kind) -> ItemResult {
         logprob: -3.0 - index as f64,
         tokens: 4,
         bytes: 17,
+        chars: 0,
         greedy: index == 0 && right,
     };
     let choices = matches!(kind, Kind::Choices);
@@ -53,6 +54,7 @@ fn item(draw: &mut Draw, task: Task, number: u64, kind: Kind) -> ItemResult {
         task: name.to_owned(),
         cluster: None,
         outcome_norm: choices.then(|| outcome.clone()),
+        outcome_per_char: None,
         choices: if choices { (0..4).map(choice).collect() } else { Vec::new() },
         options: if choices { 4 } else { 0 },
         extracted: (!choices && outcome != ItemOutcome::Unparsed)

@@ -16,10 +16,13 @@ use super::{KnobArgs, PolicyArgs, SamplingArgs};
 #[command(mut_args(super::knobs::for_questions))]
 pub(crate) struct EvalArgs {
     /// Model: path, synth:SHAPE@QUANT, builtin:NAME or hf:ORG/REPO.
-    #[arg(value_name = "MODEL", required_unless_present = "list")]
+    #[arg(value_name = "MODEL", required_unless_present_any = ["list", "template_file"])]
     pub(crate) model: Option<String>,
-    /// Suites of questions: a built-in name, a file (dyno's own, GSM8K, HumanEval, MMLU, HellaSwag, ARC, WinoGrande, TruthfulQA,
-    /// MT-Bench, LAMBADA; also .gz), or `all` [default: the held-out sets of the built-in models].
+    /// Suites of questions: a built-in name, a file, or `all` [default: the held-out sets of the built-in models].
+    ///
+    /// A file is CSV, TSV, JSON, JSON lines or Parquet (also .gz and .zst): your own questions and answers, dyno's suite format, or a
+    /// published set (GSM8K, HumanEval, MMLU, MMLU-Pro, HellaSwag, ARC, OpenBookQA, CommonsenseQA, BoolQ, PIQA, SIQA, COPA,
+    /// WinoGrande, TruthfulQA, LAMBADA, MT-Bench).
     #[arg(value_name = "SUITE")]
     pub(crate) suites: Vec<String>,
     /// List the built-in suites and the prompt strategies, and nothing else.
@@ -46,6 +49,18 @@ pub(crate) struct EvalArgs {
     /// Format of suite files, where it shall not be told from their content.
     #[arg(long, value_name = "NAME", help_heading = "Questions")]
     pub(crate) suite_format: Option<String>,
+    /// Column of the question, in a file of your own questions [default: question, prompt, instruction, input, …].
+    #[arg(long, value_name = "NAME", help_heading = "Questions")]
+    pub(crate) question_column: Option<String>,
+    /// Column of the answer, or of several [default: answer, answers, target, expected, reference, …].
+    #[arg(long, value_name = "NAME", help_heading = "Questions")]
+    pub(crate) answer_column: Option<String>,
+    /// How answers to your own questions are scored: exact, number, contains, f1, regex or choice [default: by their shape].
+    #[arg(long, value_name = "WAY", help_heading = "Questions")]
+    pub(crate) score: Option<String>,
+    /// Print an example file of questions and answers to fill in: csv, tsv, json or jsonl.
+    #[arg(long, value_name = "FORMAT", help_heading = "Questions")]
+    pub(crate) template_file: Option<String>,
     /// Stop at the first line of a suite that cannot be used, instead of leaving it out.
     #[arg(long, help_heading = "Questions")]
     pub(crate) strict: bool,

@@ -13,6 +13,9 @@ pub(super) async fn run(context: &Context, args: EvalArgs) -> anyhow::Result<()>
     if args.list {
         return list(&args.format);
     }
+    if let Some(ending) = &args.template_file {
+        return Ok(printer::print(&dyno_app::question_template(ending)?)?);
+    }
     if args.quant_impact {
         return super::quant_impact::run(context, args).await;
     }
@@ -49,6 +52,11 @@ pub(super) fn job(args: EvalArgs) -> Result<EvalJob, AppError> {
         policy: args.policy.wishes(),
         template: args.template,
         suite_format: args.suite_format,
+        reading: dyno_app::QuestionReading {
+            question_column: args.question_column,
+            answer_column: args.answer_column,
+            score: args.score.as_deref().map(dyno_app::score_by).transpose()?,
+        },
         strict: args.strict,
         unsafe_code: args.allow_unsafe_code,
         text,

@@ -53,6 +53,8 @@ fn what_cannot_be_asked_is_refused_with_its_name() {
     let world = World::new();
     let bad = suite(&world, "bad.jsonl", &[GOOD, BAD]);
     let nothing = suite(&world, "nothing.jsonl", &[BAD]);
+    let own = world.path("own.csv");
+    std::fs::write(&own, "question,answer\nCapital of France?,Paris\n").unwrap();
     let empty = world.path("empty.jsonl");
     std::fs::write(&empty, "").unwrap();
     let cases: &[(&[&str], &[&str])] = &[
@@ -69,11 +71,34 @@ fn what_cannot_be_asked_is_refused_with_its_name() {
         (&["eval", TINY, "--format", "jsn"], &["json"]),
         (&["eval", TINY, "--limit", "0"], &["--limit"]),
         (&["eval", TINY, text(&bad), "--suite-format", "gsm9k"], &["gsm9k", "gsm8k"]),
+        (&["eval", TINY, text(&own), "--score", "exct"], &["exct", "exact", "contains"]),
+        (
+            &["eval", TINY, text(&own), "--answer-column", "reply"],
+            &["own.csv", "no column \"reply\"", "question"],
+        ),
+        (&["eval", "--template-file", "xlsx"], &["xlsx", "csv", "jsonl"]),
     ];
     for (arguments, texts) in cases {
         eprintln!("{arguments:?}");
         world.run(arguments).refused(2, texts);
     }
+}
+
+#[test]
+fn an_example_file_is_printed_and_can_be_asked() {
+    let world = World::new();
+    let example = world.run(&["eval", "--template-file", "csv"]).ok();
+    assert!(example.starts_with("question,answer,category,system\n"), "{example}");
+    let Some(world) = World::with_engine("an example file") else { return };
+    let file = world.path("own.csv");
+    std::fs::write(&file, example).unwrap();
+    let model = World::stories();
+    let run = world.run(&eval(&[text(&model), text(&file), "--max-tokens", "8"]));
+    let scored = "own: questions from `question`, answers from `answer`, scored by contains";
+    assert!(run.err.contains(scored), "{}", run.err);
+    let record = record(&run.ok());
+    assert_eq!(record["suites"][0]["items"].as_array().unwrap().len(), 3, "{record}");
+    assert_eq!(record["suites"][0]["scores"][0]["metric"], "accuracy");
 }
 
 #[test]
