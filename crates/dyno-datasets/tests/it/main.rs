@@ -1,5 +1,8 @@
 //! Files as other programs write them, and files that nobody should have written.
 
+// Helpers of tests may unwrap, as tests do.
+#![allow(clippy::unwrap_used)]
+
 use dyno_datasets::{Dataset, DatasetError, RECORD_BYTES_MAX, read, read_lines, read_text};
 use proptest::prelude::*;
 use serde_json::{Value, json};

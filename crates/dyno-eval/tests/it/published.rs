@@ -88,7 +88,7 @@ fn sts_b_is_read_as_pairs_that_wait_for_embeddings() {
 /// `preprocess` of lm_eval/tasks/hellaswag/utils.py, written the way it is written there.
 fn preprocess(text: &str) -> String {
     let text = text.trim().replace(" [title]", ". ");
-    let text = regex::Regex::new(r"\[.*?\]").unwrap().replace_all(&text, "").into_owned();
+    let text = regex::Regex::new(r"\[.*?\]").expect("a pattern").replace_all(&text, "").into_owned();
     text.replace("  ", " ")
 }
 
