@@ -9,7 +9,7 @@ use crate::work::Work;
 /// Prompt whose rate is predicted, tokens: what llama-bench calls pp512.
 pub const PREDICTED_PROMPT_TOKENS: u32 = 512;
 
-/// A prediction and the range that holds nine of ten measured values.
+/// A prediction and the range that is to hold nine of ten measured values of models like those that were learned from.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Interval {
     /// Most likely value.

@@ -10,6 +10,9 @@ use crate::{Candidate, MeasuredScore, Variant};
 /// Least number of items of an evaluation that decides anything.
 pub const YARDSTICK_ITEMS_MIN: u64 = 10;
 
+/// The strategy that adds nothing to a question.
+const PLAIN_STRATEGY: &str = "direct";
+
 /// Words in the name of a suite, and the role that its questions are about. A suite without any of them is about general use.
 const SUITE_WORDS: [(&str, Role); 14] = [
     ("humaneval", Role::Coding),
@@ -74,8 +77,8 @@ fn counts(score: &MeasuredScore) -> bool {
     score.items >= YARDSTICK_ITEMS_MIN && score.share.is_finite() && (0.0..=1.0).contains(&score.share)
 }
 
-/// The evaluation about this role that most models have in common; of several, the one with most items, then the first by
-/// its digest. `None` when none was evaluated about it.
+/// The evaluation about this role that most models have in common; of several, plain questions before other strategies, which
+/// is how models are used; then the one with most items, then the first by its digest. `None` when none was evaluated about it.
 pub(crate) fn yardstick(role: Role, candidates: &[Candidate]) -> Option<Yardstick> {
     let mut models: BTreeMap<Yardstick, (BTreeSet<&str>, u64)> = BTreeMap::new();
     for candidate in candidates {
@@ -86,8 +89,10 @@ pub(crate) fn yardstick(role: Role, candidates: &[Candidate]) -> Option<Yardstic
             *items = score.items.max(*items);
         }
     }
-    // The largest count; the least yardstick of equal ones, so that the order of the candidates does not matter.
-    let found = models.into_iter().min_by_key(|(_, (names, items))| Reverse((names.len(), *items)));
+    // The least yardstick of equal ones, so that the order of the candidates does not matter.
+    let found = models.into_iter().min_by_key(|(yardstick, (names, items))| {
+        (Reverse(names.len()), yardstick.strategy != PLAIN_STRATEGY, Reverse(*items))
+    });
     found.map(|(yardstick, _)| yardstick)
 }
 

@@ -145,6 +145,32 @@ fn evaluations_are_compared_over_the_same_questions_only() {
 }
 
 #[test]
+fn plain_questions_decide_where_models_were_asked_in_several_ways() {
+    let mut candidates = coders();
+    for (at, plain, steps) in [(1, 100, 60), (2, 80, 190)] {
+        put_here(&mut candidates[at], "q4_k_m");
+        evaluate(&mut candidates[at], "q4_k_m", "heldout-code", steps);
+        let variant = candidates[at].variants.iter_mut().find(|variant| variant.here.is_some()).unwrap();
+        "chain_of_thought".clone_into(&mut variant.evaluated[0].strategy);
+        evaluate(&mut candidates[at], "q4_k_m", "heldout-code", plain);
+    }
+    assert_eq!(routed(&asked("code", Priority::Quality, 100), &candidates).model, "1.5b");
+}
+
+#[test]
+fn evaluations_of_a_few_questions_decide_nothing() {
+    let mut candidates = coders();
+    put_here(&mut candidates[1], "q4_k_m");
+    evaluate(&mut candidates[1], "q4_k_m", "heldout-code", 200);
+    let variant = candidates[1].variants.iter_mut().find(|variant| variant.here.is_some()).unwrap();
+    variant.evaluated[0].items = dyno_advise::YARDSTICK_ITEMS_MIN - 1;
+    let order = ranked(&wanted(Role::Coding, Priority::Quality), &candidates, &Laws);
+    assert_eq!((order[0].model.as_str(), order[0].standing), ("1.5b", Standing::Here));
+    let published = order[0].quality.as_ref().unwrap();
+    assert_eq!(published.evidence, dyno_types::Evidence::Published);
+}
+
+#[test]
 fn a_built_in_model_comes_after_the_files_of_the_user_and_that_is_said() {
     let mut candidates = coders();
     for (at, right) in [(1, 60), (0, 120)] {

@@ -197,6 +197,13 @@ fn a_request_goes_to_what_is_recommended() {
             }
         }
     }
+    let stacks = json(&world, &["recommend", "--no-measure", "--stack", "--memory", "23GiB"]);
+    for (role, place) in [("coding", 0), ("reasoning", 1)] {
+        let advice = json(&world, &["recommend", "--no-measure", "--role", role, "--memory", "23GiB"]);
+        let [stacked, alone] = [&stacks["stacks"][0]["choices"][place][1], &advice["choices"][0]];
+        let names = |choice: &Value| [choice["model"].clone(), choice["quantization"].clone()];
+        assert_eq!(names(stacked), names(alone), "{role}");
+    }
 }
 
 #[test]
