@@ -11,6 +11,7 @@ use dyno_models::Reference;
 use dyno_types::{EngineSettings, Event, EventSink, ModelFacts, ThreadChoice, ToolInfo};
 
 use crate::AppError;
+use crate::interruptible::Interruptible;
 
 /// Name of the engine executable.
 pub(crate) const ENGINE: &str = "dyno-engine-llama";
@@ -96,6 +97,11 @@ impl App {
         Self { places, limits, cancel, leases: Arc::default() }
     }
 
+    /// An error when somebody wants the work to end.
+    pub(crate) fn go_on(&self) -> Result<(), AppError> {
+        if self.cancel.is_cancelled() { Err(AppError::Cancelled) } else { Ok(()) }
+    }
+
     /// This build of dyno, as records state it.
     pub(crate) fn tool() -> ToolInfo {
         ToolInfo {
@@ -105,8 +111,8 @@ impl App {
         }
     }
 
-    /// The engine, found but not started.
-    pub(crate) fn engine(&self) -> Result<ProcessEngine, AppError> {
+    /// The engine, found but not started. Nothing of it is waited for once the cancel flag is raised.
+    pub(crate) fn engine(&self) -> Result<Interruptible<ProcessEngine>, AppError> {
         let executable =
             find_engine(ENGINE, self.places.engine_dir.as_deref(), self.places.beside.as_deref())?;
         let deadline = self.limits.deadline;
@@ -116,7 +122,7 @@ impl App {
             memory_limit_bytes: self.limits.memory_limit_bytes,
             ..ProcessEngineConfig::new(executable)
         };
-        Ok(ProcessEngine::new(config))
+        Ok(Interruptible::new(ProcessEngine::new(config), self.cancel.clone()))
     }
 
     /// Finds (or makes) a model that can be run, and reads its header.

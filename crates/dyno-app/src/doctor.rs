@@ -5,6 +5,7 @@
 mod abilities;
 mod arithmetic;
 mod engine;
+mod isolation;
 mod machine;
 mod predictions;
 
@@ -12,7 +13,7 @@ use dyno_advise::TierPolicy;
 use dyno_types::{DiskFacts, EngineInfo, EventSink, HardwareProfile, MachineAbilities, MachineState};
 use serde::Serialize;
 
-use crate::App;
+use crate::{App, AppError};
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -71,25 +72,33 @@ pub struct DoctorReport {
 }
 
 impl App {
-    /// Runs every check; `measure` measures the machine's abilities again even when they are known. Never fails: what cannot
-    /// be checked is a check that found a problem.
-    pub async fn doctor(&self, events: &dyn EventSink, measure: bool) -> DoctorReport {
+    /// Runs every check; `measure` measures the machine's abilities again even when they are known. What cannot be checked is a check
+    /// that found a problem.
+    ///
+    /// # Errors
+    /// [`AppError::Cancelled`] alone: what a check says that was stopped says nothing of the machine.
+    pub async fn doctor(&self, events: &dyn EventSink, measure: bool) -> Result<DoctorReport, AppError> {
         let found = machine::Machine::read(&self.places);
         let mut checks = found.checks(&self.places);
         let measured = self.abilities_of(&found.profile, events, measure);
+        self.go_on()?;
         checks.extend(abilities::checks(&measured, crate::abilities::unix_ms()));
         let tier = TierPolicy::built_in().detect(&found.profile);
         checks.push(Check::ok("tier", crate::recommend::tier_note(&tier)));
         checks.push(arithmetic::check(&self.cancel).await);
+        self.go_on()?;
+        checks.push(isolation::check(self).await?);
         let (engine, of_engine) = engine::checks(self, &found.profile, events).await;
         checks.extend(of_engine);
+        self.go_on()?;
         let rates = if measure {
             self.rates(events, true).await.map(Some)
         } else {
             Ok(self.kept_rates(&found.profile).ok().flatten())
         };
+        self.go_on()?;
         checks.extend(predictions::checks(self, &found.profile, rates));
         let machine::Machine { profile, state, cache_disk } = found;
-        DoctorReport { machine: profile, state, cache_disk, abilities: measured.ok(), engine, checks }
+        Ok(DoctorReport { machine: profile, state, cache_disk, abilities: measured.ok(), engine, checks })
     }
 }

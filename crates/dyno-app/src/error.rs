@@ -7,6 +7,9 @@ use dyno_models::ModelError;
 
 use crate::generate::PromptTooLong;
 
+/// Exit code of what the user stopped, as a shell gives it for Ctrl-C.
+pub const INTERRUPTED: u8 = 130;
+
 /// A failed use case.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
@@ -15,7 +18,7 @@ pub enum AppError {
     Input(String),
     /// The model cannot be found, read or made.
     #[error(transparent)]
-    Model(#[from] ModelError),
+    Model(ModelError),
     /// The model cannot be fetched, or the cache cannot be used.
     #[error(transparent)]
     Hub(dyno_hub::HubError),
@@ -27,7 +30,7 @@ pub enum AppError {
     },
     /// The engine failed.
     #[error(transparent)]
-    Engine(#[from] EngineError),
+    Engine(EngineError),
     /// The history cannot be used.
     #[error(transparent)]
     History(#[from] dyno_store::StoreError),
@@ -36,7 +39,7 @@ pub enum AppError {
     Plan(#[from] dyno_bench::PlanError),
     /// A benchmark ended early.
     #[error(transparent)]
-    Bench(#[from] dyno_bench::BenchError),
+    Bench(dyno_bench::BenchError),
     /// This machine cannot be measured.
     #[error(transparent)]
     Machine(dyno_hardware::MeasureError),
@@ -97,25 +100,54 @@ impl From<dyno_hardware::MeasureError> for AppError {
     }
 }
 
+// An end that the user asked for is one thing, wherever it was noticed.
+
+impl From<ModelError> for AppError {
+    fn from(error: ModelError) -> Self {
+        match error {
+            ModelError::Cancelled { .. } => Self::Cancelled,
+            error => Self::Model(error),
+        }
+    }
+}
+
+impl From<EngineError> for AppError {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Cancelled => Self::Cancelled,
+            error => Self::Engine(error),
+        }
+    }
+}
+
+impl From<dyno_bench::BenchError> for AppError {
+    fn from(error: dyno_bench::BenchError) -> Self {
+        match error {
+            dyno_bench::BenchError::Cancelled => Self::Cancelled,
+            error => Self::Bench(error),
+        }
+    }
+}
+
 impl From<dyno_hub::HubError> for AppError {
     fn from(error: dyno_hub::HubError) -> Self {
         match error {
-            dyno_hub::HubError::Model(error) => Self::Model(error),
+            dyno_hub::HubError::Model(error) => error.into(),
+            dyno_hub::HubError::Cancelled { .. } => Self::Cancelled,
             error => Self::Hub(error),
         }
     }
 }
 
 impl AppError {
-    /// 1 runtime, 2 bad input, 3 model.
+    /// 1 runtime, 2 bad input, 3 model, 130 stopped by the user.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Input(_) | Self::Plan(_) | Self::TooLong(_) => 2,
             Self::Model(error) if error.is_bad_input() => 2,
-            Self::Model(
-                ModelError::Write { .. } | ModelError::DiskFull { .. } | ModelError::Cancelled { .. },
-            ) => 1,
+            Self::Cancelled => INTERRUPTED,
+            Self::Model(ModelError::Write { .. } | ModelError::DiskFull { .. }) => 1,
             Self::Hub(error) if error.is_bad_input() => 2,
             Self::Hub(error) if error.is_model_failure() => 3,
             Self::Model(_) | Self::Damaged { .. } => 3,
@@ -129,8 +161,7 @@ impl AppError {
             | Self::Write { .. }
             | Self::Unhealthy { .. }
             | Self::NotAccepted { .. }
-            | Self::NothingMeasured
-            | Self::Cancelled => 1,
+            | Self::NothingMeasured => 1,
         }
     }
 }
@@ -140,5 +171,27 @@ fn engine_exit_code(error: &EngineError) -> u8 {
         EngineError::Model { .. } | EngineError::Template(_) => 3,
         EngineError::BadRequest(_) | EngineError::NoTemplate => 2,
         _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_that_was_asked_for_is_the_same_wherever_it_was_noticed() {
+        let file = || "x".to_owned();
+        let errors: [AppError; 6] = [
+            EngineError::Cancelled.into(),
+            ModelError::Cancelled { file_name: file() }.into(),
+            dyno_hub::HubError::Cancelled { file: file() }.into(),
+            dyno_hub::HubError::Model(ModelError::Cancelled { file_name: file() }).into(),
+            dyno_bench::BenchError::Cancelled.into(),
+            dyno_hardware::MeasureError::Cancelled.into(),
+        ];
+        for error in errors {
+            assert!(matches!(error, AppError::Cancelled), "{error:?}");
+            assert_eq!((error.exit_code(), error.to_string().as_str()), (130, "stopped"));
+        }
     }
 }

@@ -12,6 +12,7 @@ mod error;
 mod eval;
 mod generate;
 mod inspect;
+mod interruptible;
 mod kept;
 mod known_files;
 mod models;
@@ -39,7 +40,7 @@ pub use dyno_hub::{
     CacheSize, Checked, HubError, HubSettings, Place, Pruned, StoredModel, Verdict, parse_bytes,
 };
 pub use dyno_models::DEFAULT_REFERENCE;
-pub use error::AppError;
+pub use error::{AppError, INTERRUPTED};
 pub use eval::{
     CODE_LAUNCHER, EVAL_CONTEXT, EVAL_SEQUENCES, EvalCatalogue, EvalJob, EvalResult, QuestionReading,
     StrategyRow, SuiteRow, TextJob, eval_catalogue, launch_code, question_template, score_by,

@@ -5,7 +5,7 @@ use std::time::UNIX_EPOCH;
 
 use dyno_advise::{RATE_MODELS, RATE_PROMPT_TOKENS, rate_depths, solve_rates};
 use dyno_bench::{CalibrationModel, TIMING_PASSES, time_models};
-use dyno_engine::{ProcessEngine, find_engine};
+use dyno_engine::{Engine, find_engine};
 use dyno_types::{EngineRates, Event, EventSink, HardwareProfile, RateTiming};
 
 use crate::abilities::unix_ms;
@@ -84,7 +84,7 @@ impl App {
     /// Makes the models and times them; the caller removes the folder.
     async fn time_rate_models(
         &self,
-        engine: &ProcessEngine,
+        engine: &dyn Engine,
         threads: u32,
         folder: &Path,
         events: &dyn EventSink,

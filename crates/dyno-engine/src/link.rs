@@ -185,6 +185,12 @@ impl Link {
         if let Some(cause) = self.process.exited_within(limit).await {
             return cause;
         }
+        self.kill().await
+    }
+
+    /// Ends the process without asking.
+    pub(crate) async fn kill(&self) -> ExitCause {
+        self.end(EngineError::Cancelled);
         self.process.kill();
         self.process.exited_within(KILL_GRACE).await.unwrap_or(ExitCause::Unknown)
     }

@@ -197,6 +197,10 @@ impl Session for RemoteSession {
         tracing::info!(pid = self.info.pid, %cause, "engine stopped");
         cause
     }
+
+    async fn kill(self: Box<Self>) -> ExitCause {
+        self.link.kill().await
+    }
 }
 
 fn ms_since(begun: Instant) -> f64 {

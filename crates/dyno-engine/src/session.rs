@@ -111,4 +111,7 @@ pub trait Session: Send + Sync {
 
     /// Ends the process: asks, waits, then kills. Returns how it ended.
     async fn stop(self: Box<Self>) -> ExitCause;
+
+    /// Ends the process at once, whatever it is doing. Returns how it ended.
+    async fn kill(self: Box<Self>) -> ExitCause;
 }

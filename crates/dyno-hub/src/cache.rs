@@ -18,6 +18,7 @@ pub(crate) mod huggingface;
 pub(crate) mod index;
 pub(crate) mod integrity;
 pub(crate) mod lock;
+pub(crate) mod plain;
 pub(crate) mod shelf;
 
 pub use entry::{Entry, EntryFile, EntryKind};

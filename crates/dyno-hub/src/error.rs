@@ -113,6 +113,16 @@ pub enum HubError {
         /// Digest of what arrived.
         found: String,
     },
+    /// What arrived is no model, and nobody promised what it would be.
+    #[error(
+        "what arrived as {file} twice is no model: {reason}; nothing was kept, check the file on the hub"
+    )]
+    NoModel {
+        /// File.
+        file: String,
+        /// Why.
+        reason: String,
+    },
     /// Too little room.
     #[error("{file} needs {needed_bytes} more bytes, but only {free_bytes} bytes are free in {}; free some space (`dyno cache prune`) or choose another folder (DYNO_CACHE_DIR)", folder.display())]
     DiskFull {
@@ -205,9 +215,20 @@ impl HubError {
             | Self::OllamaStore { .. }
             | Self::NoModels { .. }
             | Self::WrongDigest { .. }
+            | Self::NoModel { .. }
             | Self::Changed { .. } => true,
             Self::Refused { status, .. } => (400..500).contains(status) && *status != 429,
             Self::Model(_) => !self.is_bad_input(),
+            _ => false,
+        }
+    }
+
+    /// Whether the hub could not be asked, so that what it would have said is unknown.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Offline { .. } => true,
+            Self::Refused { status, .. } => *status == 429 || *status >= 500,
             _ => false,
         }
     }

@@ -4,6 +4,7 @@ pub(crate) mod choice;
 pub(crate) mod client;
 pub(crate) mod header;
 pub(crate) mod listing;
+pub(crate) mod network;
 pub(crate) mod retry;
 
 pub use choice::DEFAULT_PREFERENCE;

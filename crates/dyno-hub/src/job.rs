@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use dyno_types::EventSink;
 
+use crate::HubError;
+
 /// How often a waiting work looks whether it was stopped.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -25,6 +27,19 @@ impl Job<'_> {
     pub(crate) async fn cancelled(&self) {
         while !self.is_cancelled() {
             tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// The result of `work`, or [`HubError::Cancelled`] when the job is stopped first. `name`: what is worked on.
+    pub(crate) async fn race<T>(
+        &self,
+        name: &str,
+        work: impl Future<Output = Result<T, HubError>>,
+    ) -> Result<T, HubError> {
+        tokio::select! {
+            biased;
+            result = work => result,
+            () = self.cancelled() => Err(HubError::Cancelled { file: name.to_owned() }),
         }
     }
 }

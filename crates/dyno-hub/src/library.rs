@@ -63,10 +63,24 @@ impl Library {
     /// # Errors
     /// [`HubError`]: among others [`HubError::Offline`], and everything that can go wrong on the way.
     pub fn find(&self, reference: &HubReference, job: &Job<'_>) -> Result<Found, HubError> {
-        match self.find_here(reference, job)? {
-            Some(found) => Ok(found),
-            None => self.pull(reference, job),
+        if let Some(found) = self.find_here(reference, job)? {
+            return Ok(found);
         }
+        match self.pull(reference, job) {
+            Err(outage) if outage.is_outage() => self.guessed(reference, job)?.map_or(Err(outage), Ok),
+            other => other,
+        }
+    }
+
+    /// What the words would choose among the cached files of the repository, where the hub cannot be asked what they mean.
+    fn guessed(&self, reference: &HubReference, job: &Job<'_>) -> Result<Option<Found>, HubError> {
+        let entries = self.shelf.entries(job)?;
+        let Some(entry) = guess(reference, &entries) else { return Ok(None) };
+        let name = entry.name();
+        let text = format!("the hub cannot be asked what {reference} means now; {name} of the cache is used");
+        job.events.emit(Event::Warning(text));
+        // The words may mean another file tomorrow: they are not kept as a name of this one.
+        self.take(entry, None, job)
     }
 
     /// The model a reference means, when it is on this machine. A damaged one is set aside and counts as absent.
@@ -76,7 +90,7 @@ impl Library {
     pub fn find_here(&self, reference: &HubReference, job: &Job<'_>) -> Result<Option<Found>, HubError> {
         let entries = self.shelf.entries(job)?;
         if let Some(entry) = self.meant(reference, &entries)
-            && let Some(found) = self.take(entry, &reference.to_string(), job)?
+            && let Some(found) = self.take(entry, Some(&reference.to_string()), job)?
         {
             return Ok(Some(found));
         }
@@ -102,22 +116,18 @@ impl Library {
     /// cached files of the repository.
     fn meant<'a>(&self, reference: &HubReference, entries: &'a [Entry]) -> Option<&'a Entry> {
         let certain = entries.iter().find(|entry| entry.is_meant_by(reference));
-        if certain.is_some() || !self.settings.offline || reference.revision.is_some() {
-            return certain;
-        }
-        let of_repo = || entries.iter().filter(|entry| entry.repo.as_deref() == Some(&reference.repo()));
-        let files: Vec<RemoteFile> = of_repo().flat_map(Entry::remote_files).collect();
-        let chosen = choose(reference, &files).ok()?;
-        of_repo().find(|entry| entry.remote_files().first() == chosen.first())
+        if certain.is_some() || !self.settings.offline { certain } else { guess(reference, entries) }
     }
 
-    /// Fetches what the hub has now under this reference, unless that very content is in the cache.
+    /// Fetches what the hub has now under this reference, unless that very content is in the cache. Where nothing may be fetched, what is
+    /// here already will do.
     ///
     /// # Errors
     /// [`HubError`].
     pub fn pull(&self, reference: &HubReference, job: &Job<'_>) -> Result<Found, HubError> {
         if self.settings.offline {
-            return Err(HubError::Offline { reference: reference.to_string() });
+            let here = self.find_here(reference, job)?;
+            return here.ok_or_else(|| HubError::Offline { reference: reference.to_string() });
         }
         self.fetch(reference, job)
     }
@@ -162,12 +172,12 @@ impl Library {
     ) -> Result<Found, HubError> {
         let key = spec.file_name();
         if let Some(entry) = self.shelf.read(&key)
-            && let Some(found) = self.take(&entry, reference, job)?
+            && let Some(found) = self.take(&entry, Some(reference), job)?
         {
             return Ok(found);
         }
         let file = dyno_models::synthesize(spec, self.shelf.dir(), progress)?;
-        let lease = self.shelf.lease(&key)?;
+        let lease = self.shelf.lease(&key, job)?;
         let described = index::describe(&file, None, None).map_err(HubError::io(&file))?;
         let bytes = described.bytes;
         let entry = index::new_entry(&key, EntryKind::Synthetic, Some(reference.to_owned()), vec![described]);
@@ -185,7 +195,7 @@ impl Library {
     /// # Errors
     /// [`HubError::Io`] when the cache cannot be written.
     pub fn keep_quantized(&self, key: &str, name: &str, job: &Job<'_>) -> Result<Lease, HubError> {
-        let lease = self.shelf.lease(key)?;
+        let lease = self.shelf.lease(key, job)?;
         let folder = self.shelf.dir().join("quantized").join(key);
         if let Some(entry) = index::rebuild_quantized(&folder, Some(name.to_owned())) {
             let bytes = entry.bytes();
@@ -196,8 +206,8 @@ impl Library {
     }
 
     /// Takes a model out of the cache, after the cheap check; `None` when it is gone or was damaged.
-    fn take(&self, entry: &Entry, name: &str, job: &Job<'_>) -> Result<Option<Found>, HubError> {
-        let lease = self.shelf.lease(&entry.key)?;
+    fn take(&self, entry: &Entry, name: Option<&str>, job: &Job<'_>) -> Result<Option<Found>, HubError> {
+        let lease = self.shelf.lease(&entry.key, job)?;
         let Some(mut entry) = self.shelf.read(&entry.key) else { return Ok(None) };
         let files = entry.paths(self.shelf.dir());
         for (at, path) in files.iter().enumerate() {
@@ -206,7 +216,7 @@ impl Library {
                 return Ok(None);
             }
         }
-        self.shelf.note_use(&entry, Some(name), job);
+        self.shelf.note_use(&entry, name, job);
         Ok(Some(Found { bytes: entry.bytes(), files, origin: Origin::Cache, lease }))
     }
 
@@ -247,4 +257,15 @@ impl Library {
         }
         Ok(())
     }
+}
+
+/// The entry that the words would choose among the cached files of the repository.
+fn guess<'a>(reference: &HubReference, entries: &'a [Entry]) -> Option<&'a Entry> {
+    if reference.revision.is_some() {
+        return None;
+    }
+    let of_repo = || entries.iter().filter(|entry| entry.repo.as_deref() == Some(&reference.repo()));
+    let files: Vec<RemoteFile> = of_repo().flat_map(Entry::remote_files).collect();
+    let chosen = choose(reference, &files).ok()?;
+    of_repo().find(|entry| entry.remote_files().first() == chosen.first())
 }

@@ -2,13 +2,15 @@
 
 use std::io::Read as _;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
+use crate::leash::Leash;
+use crate::process_facts;
 use crate::stream::Stream;
 
 /// How long the child is left alone between two looks at its clock and its scratch folder.
@@ -16,12 +18,18 @@ const SLICE: Duration = Duration::from_millis(20);
 /// The same once its output has ended: it is about to end, too.
 const LAST_SLICE: Duration = Duration::from_millis(1);
 
+/// How long a keeper may take to end the program and itself.
+const KEEPER_ENDS_WITHIN: Duration = Duration::from_secs(2);
+
 /// Why the child was ended from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stop {
     Time,
     Output,
     Scratch,
+    Threads,
+    /// The caller wanted it to end.
+    Asked,
 }
 
 /// What ends the child from outside.
@@ -45,21 +53,25 @@ pub(crate) struct Ended {
 }
 
 /// Starts the command in a process group of its own and waits until it has ended, by itself or because of `bounds`, or because
-/// `over_limit` says that it must. Nothing of its group is left.
+/// `watch` says that it must. Nothing of its group is left. A keeper is led on a leash, and what it reports counts as the child's end.
 pub(crate) fn run(
     command: &mut Command,
+    mut leash: Option<Leash>,
     bounds: Bounds,
-    mut over_limit: impl FnMut() -> bool,
+    mut watch: impl FnMut() -> Option<Stop>,
 ) -> std::io::Result<Ended> {
     let started = Instant::now();
-    let mut group = Group(command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn()?);
+    let spawned = command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn();
+    // The keeper's end of the leash is the keeper's alone from here on.
+    command.stdin(Stdio::null());
+    let mut group = Group(spawned?);
     let mut pipes = [
         Pipe::new(group.0.stdout.take().map(OwnedFd::from)),
         Pipe::new(group.0.stderr.take().map(OwnedFd::from)),
     ];
     let mut stop = loop {
         let slice = if pipes.iter().all(|pipe| pipe.file.is_none()) { LAST_SLICE } else { SLICE };
-        pump(&mut pipes, slice)?;
+        pump(&mut pipes, leash.as_mut(), slice)?;
         if group.has_ended()? {
             break None;
         }
@@ -69,19 +81,39 @@ pub(crate) fn run(
         if started.elapsed() >= bounds.time {
             break Some(Stop::Time);
         }
-        if over_limit() {
-            break Some(Stop::Scratch);
+        if let Some(stop) = watch() {
+            break Some(stop);
         }
     };
     let wall_ms = started.elapsed().as_secs_f64() * 1e3;
-    let (status, cpu_ms) = group.end()?;
+    let (mut status, mut cpu_ms) = match &mut leash {
+        None => group.end()?,
+        Some(leash) => {
+            let_go(leash, &group)?;
+            group.end()?
+        }
+    };
     // What a dead process left in its pipes is read; a process that escaped the group may go on writing, and is not waited for.
-    while total_bytes(&pipes) <= bounds.output_bytes && pump(&mut pipes, Duration::ZERO)? {}
+    while total_bytes(&pipes) <= bounds.output_bytes && pump(&mut pipes, None, Duration::ZERO)? {}
     if stop.is_none() && total_bytes(&pipes) > bounds.output_bytes {
         stop = Some(Stop::Output);
     }
+    if let Some(report) = leash.as_mut().and_then(Leash::report) {
+        (status, cpu_ms) = (ExitStatus::from_raw(report.raw_status), report.cpu_ms);
+        stop = stop.or(report.over_threads.then_some(Stop::Threads));
+    }
     let [stdout, stderr] = pipes.map(|pipe| pipe.kept);
     Ok(Ended { status, stop, stdout, stderr, cpu_ms, wall_ms })
+}
+
+/// Lets the keeper end the program, and waits a while for it.
+fn let_go(leash: &mut Leash, group: &Group) -> std::io::Result<()> {
+    leash.let_go();
+    let begun = Instant::now();
+    while !group.has_ended()? && begun.elapsed() < KEEPER_ENDS_WITHIN {
+        std::thread::sleep(LAST_SLICE);
+    }
+    Ok(())
 }
 
 /// The child as leader of its process group; dropping it ends both.
@@ -102,7 +134,7 @@ impl Group {
     fn end(&mut self) -> std::io::Result<(ExitStatus, Option<f64>)> {
         let _ = kill_process_group(Pid::from_child(&self.0), Signal::KILL);
         self.wait(WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)?;
-        let cpu_ms = cpu_ms(self.0.id());
+        let cpu_ms = process_facts::cpu_ms(self.0.id());
         Ok((self.0.wait()?, cpu_ms))
     }
 }
@@ -115,21 +147,6 @@ impl Drop for Group {
             let _ = self.0.wait();
         }
     }
-}
-
-/// Processor time of a process that has ended and is not reaped.
-fn cpu_ms(pid: u32) -> Option<f64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    Some(cpu_ticks(&stat)? as f64 * 1e3 / rustix::param::clock_ticks_per_second() as f64)
-}
-
-/// utime + stime; the name before them may hold blanks and parentheses.
-fn cpu_ticks(stat: &str) -> Option<u64> {
-    let (_, after_name) = stat.rsplit_once(')')?;
-    // State is field 3 of the line and the first one here; utime is field 14, stime field 15.
-    let mut fields = after_name.split_whitespace().skip(11);
-    let (user, system): (u64, u64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-    user.checked_add(system)
 }
 
 /// One stream of the child, as long as it is open.
@@ -160,25 +177,28 @@ fn total_bytes(pipes: &[Pipe; 2]) -> u64 {
     pipes.iter().map(|pipe| pipe.kept.total_bytes()).sum()
 }
 
-/// Reads what is there, waiting at most `patience` for it; whether there was anything.
-fn pump(pipes: &mut [Pipe; 2], patience: Duration) -> std::io::Result<bool> {
+/// Reads what is there, waiting at most `patience` for it, and sends what there is to send; whether anything was read.
+fn pump(pipes: &mut [Pipe; 2], leash: Option<&mut Leash>, patience: Duration) -> std::io::Result<bool> {
     let timeout = Timespec::try_from(patience).map_err(std::io::Error::other)?;
-    let ready: Vec<usize> = {
-        let open: Vec<usize> = (0..pipes.len()).filter(|index| pipes[*index].file.is_some()).collect();
+    let open: Vec<usize> = (0..pipes.len()).filter(|index| pipes[*index].file.is_some()).collect();
+    let ready: Vec<bool> = {
         let files = open.iter().filter_map(|index| pipes[*index].file.as_ref());
         let mut waiting: Vec<PollFd<'_>> =
             files.map(|file| PollFd::from_borrowed_fd(file.as_fd(), PollFlags::IN)).collect();
+        let sending = leash.as_ref().and_then(|leash| leash.waiting_to_send());
+        waiting.extend(sending.map(|socket| PollFd::from_borrowed_fd(socket, PollFlags::OUT)));
         match poll(&mut waiting, Some(&timeout)) {
             Ok(_) => {}
             Err(rustix::io::Errno::INTR) => return Ok(true),
             Err(error) => return Err(error.into()),
         }
-        open.into_iter()
-            .zip(&waiting)
-            .filter(|(_, poll)| !poll.revents().is_empty())
-            .map(|(index, _)| index)
-            .collect()
+        waiting.iter().map(|poll| !poll.revents().is_empty()).collect()
     };
+    if let Some(leash) = leash.filter(|_| ready.get(open.len()) == Some(&true)) {
+        leash.send();
+    }
+    let ready: Vec<usize> =
+        open.into_iter().zip(ready).filter(|(_, ready)| *ready).map(|(index, _)| index).collect();
     let mut buffer = [0_u8; 32 << 10];
     for index in &ready {
         pipes[*index].read(&mut buffer)?;
@@ -193,7 +213,7 @@ mod tests {
     const BOUNDS: Bounds = Bounds { time: Duration::from_secs(60), output_bytes: 1 << 20 };
 
     fn shell(text: &str, bounds: Bounds) -> Ended {
-        run(Command::new("sh").args(["-c", text]).stdin(Stdio::null()), bounds, || false).unwrap()
+        run(Command::new("sh").args(["-c", text]).stdin(Stdio::null()), None, bounds, || None).unwrap()
     }
 
     #[test]
@@ -238,12 +258,9 @@ mod tests {
         assert_eq!(shell("while :; do echo again; done", quiet).stop, Some(Stop::Output));
         assert_eq!(shell("head -c 5000 /dev/zero", quiet).stop, Some(Stop::Output));
         let mut command = Command::new("sleep");
-        assert_eq!(run(command.arg("1000"), BOUNDS, || true).unwrap().stop, Some(Stop::Scratch));
-    }
-
-    #[test]
-    fn ticks_are_found_behind_any_name() {
-        let stat = "7 (a) b (c)) S 1 7 7 0 -1 4194560 1 2 3 4 150 50 0 0 20 0 1 0 100 0 0";
-        assert_eq!((cpu_ticks(stat), cpu_ticks("7 (a) S 1"), cpu_ticks("")), (Some(200), None, None));
+        assert_eq!(
+            run(command.arg("1000"), None, BOUNDS, || Some(Stop::Asked)).unwrap().stop,
+            Some(Stop::Asked)
+        );
     }
 }

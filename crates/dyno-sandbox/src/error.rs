@@ -69,6 +69,9 @@ pub enum SandboxError {
         /// What the launcher or the interpreter said, or how it ended.
         said: String,
     },
+    /// The caller wanted it to end.
+    #[error("the program was stopped")]
+    Stopped,
     /// The trial of the protections gave no list.
     #[error("the trial of the protections gave no list of them: {said}")]
     NoList {

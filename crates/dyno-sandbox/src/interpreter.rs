@@ -42,7 +42,8 @@ impl Interpreter {
         let no = |reason: String| Unavailable::NoInterpreter { program: program.to_owned(), reason };
         let mut command = Command::new(program);
         command.args(["-I", "-S", "-B", "-c", QUESTION]).stdin(Stdio::null());
-        let ended = child::run(&mut command, PATIENCE, || false).map_err(|error| no(error.to_string()))?;
+        let ended =
+            child::run(&mut command, None, PATIENCE, || None).map_err(|error| no(error.to_string()))?;
         let answer: Answer = serde_json::from_str(&ended.stdout.tail()).map_err(|_| {
             let said = ended.stderr.tail();
             let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it gave no answer");

@@ -1,9 +1,12 @@
-//! The process that limits itself and becomes the interpreter.
+//! The processes between the caller and the interpreter: the keeper, and the one that limits itself and becomes the interpreter.
 //!
-//! It must be the whole life of its process: called first thing in `main`, before any thread is started, since some of the
+//! Each must be the whole life of its process: called first thing in `main`, before any thread is started, since some of the
 //! limits hold for the calling thread and what it becomes.
 
+mod keeper;
 mod limits;
+#[cfg(target_os = "linux")]
+mod own_disk;
 #[cfg(target_os = "linux")]
 mod system_calls;
 #[cfg(target_os = "linux")]
@@ -16,51 +19,72 @@ use std::process::{Command, ExitCode};
 
 use crate::order::{Attempt, Order};
 
-/// Exit code of a launcher that could not become the interpreter.
+/// Exit code of a launcher that could not do what it was ordered.
 const REFUSED: u8 = 125;
+/// The stage that starts the other one and stays.
+pub(crate) const KEEP: &str = "keep";
+/// The stage that becomes the interpreter.
+const BECOME: &str = "become";
 
-/// Carries out the order that [`Sandbox::run`](crate::Sandbox::run) gave as the only argument, and becomes the interpreter.
-/// Returns only when that failed, with one sentence on standard error.
+/// Carries out the order that [`Sandbox::run`](crate::Sandbox::run) gave as the arguments: a stage, and the order itself. When it
+/// fails, it says so in one sentence on standard error.
 #[must_use]
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let failure = become_interpreter(arguments.into_iter());
+    let Err(failure) = carry_out(arguments.into_iter()) else { return ExitCode::SUCCESS };
     // Standard error may be gone; there is nobody else to tell.
     let _ = writeln!(std::io::stderr(), "{failure}");
     ExitCode::from(REFUSED)
 }
 
-/// Becomes the interpreter, or says why not.
-fn become_interpreter(mut arguments: impl Iterator<Item = OsString>) -> String {
-    let (Some(order), None) = (arguments.next(), arguments.next()) else {
-        return "the launcher of the sandbox takes one argument, its order; it is not meant to be called by hand"
-            .to_owned();
+fn carry_out(mut arguments: impl Iterator<Item = OsString>) -> Result<(), String> {
+    let (Some(stage), Some(text), None) = (arguments.next(), arguments.next(), arguments.next()) else {
+        return Err(
+            "the launcher of the sandbox takes two arguments, a stage and its order; it is not meant to be called by hand"
+                .to_owned(),
+        );
     };
-    let order: Order = match order.to_str().map(serde_json::from_str) {
-        Some(Ok(order)) => order,
-        _ => return "the launcher of the sandbox does not understand its order".to_owned(),
-    };
-    if let Err(failure) = prepare(&order) {
-        return failure;
+    let order: Option<Order> = text.to_str().and_then(|text| serde_json::from_str(text).ok());
+    match (stage.to_str(), order) {
+        (Some(KEEP), Some(order)) => keeper::keep(&order, text),
+        (Some(BECOME), Some(order)) => become_interpreter(&order),
+        _ => Err("the launcher of the sandbox does not understand its order".to_owned()),
     }
+}
+
+/// Becomes the interpreter, or says why not.
+fn become_interpreter(order: &Order) -> Result<(), String> {
+    prepare(order)?;
     let error = Command::new(&order.interpreter).args(&order.arguments).exec();
-    format!("{} cannot be executed: {error}", order.interpreter.display())
+    Err(format!("{} cannot be executed: {error}", order.interpreter.display()))
 }
 
 #[cfg(target_os = "linux")]
 fn prepare(order: &Order) -> Result<(), String> {
-    die_with(order.parent_pid)?;
-    let files_held = attempt(order.landlock, "Landlock", || visible_files::restrict(&order.files))?;
+    use system_calls::Writing;
+    let own_disk = attempt(order.own_disk, "a disk of its own", || {
+        own_disk::mount_over(&order.files.scratch, &order.limits)
+    })?;
+    // After the change of namespaces, which forgets it.
+    die_with_keeper()?;
+    let files_held = attempt(order.landlock, "Landlock", || visible_files::restrict(&order.files, own_disk))?;
     // After this, raising a limit is forbidden by the filter, also for a process that otherwise could.
-    limits::apply(&order.limits, order.seccomp == Attempt::Off)?;
-    attempt(order.seccomp, "seccomp", || system_calls::restrict(files_held)).map(|_| ())
+    limits::apply(&order.limits, order.seccomp == Attempt::Off, own_disk)?;
+    let writing = match (files_held, own_disk) {
+        (false, _) => Writing::Nothing,
+        (true, false) => Writing::ToStay,
+        (true, true) => Writing::Freely,
+    };
+    attempt(order.seccomp, "seccomp", || system_calls::restrict(writing)).map(|_| ())
 }
 
 #[cfg(not(target_os = "linux"))]
 fn prepare(order: &Order) -> Result<(), String> {
-    for (mechanism, name) in [(order.landlock, "Landlock"), (order.seccomp, "seccomp")] {
+    for (mechanism, name) in
+        [(order.own_disk, "a disk of its own"), (order.landlock, "Landlock"), (order.seccomp, "seccomp")]
+    {
         attempt(mechanism, name, || Err("only Linux has it".to_owned()))?;
     }
-    limits::apply(&order.limits, true)
+    limits::apply(&order.limits, true, false)
 }
 
 /// Whether the mechanism holds; an error where it must and does not.
@@ -79,15 +103,11 @@ fn attempt(
     }
 }
 
-/// Asks to be killed when the parent ends. It may have ended before the question.
+/// Asks to be killed with the keeper, which may have ended before the question: then its socket has an end.
 #[cfg(target_os = "linux")]
-fn die_with(parent_pid: u32) -> Result<(), String> {
+fn die_with_keeper() -> Result<(), String> {
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
-        .map_err(|error| format!("the parent-death signal cannot be set: {error}"))?;
-    if std::os::unix::process::parent_id() != parent_pid {
-        return Err("the process that wanted this program has ended".to_owned());
-    }
-    Ok(())
+        .map_err(|error| format!("the parent-death signal cannot be set: {error}"))
 }
 
 #[cfg(test)]
@@ -96,11 +116,16 @@ mod tests {
 
     #[test]
     fn what_is_no_order_is_refused() {
-        let (count, content) = ("takes one argument", "does not understand its order");
-        let table: [(&[&str], &str); 4] =
-            [(&[], count), (&["{}", "{}"], count), (&["{}"], content), (&["--help"], content)];
+        let (count, content) = ("takes two arguments", "does not understand its order");
+        let table: [(&[&str], &str); 5] = [
+            (&[], count),
+            (&["keep"], count),
+            (&["keep", "{}", "{}"], count),
+            (&["become", "{}"], content),
+            (&["--help", "{}"], content),
+        ];
         for (arguments, text) in table {
-            let failure = become_interpreter(arguments.iter().map(OsString::from));
+            let failure = carry_out(arguments.iter().map(OsString::from)).unwrap_err();
             assert!(failure.contains(text), "{failure}");
         }
     }

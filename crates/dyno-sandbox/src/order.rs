@@ -19,14 +19,23 @@ pub(crate) enum Attempt {
 /// Everything the launcher does before it becomes the interpreter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Order {
-    /// Who must be the parent still; otherwise it died in between and nothing is run.
-    pub(crate) parent_pid: u32,
+    /// How the keeper starts the process that becomes the interpreter.
+    pub(crate) launcher: LauncherCall,
     pub(crate) interpreter: PathBuf,
     pub(crate) arguments: Vec<String>,
     pub(crate) limits: ResourceLimits,
+    pub(crate) own_disk: Attempt,
     pub(crate) landlock: Attempt,
     pub(crate) seccomp: Attempt,
     pub(crate) files: FileRules,
+}
+
+/// The launcher once more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LauncherCall {
+    pub(crate) program: PathBuf,
+    /// What goes before the stage and the order.
+    pub(crate) arguments: Vec<String>,
 }
 
 /// Limits of the process, as the kernel counts them.
@@ -36,6 +45,10 @@ pub(crate) struct ResourceLimits {
     pub(crate) memory_bytes: u64,
     pub(crate) file_bytes: u64,
     pub(crate) open_files: u64,
+    pub(crate) threads: u64,
+    /// All files of the scratch folder together.
+    pub(crate) disk_bytes: u64,
+    pub(crate) files: u64,
 }
 
 /// What of the file system stays reachable.
@@ -45,6 +58,6 @@ pub(crate) struct FileRules {
     pub(crate) readable: Vec<PathBuf>,
     /// Files that can be executed, and read.
     pub(crate) executable: Vec<PathBuf>,
-    /// The folder in which files can be made, written and removed.
+    /// The folder in which files can be made and written, and on a disk of its own removed.
     pub(crate) scratch: PathBuf,
 }

@@ -72,6 +72,8 @@ pub enum Limit {
     Output,
     /// Files in the scratch folder.
     Files,
+    /// Threads.
+    Threads,
 }
 
 impl Verdict {
@@ -104,6 +106,7 @@ impl Limit {
             Self::Memory => "memory",
             Self::Output => "output",
             Self::Files => "room for files",
+            Self::Threads => "threads",
         }
     }
 }
@@ -113,7 +116,7 @@ impl Limit {
 enum Report {
     Passed,
     Failed(String),
-    Memory,
+    Over(Limit),
     Nothing,
 }
 
@@ -150,7 +153,9 @@ fn split_report(stdout: &str, nonce: &str) -> (String, Report) {
     let report = report.lines().next().unwrap_or_default();
     let report = match (report, report.strip_prefix("failed ")) {
         ("passed", _) => Report::Passed,
-        ("memory", _) => Report::Memory,
+        ("memory", _) => Report::Over(Limit::Memory),
+        ("files", _) => Report::Over(Limit::Files),
+        ("threads", _) => Report::Over(Limit::Threads),
         (_, Some(message)) => serde_json::from_str(message).map_or(Report::Nothing, Report::Failed),
         _ => Report::Nothing,
     };
@@ -162,12 +167,14 @@ fn verdict(ended: &Ended, report: Report, limits: &Limits) -> Verdict {
         Some(Stop::Time) => return Verdict::TimedOut,
         Some(Stop::Output) => return Verdict::OverLimit { limit: Limit::Output },
         Some(Stop::Scratch) => return Verdict::OverLimit { limit: Limit::Files },
-        None => {}
+        Some(Stop::Threads) => return Verdict::OverLimit { limit: Limit::Threads },
+        // Whoever asked for its end does not ask how it ended.
+        Some(Stop::Asked) | None => {}
     }
     match (ended.status.code(), report) {
         (Some(0), Report::Passed) => Verdict::Passed,
         (Some(_), Report::Failed(message)) => Verdict::Failed { message },
-        (Some(_), Report::Memory) => Verdict::OverLimit { limit: Limit::Memory },
+        (Some(_), Report::Over(limit)) => Verdict::OverLimit { limit },
         (Some(exit_code), _) => Verdict::EndedEarly { exit_code },
         (None, _) => ended_by(ended.status.signal().unwrap_or_default(), ended.cpu_ms, limits),
     }
@@ -224,6 +231,8 @@ mod tests {
             ("NONCE started\n\nNONCE failed \"E: \\u00e9\"\n", EXIT_1, failed("E: é"), ""),
             ("NONCE started\n\nNONCE failed no JSON\n", EXIT_1, early(1), ""),
             ("NONCE started\n\nNONCE memory\n", EXIT_1, Verdict::OverLimit { limit: Limit::Memory }, ""),
+            ("NONCE started\n\nNONCE files\n", EXIT_1, Verdict::OverLimit { limit: Limit::Files }, ""),
+            ("NONCE started\n\nNONCE threads\n", EXIT_1, Verdict::OverLimit { limit: Limit::Threads }, ""),
             ("", 0, early(0), ""),
         ];
         for (stdout, status, verdict, own) in table {
@@ -239,6 +248,7 @@ mod tests {
             (kill, Some(Stop::Time), 0.0, Verdict::TimedOut),
             (kill, Some(Stop::Output), 0.0, over(Limit::Output)),
             (kill, Some(Stop::Scratch), 0.0, over(Limit::Files)),
+            (kill, Some(Stop::Threads), 0.0, over(Limit::Threads)),
             (kill, None, 0.0, Verdict::Killed { signal: 9 }),
             (kill, None, 10_000.0, over(Limit::Cpu)),
             (xcpu, None, 0.0, over(Limit::Cpu)),

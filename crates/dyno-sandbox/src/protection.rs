@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub enum Protection {
     /// Memory and processor time are bounded, and the bounds cannot be raised.
     Limits,
+    /// What is written stays bounded, also in files that no folder lists any more.
+    Disk,
     /// No socket can be made.
     Network,
     /// No other process can be started.
@@ -24,20 +26,16 @@ pub enum Protection {
 }
 
 impl Protection {
-    /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 6] =
-        [Self::Limits, Self::Network, Self::Processes, Self::Signals, Self::Writes, Self::Reads];
-
-    /// Without these nothing runs, unless the caller demands nothing. `Reads` is not among them: what a program reads
-    /// cannot leave it but through its output, which only its caller sees.
-    pub const REQUIRED: [Self; 5] =
-        [Self::Limits, Self::Network, Self::Processes, Self::Signals, Self::Writes];
+    /// All of them, in the order in which they are shown. Without these nothing runs, unless the caller demands nothing.
+    pub const ALL: [Self; 7] =
+        [Self::Limits, Self::Disk, Self::Network, Self::Processes, Self::Signals, Self::Writes, Self::Reads];
 
     /// Its name, as in records.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Limits => "limits",
+            Self::Disk => "disk",
             Self::Network => "network",
             Self::Processes => "processes",
             Self::Signals => "signals",
@@ -51,6 +49,7 @@ impl Protection {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Limits => "memory and processor time stay bounded",
+            Self::Disk => "what is written stays bounded",
             Self::Network => "the network stays out of reach",
             Self::Processes => "no other process is started",
             Self::Signals => "no other process is signalled",
@@ -72,15 +71,15 @@ impl Protections {
         self.0.contains(&protection)
     }
 
-    /// Whether every required one holds.
+    /// Whether every one holds.
     #[must_use]
     pub fn isolate(&self) -> bool {
         self.missing().next().is_none()
     }
 
-    /// The required ones that do not hold.
+    /// Those that do not hold.
     pub fn missing(&self) -> impl Iterator<Item = Protection> + '_ {
-        Protection::REQUIRED.into_iter().filter(|protection| !self.has(*protection))
+        Protection::ALL.into_iter().filter(|protection| !self.has(*protection))
     }
 }
 
@@ -98,7 +97,6 @@ impl fmt::Display for Protections {
         };
         match (names(true), names(false)) {
             (held, lacking) if lacking.is_empty() => write!(formatter, "isolated ({held})"),
-            (held, lacking) if self.isolate() => write!(formatter, "isolated ({held}; not {lacking})"),
             (held, lacking) if held.is_empty() => write!(formatter, "NOT isolated (lacks {lacking})"),
             (held, lacking) => write!(formatter, "NOT isolated (lacks {lacking}; has {held})"),
         }
@@ -112,18 +110,19 @@ mod tests {
     #[test]
     fn what_holds_and_what_lacks_is_named() {
         let table: [(&[Protection], bool, &str); 4] = [
-            (&Protection::ALL, true, "isolated (limits, network, processes, signals, writes, reads)"),
+            (&Protection::ALL, true, "isolated (limits, disk, network, processes, signals, writes, reads)"),
+            // What a program reads may be a token of its caller, and its output is kept.
             (
-                &Protection::REQUIRED,
-                true,
-                "isolated (limits, network, processes, signals, writes; not reads)",
+                &Protection::ALL[..6],
+                false,
+                "NOT isolated (lacks reads; has limits, disk, network, processes, signals, writes)",
             ),
             (
                 &[Protection::Reads, Protection::Limits],
                 false,
-                "NOT isolated (lacks network, processes, signals, writes; has limits, reads)",
+                "NOT isolated (lacks disk, network, processes, signals, writes; has limits, reads)",
             ),
-            (&[], false, "NOT isolated (lacks limits, network, processes, signals, writes, reads)"),
+            (&[], false, "NOT isolated (lacks limits, disk, network, processes, signals, writes, reads)"),
         ];
         for (held, isolate, text) in table {
             let protections: Protections = held.iter().copied().collect();

@@ -15,7 +15,7 @@ pub struct Launcher {
 /// What must hold before anything runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Demand {
-    /// Every [required protection](crate::Protection::REQUIRED).
+    /// Every [protection](crate::Protection::ALL).
     #[default]
     Isolation,
     /// Nothing: the user said that this machine may be harmed. What the machine offers is used all the same.
@@ -23,12 +23,26 @@ pub enum Demand {
 }
 
 /// A mechanism of the kernel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mechanism {
+    /// A disk in memory instead of a folder, in namespaces of the program's own.
+    OwnDisk,
     /// Rules about files.
     Landlock,
     /// A filter of system calls.
     Seccomp,
+}
+
+impl Mechanism {
+    /// What it is called.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OwnDisk => "a private disk in memory (user namespace)",
+            Self::Landlock => "file rules (Landlock)",
+            Self::Seccomp => "a filter of system calls (seccomp)",
+        }
+    }
 }
 
 /// How programs are run here.

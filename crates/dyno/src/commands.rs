@@ -18,7 +18,7 @@ mod tune;
 
 use std::time::Duration;
 
-use dyno_app::{App, CancelFlag, Limits};
+use dyno_app::{App, AppError, CancelFlag, Limits};
 use dyno_report::{Color, Format};
 use dyno_types::{Event, EventSink as _, RunRecord};
 
@@ -43,7 +43,6 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         _ => {}
     }
     let cancel = CancelFlag::default();
-    crate::interrupt::watch(cancel.clone());
     let limits =
         Limits { deadline: Duration::from_secs(cli.deadline), memory_limit_bytes: cli.memory_limit_bytes };
     let context = Context {
@@ -54,20 +53,29 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
     for warning in cli.verb.knobs().into_iter().flat_map(|knobs| &knobs.warnings) {
         context.progress.emit(Event::Warning(warning.clone()));
     }
-    match cli.verb {
-        Verb::Bench(args) => bench::run(&context, args).await,
-        Verb::Generate(args) => generate::run(&context, *args).await,
-        Verb::Eval(args) => eval::run(&context, *args).await,
-        Verb::Tune(args) => tune::run(&context, *args).await,
-        Verb::Synth(args) => synth::run(&context, args).await,
-        Verb::Quantize(args) => quantize::run(&context, args).await,
-        Verb::Models(args) => models::run(&context, args),
-        Verb::Cache(args) => cache::run(&context, args),
-        Verb::Recommend(args) => recommend::run(&context, args).await,
-        Verb::Route(args) => route::run(&context, args),
-        Verb::History(args) => history::run(&context, &args),
-        Verb::Report(args) => report::run(&context, &args),
-        Verb::Doctor(args) => doctor::run(&context, &args).await,
+    let result = crate::interrupt::watching(&cancel, carry_out(&context, cli.verb)).await;
+    match result {
+        // What came out is printed; that it was not all is what the exit code says.
+        Ok(()) if cancel.is_cancelled() => Err(AppError::Cancelled.into()),
+        result => result,
+    }
+}
+
+async fn carry_out(context: &Context, verb: Verb) -> anyhow::Result<()> {
+    match verb {
+        Verb::Bench(args) => bench::run(context, args).await,
+        Verb::Generate(args) => generate::run(context, *args).await,
+        Verb::Eval(args) => eval::run(context, *args).await,
+        Verb::Tune(args) => tune::run(context, *args).await,
+        Verb::Synth(args) => synth::run(context, args).await,
+        Verb::Quantize(args) => quantize::run(context, args).await,
+        Verb::Models(args) => models::run(context, args),
+        Verb::Cache(args) => cache::run(context, args),
+        Verb::Recommend(args) => recommend::run(context, args).await,
+        Verb::Route(args) => route::run(context, args),
+        Verb::History(args) => history::run(context, &args),
+        Verb::Report(args) => report::run(context, &args),
+        Verb::Doctor(args) => doctor::run(context, &args).await,
         Verb::Completions { .. } | Verb::Man => Ok(()),
     }
 }

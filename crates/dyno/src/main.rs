@@ -29,7 +29,12 @@ fn main() -> ExitCode {
     logging::start();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(commands::run(cli)),
+        Ok(runtime) => {
+            let result = runtime.block_on(commands::run(cli));
+            // Work that blocks a thread after the end of the verb was stopped; nobody waits for it.
+            runtime.shutdown_background();
+            result
+        }
         Err(error) => Err(anyhow::anyhow!("the runtime could not start: {error}")),
     };
     match result {

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use dyno_sandbox::{Demand, Launcher, Program, Sandbox, Settings};
+use dyno_bench::CancelFlag;
+use dyno_sandbox::{Demand, Launcher, Mechanism, Program, Sandbox, Settings};
 use dyno_types::{Event, EventSink};
 use tokio::sync::Semaphore;
 
@@ -36,36 +37,42 @@ pub(crate) enum CodeVerdict {
 #[derive(Debug, Clone)]
 pub(crate) enum CodeRunner {
     /// A sandbox that was tried.
-    Sandbox(Arc<Sandbox>, Arc<Semaphore>),
+    Sandbox(Arc<Sandbox>, Arc<Semaphore>, CancelFlag),
     /// None: every program is refused for this reason.
     Refused(String),
 }
 
 impl CodeRunner {
-    fn new(sandbox: Sandbox) -> Self {
-        Self::Sandbox(Arc::new(sandbox), Arc::new(Semaphore::new(PROGRAMS_MAX)))
+    fn new(sandbox: Sandbox, cancel: CancelFlag) -> Self {
+        Self::Sandbox(Arc::new(sandbox), Arc::new(Semaphore::new(PROGRAMS_MAX)), cancel)
     }
 
     /// Under which circumstances programs run: part of the key of their answers, and a note in the record.
     pub(crate) fn describe(&self) -> String {
         match self {
-            Self::Sandbox(sandbox, _) => {
-                format!("python {}, {}", sandbox.interpreter().version_text(), sandbox.protections())
+            Self::Sandbox(sandbox, ..) => {
+                let (python, held) = (sandbox.interpreter().version_text(), sandbox.protections());
+                // Where a program has no disk of its own, one that removes a file fails.
+                let own_disk = sandbox.mechanisms().contains(&Mechanism::OwnDisk);
+                let without = if own_disk { "" } else { ", without a private disk" };
+                format!("python {python}, {held}{without}")
             }
             Self::Refused(_) => "refused".to_owned(),
         }
     }
 
-    /// Runs a program with its tests.
+    /// Runs a program with its tests; ends it when the work is to end.
     pub(crate) async fn run(&self, source: String, tests: String) -> CodeVerdict {
-        let (sandbox, permits) = match self {
+        let (sandbox, permits, cancel) = match self {
             Self::Refused(reason) => return CodeVerdict::NotRun(reason.clone()),
-            Self::Sandbox(sandbox, permits) => (Arc::clone(sandbox), permits),
+            Self::Sandbox(sandbox, permits, cancel) => (Arc::clone(sandbox), permits, cancel.clone()),
         };
         // The semaphore is never closed; without a permit the program would merely start at once.
         let _permit = permits.acquire().await;
         let program = Program::new(source, tests);
-        match tokio::task::spawn_blocking(move || sandbox.run(&program)).await {
+        match tokio::task::spawn_blocking(move || sandbox.run_unless(&program, &|| cancel.is_cancelled()))
+            .await
+        {
             Ok(Ok(outcome)) if outcome.verdict.passed() => CodeVerdict::Passed,
             Ok(Ok(outcome)) => CodeVerdict::Failed(outcome.verdict.to_string()),
             Ok(Err(error)) => CodeVerdict::NotRun(error.to_string()),
@@ -75,27 +82,34 @@ impl CodeRunner {
 }
 
 impl App {
-    /// The sandbox, tried on this machine; `unsafe_code` runs code also where it cannot be isolated.
+    /// What runs programs on this machine; `unsafe_code` runs code also where it cannot be isolated.
     pub(crate) async fn code_runner(
         &self,
         unsafe_code: bool,
         events: &dyn EventSink,
     ) -> Result<CodeRunner, AppError> {
-        let Some(program) = self.places.executable.clone() else {
-            return Ok(CodeRunner::Refused("dyno does not know its own executable".to_owned()));
-        };
-        let scratch_root = std::env::temp_dir();
-        let launcher = Launcher { program, arguments: vec![CODE_LAUNCHER.into()] };
         let demand = if unsafe_code { Demand::Nothing } else { Demand::Isolation };
-        let settings = Settings { demand, ..Settings::new(launcher, scratch_root) };
-        let detected = tokio::task::spawn_blocking(move || Sandbox::detect(settings)).await;
-        Ok(match detected {
-            Ok(Ok(sandbox)) => CodeRunner::new(sandbox),
-            Ok(Err(unavailable)) => {
-                events.emit(Event::Warning(unavailable.to_string()));
-                CodeRunner::Refused(unavailable.to_string())
+        Ok(match self.sandbox(demand).await? {
+            Ok(sandbox) => CodeRunner::new(sandbox, self.cancel.clone()),
+            Err(reason) => {
+                events.emit(Event::Warning(reason.clone()));
+                CodeRunner::Refused(reason)
             }
-            Err(error) => CodeRunner::Refused(format!("the sandbox failed: {error}")),
+        })
+    }
+
+    /// The sandbox, tried on this machine, or why there is none.
+    pub(crate) async fn sandbox(&self, demand: Demand) -> Result<Result<Sandbox, String>, AppError> {
+        let Some(program) = self.places.executable.clone() else {
+            return Ok(Err("dyno does not know its own executable".to_owned()));
+        };
+        let launcher = Launcher { program, arguments: vec![CODE_LAUNCHER.into()] };
+        let settings = Settings { demand, ..Settings::new(launcher, std::env::temp_dir()) };
+        let detecting = tokio::task::spawn_blocking(move || Sandbox::detect(settings));
+        let detected = self.cancel.race(detecting).await.ok_or(AppError::Cancelled)?;
+        Ok(match detected {
+            Ok(detected) => detected.map_err(|unavailable| unavailable.to_string()),
+            Err(error) => Err(format!("the sandbox failed: {error}")),
         })
     }
 }

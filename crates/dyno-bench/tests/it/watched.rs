@@ -192,4 +192,9 @@ impl Session for WatchedSession {
         self.seen.stopped.fetch_add(1, Ordering::SeqCst);
         self.inner.stop().await
     }
+
+    async fn kill(self: Box<Self>) -> ExitCause {
+        self.seen.stopped.fetch_add(1, Ordering::SeqCst);
+        self.inner.kill().await
+    }
 }

@@ -403,4 +403,11 @@ impl Session for FakeSession {
             _ => ExitCause::Code(0),
         }
     }
+
+    async fn kill(self: Box<Self>) -> ExitCause {
+        match self.stop().await {
+            ExitCause::Code(_) => ExitCause::Signal(9),
+            died => died,
+        }
+    }
 }

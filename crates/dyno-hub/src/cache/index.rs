@@ -1,7 +1,6 @@
 //! The written records of models: read, replaced whole, and made again from the files when one is lost or damaged.
 
-use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -10,7 +9,7 @@ use dyno_models::{HubReference, ModelFiles, SYNTHETIC_KEY};
 
 use super::entry::{Entry, EntryFile, EntryKind, SCHEMA, is_key};
 use super::integrity::look;
-use super::unix_ns;
+use super::{plain, unix_ns};
 use crate::download::order::read_stated_digest;
 
 /// Longest record read, bytes.
@@ -23,6 +22,8 @@ pub(crate) struct Records {
     pub(crate) entries: Vec<Entry>,
     /// Files that do not.
     pub(crate) damaged: Vec<PathBuf>,
+    /// Keys whose records cannot be read here, which says nothing of them: another user may read them.
+    pub(crate) unreadable: Vec<String>,
 }
 
 /// Reads every record.
@@ -39,8 +40,9 @@ pub(crate) fn read_all(folder: &Path) -> std::io::Result<Records> {
             continue;
         };
         match read(&path) {
-            Some(entry) if entry.key == key => records.entries.push(entry),
-            _ => records.damaged.push(path),
+            Ok(Some(entry)) if entry.key == key => records.entries.push(entry),
+            Err(_) => records.unreadable.push(key.to_owned()),
+            Ok(_) => records.damaged.push(path),
         }
     }
     records.entries.sort_by(|one, other| one.key.cmp(&other.key));
@@ -48,10 +50,17 @@ pub(crate) fn read_all(folder: &Path) -> std::io::Result<Records> {
 }
 
 /// Reads one record; `None` when it is missing or makes no sense.
-pub(crate) fn read(path: &Path) -> Option<Entry> {
+///
+/// # Errors
+/// It is there and cannot be read.
+pub(crate) fn read(path: &Path) -> std::io::Result<Option<Entry>> {
     let mut json = Vec::new();
-    File::open(path).ok()?.take(RECORD_BYTES_MAX).read_to_end(&mut json).ok()?;
-    Entry::parse(&json)
+    match plain::open(path).and_then(|file| file.take(RECORD_BYTES_MAX).read_to_end(&mut json)) {
+        Ok(_) => Ok(Entry::parse(&json)),
+        // Links and the like are no records; nobody but an intruder put them there.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Where the record of a key lies.
@@ -62,7 +71,7 @@ pub(crate) fn record_path(folder: &Path, key: &str) -> PathBuf {
 /// Replaces a record, whole or not at all.
 pub(crate) fn write(folder: &Path, entry: &Entry) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
-    let mut beside = tempfile::Builder::new().prefix(".record-").tempfile_in(folder)?;
+    let mut beside = plain::beside(folder, ".record-")?;
     beside.write_all(&serde_json::to_vec_pretty(entry)?)?;
     beside.as_file().sync_data()?;
     beside.persist(record_path(folder, &entry.key))?;

@@ -32,8 +32,12 @@ pub(crate) enum Health {
 }
 
 /// Looks at a file: its size, time and header.
+///
+/// # Errors
+/// It cannot be opened: that says nothing of what it holds.
 pub(crate) fn look(path: &Path) -> std::io::Result<Seen> {
     let about = path.metadata()?;
+    std::fs::File::open(path)?;
     let fingerprint = GgufHeader::read(path).map(|header| hex(&header.fingerprint));
     Ok(Seen {
         bytes: about.len(),
@@ -65,7 +69,8 @@ pub(crate) fn check(
 ) -> Result<Result<bool, String>, HubError> {
     let seen = match look(path) {
         Ok(seen) => seen,
-        Err(error) => return Ok(Err(error.to_string())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Err(error.to_string())),
+        Err(error) => return Err(HubError::io(path)(error)),
     };
     match judge(recorded, &seen) {
         Health::Sound => Ok(Ok(false)),

@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+use super::plain;
 use crate::{HubError, Job};
 
 /// How often a waiting process looks again.
@@ -78,18 +79,22 @@ impl Locks {
     }
 
     /// Says that this process uses the model. Waits while somebody evicts it. A cache that cannot be written needs none.
-    pub(crate) fn lease(&self, name: &str) -> Result<Lease, HubError> {
+    pub(crate) fn lease(&self, name: &str, job: &Job<'_>) -> Result<Lease, HubError> {
         if !self.advisory {
             return Ok(Lease::default());
         }
-        let file = match self.open(name) {
-            Ok(file) => file,
-            Err(error) if cannot_write(&error) => return Ok(Lease::default()),
-            Err(error) => return Err(HubError::io(&self.folder)(error)),
-        };
-        match attempt(file, FlockOperation::LockShared).map_err(HubError::io(&self.folder))? {
-            Answer::Got(file) => Ok(Lease { _file: Some(file) }),
-            Answer::Held | Answer::Unsupported => Ok(Lease::default()),
+        loop {
+            let file = match self.open(name) {
+                Ok(file) => file,
+                Err(error) if cannot_write(&error) => return Ok(Lease::default()),
+                Err(error) => return Err(HubError::io(&self.folder)(error)),
+            };
+            let answer = attempt(file, FlockOperation::NonBlockingLockShared);
+            match answer.map_err(HubError::io(&self.folder))? {
+                Answer::Got(file) => return Ok(Lease { _file: Some(file) }),
+                Answer::Unsupported => return Ok(Lease::default()),
+                Answer::Held => look_again(name, job)?,
+            }
         }
     }
 
@@ -124,10 +129,7 @@ impl Locks {
             if let Some(waiting) = waiting.take() {
                 waiting();
             }
-            if job.is_cancelled() {
-                return Err(HubError::Cancelled { file: name.to_owned() });
-            }
-            std::thread::sleep(LOOK_EVERY);
+            look_again(name, job)?;
         }
     }
 
@@ -143,7 +145,12 @@ impl Locks {
 
     fn open(&self, name: &str) -> std::io::Result<File> {
         std::fs::create_dir_all(&self.folder)?;
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(self.folder.join(name))
+        let path = self.folder.join(name);
+        match plain::open_to_write(&path) {
+            // The file of another user can be locked all the same.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => plain::open(&path),
+            opened => opened,
+        }
     }
 
     /// Creates the marker file, when nobody holds it or its holder is gone.
@@ -165,6 +172,15 @@ impl Locks {
         }
         Ok(None)
     }
+}
+
+/// Waits until it is worth looking again, unless the job is stopped.
+fn look_again(name: &str, job: &Job<'_>) -> Result<(), HubError> {
+    if job.is_cancelled() {
+        return Err(HubError::Cancelled { file: name.to_owned() });
+    }
+    std::thread::sleep(LOOK_EVERY);
+    Ok(())
 }
 
 fn attempt(file: File, operation: FlockOperation) -> std::io::Result<Answer> {
@@ -204,11 +220,26 @@ fn keep_fresh(file: File) -> Sender<()> {
 mod tests {
     use super::*;
 
+    const JOB: Job<'_> = Job { events: &dyno_types::Silent, cancelled: &|| false };
+
+    #[test]
+    fn whoever_waits_for_a_lock_can_be_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let locks = Locks::new(folder.path().to_owned());
+        let _held = locks.try_exclusive("m").unwrap().unwrap();
+        let looks = std::sync::atomic::AtomicU32::new(0);
+        let cancelled = || looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed) >= 2;
+        let job = Job { events: &dyno_types::Silent, cancelled: &cancelled };
+        let stopped = |result: Result<(), HubError>| matches!(result, Err(HubError::Cancelled { .. }));
+        assert!(stopped(locks.lease("m", &job).map(|_| ())));
+        assert!(stopped(locks.exclusive("m", &job, || {}).map(|_| ())));
+    }
+
     #[test]
     fn leases_are_shared_and_keep_the_exclusive_out() {
         let folder = tempfile::tempdir().unwrap();
         let locks = Locks::new(folder.path().join("locks"));
-        let (one, two) = (locks.lease("m").unwrap(), locks.lease("m").unwrap());
+        let (one, two) = (locks.lease("m", &JOB).unwrap(), locks.lease("m", &JOB).unwrap());
         assert!(locks.unused("m", 0).unwrap().is_none());
         drop(one);
         assert!(locks.unused("m", 0).unwrap().is_none());

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::entry::{Entry, EntryFile, EntryKind};
 use super::evict::{Candidate, next_victim};
 use super::lock::{Exclusive, Lease, Locks};
-use super::{free_bytes, index, unix_ns};
+use super::{free_bytes, index, plain, unix_ns};
 use crate::{HubError, Job};
 
 /// How full the cache is.
@@ -91,7 +91,14 @@ impl Shelf {
             )));
             let _ = std::fs::remove_file(path);
         }
-        let is_there = |entry: &Entry| entry.paths(&self.dir).iter().all(|path| path.is_file());
+        if !records.unreadable.is_empty() {
+            job.events.emit(Event::Note(format!(
+                "{} record(s) in {} cannot be read by this user; their models are used, and never evicted from here",
+                records.unreadable.len(),
+                self.index().display()
+            )));
+        }
+        let is_there = |entry: &Entry| !entry.paths(&self.dir).iter().any(|path| is_gone(path));
         let (mut entries, gone): (Vec<Entry>, Vec<Entry>) = records.entries.into_iter().partition(is_there);
         for entry in gone {
             job.events.emit(Event::Warning(format!(
@@ -100,6 +107,9 @@ impl Shelf {
             )));
             self.forget(&entry.key);
         }
+        // Whoever can read their records may have pinned them.
+        let unreadable = records.unreadable.iter().filter_map(|key| self.rebuilt(key));
+        entries.extend(unreadable.map(|entry| Entry { pinned: true, ..entry }));
         let found: Vec<Entry> = self.unrecorded(&entries);
         for entry in &found {
             // Without a record (read-only storage) it is found again next time.
@@ -133,15 +143,26 @@ impl Shelf {
         pulled.chain(synthetic).chain(quantized).collect()
     }
 
-    /// The record of a key as it is now.
+    /// The record of a key as it is now; one that cannot be read here is made from the files, for the moment.
     pub(crate) fn read(&self, key: &str) -> Option<Entry> {
-        let entry = index::read(&index::record_path(&self.index(), key))?;
-        entry.paths(&self.dir).iter().all(|path| path.is_file()).then_some(entry)
+        let entry = match index::read(&index::record_path(&self.index(), key)) {
+            Ok(entry) => entry?,
+            Err(_) => Entry { pinned: true, ..self.rebuilt(key)? },
+        };
+        let gone = entry.paths(&self.dir).iter().any(|path| is_gone(path));
+        (!gone).then_some(entry)
+    }
+
+    /// What the files of a key say of it.
+    fn rebuilt(&self, key: &str) -> Option<Entry> {
+        index::rebuild_pulled(&self.dir.join("hub").join(key))
+            .or_else(|| index::rebuild_synthetic(&self.dir.join(key)))
+            .or_else(|| index::rebuild_quantized(&self.dir.join("quantized").join(key), None))
     }
 
     /// Says that this process uses the model.
-    pub(crate) fn lease(&self, key: &str) -> Result<Lease, HubError> {
-        self.locks.lease(&use_lock(key))
+    pub(crate) fn lease(&self, key: &str, job: &Job<'_>) -> Result<Lease, HubError> {
+        self.locks.lease(&use_lock(key), job)
     }
 
     /// Keeps others from fetching the same model; waits while somebody does.
@@ -180,6 +201,8 @@ impl Shelf {
         change: impl FnOnce(&mut Entry),
     ) -> Result<Option<Entry>, HubError> {
         let _guard = self.guard(job)?;
+        // What cannot be read must not be replaced: nobody here knows what it says.
+        index::read(&index::record_path(&self.index(), key)).map_err(HubError::io(&self.index()))?;
         let Some(mut entry) = self.read(key) else { return Ok(None) };
         change(&mut entry);
         index::write(&self.index(), &entry).map_err(HubError::io(&self.index()))?;
@@ -190,6 +213,7 @@ impl Shelf {
     pub(crate) fn admit(&self, mut entry: Entry, job: &Job<'_>) -> Result<Entry, HubError> {
         let failed = || HubError::io(&self.index());
         let _guard = self.guard(job)?;
+        index::read(&index::record_path(&self.index(), &entry.key)).map_err(failed())?;
         let others = index::read_all(&self.index()).map_err(failed())?.entries;
         for mut other in others {
             let names = other.names.len();
@@ -292,7 +316,9 @@ impl Shelf {
         let end: String = file.name.chars().rev().take(50).collect::<Vec<_>>().into_iter().rev().collect();
         let to = damaged.join(format!("{}-{end}", unix_ns(SystemTime::now())));
         if from.exists() {
-            let moved = std::fs::create_dir_all(&damaged).and_then(|()| std::fs::rename(&from, &to));
+            let moved = plain::check_folder(&damaged)
+                .and_then(|()| std::fs::create_dir_all(&damaged))
+                .and_then(|()| std::fs::rename(&from, &to));
             moved.map_err(HubError::io(&from))?;
         }
         self.forget(&entry.key);
@@ -364,6 +390,15 @@ impl Shelf {
 
 fn use_lock(key: &str) -> String {
     format!("{key}.use")
+}
+
+/// Whether there certainly is no such file. What cannot be looked at may be there.
+fn is_gone(path: &Path) -> bool {
+    use std::io::ErrorKind;
+    match path.metadata() {
+        Ok(about) => !about.is_file(),
+        Err(error) => matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory),
+    }
 }
 
 fn is_read_only(error: &std::io::Error) -> bool {

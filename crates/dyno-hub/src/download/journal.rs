@@ -4,13 +4,14 @@
 //! its bytes were synced, so that after a kill or a power cut the journal claims nothing that is not there; a torn last line
 //! is ignored.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Write as _};
+use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::plan;
+use crate::cache::plain;
 use crate::hub::client::Span;
 
 /// Longest journal read, bytes; a longer one is not ours.
@@ -60,9 +61,7 @@ impl Journal {
             .and_then(|text| parse(&text, identity))
             .filter(|_| part.metadata().is_ok_and(|about| about.len() == identity.bytes));
         let begin = finished.is_none();
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        let part = options.open(&part)?;
+        let part = plain::open_to_write(&part)?;
         if begin {
             part.set_len(0)?;
             part.set_len(identity.bytes)?;
@@ -91,16 +90,14 @@ fn line(span: Span) -> String {
 /// Writes a file beside its place and renames it there.
 fn replace(path: &Path, content: &[u8]) -> std::io::Result<File> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut beside = tempfile::Builder::new().prefix(".journal-").tempfile_in(folder)?;
+    let mut beside = plain::beside(folder, ".journal-")?;
     beside.write_all(content)?;
     beside.as_file().sync_all()?;
     Ok(beside.persist(path)?)
 }
 
 fn read(path: &Path) -> Option<String> {
-    let mut text = String::new();
-    File::open(path).ok()?.take(JOURNAL_BYTES_MAX).read_to_string(&mut text).ok()?;
-    Some(text)
+    plain::read_text(path, JOURNAL_BYTES_MAX).ok()
 }
 
 /// Finished ranges of a journal, joined; `None` when it is about another file.

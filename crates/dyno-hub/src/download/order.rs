@@ -4,12 +4,14 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use dyno_models::gguf::GgufHeader;
 use dyno_types::Event;
 use reqwest::Url;
 
 use super::digest::sha256_of;
 use super::journal::{Identity, unfinished_paths};
 use super::transfer::{Stop, Transfer};
+use crate::cache::plain;
 use crate::hub::client::Client;
 use crate::hub::listing::digest;
 use crate::{HubError, Job, RemoteFile};
@@ -71,7 +73,7 @@ impl Order<'_> {
         if let (Some(bytes), Some(sha256)) = (self.file.bytes, &self.file.sha256) {
             return Ok(Identity::new(bytes, format!("sha256:{sha256}")));
         }
-        let (bytes, etag) = self.client.probe(&self.url).await?;
+        let (bytes, etag) = self.job.race(self.file.name(), self.client.probe(&self.url)).await?;
         if let Some(listed) = self.file.bytes.filter(|listed| *listed != bytes) {
             return Err(HubError::Unacceptable {
                 url: crate::hub::client::shown(&self.url),
@@ -107,7 +109,15 @@ impl Order<'_> {
                 let (file, expected) = (self.file.path.clone(), expected.clone());
                 Err(HubError::WrongDigest { file, expected, found })
             }
-            _ => Ok(found),
+            Some(_) => Ok(found),
+            // Nobody vouches for it: a page that says "log in first" must not become a model.
+            None => match GgufHeader::read(&part) {
+                Ok(_) => Ok(found),
+                Err(error) => {
+                    let (file, reason) = (self.file.path.clone(), error.to_string());
+                    Err(HubError::NoModel { file, reason })
+                }
+            },
         })
     }
 
@@ -115,18 +125,18 @@ impl Order<'_> {
     fn publish(&self, sha256: &str) -> Result<(), HubError> {
         let (part, journal) = unfinished_paths(&self.target);
         let failed = HubError::io(&self.target);
-        let publish = || {
-            File::open(&part)?.sync_all()?;
-            let mut beside = File::create(digest_path(&self.target))?;
+        let folder = self.target.parent().unwrap_or(Path::new("."));
+        let publish = || -> std::io::Result<()> {
+            plain::open(&part)?.sync_all()?;
+            let mut beside = plain::beside(folder, ".digest-")?;
             writeln!(beside, "{sha256}  {}", self.file.name())?;
-            beside.sync_all()?;
+            beside.as_file().sync_all()?;
+            beside.persist(digest_path(&self.target))?;
             std::fs::rename(&part, &self.target)
         };
         publish().map_err(failed)?;
         // Makes the name durable where folders can be synced; the bytes already are.
-        if let Some(folder) = self.target.parent() {
-            let _ = File::open(folder).and_then(|folder| folder.sync_all());
-        }
+        let _ = File::open(folder).and_then(|folder| folder.sync_all());
         let _ = std::fs::remove_file(journal);
         Ok(())
     }
@@ -148,8 +158,6 @@ pub(crate) fn digest_path(target: &Path) -> PathBuf {
 
 /// The digest that lies beside a file, when it is one.
 pub(crate) fn read_stated_digest(target: &Path) -> Option<String> {
-    use std::io::Read as _;
-    let mut text = String::new();
-    File::open(digest_path(target)).ok()?.take(4096).read_to_string(&mut text).ok()?;
+    let text = plain::read_text(&digest_path(target), 4096).ok()?;
     digest(text.split_whitespace().next()?)
 }

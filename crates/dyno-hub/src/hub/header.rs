@@ -4,9 +4,9 @@ use std::io::Read;
 
 use dyno_models::gguf::GgufHeader;
 use reqwest::Url;
-use tokio::runtime::Runtime;
 
-use super::client::{Client, Failure, Span};
+use super::client::{Failure, Span};
+use super::network::Network;
 use crate::HubError;
 
 /// First request, bytes: most headers without a large vocabulary fit.
@@ -25,8 +25,7 @@ pub struct RemoteHeader {
 
 /// Reads a file from its beginning by ranges, as far as somebody reads.
 struct Ranges<'a> {
-    client: &'a Client,
-    runtime: &'a Runtime,
+    network: &'a Network<'a>,
     url: &'a Url,
     /// Size of the file, bytes.
     bytes: u64,
@@ -42,14 +41,16 @@ struct Ranges<'a> {
 impl Ranges<'_> {
     fn refill(&mut self) -> Result<(), HubError> {
         let span = Span { begin: self.at, end: self.at.saturating_add(self.step).min(self.bytes) };
-        self.buffer = self.runtime.block_on(self.client.patiently(async || self.fetch(span).await))?;
+        let body = self.network.client.patiently(async || self.fetch(span).await);
+        self.buffer = self.network.wait(body)?;
         (self.used, self.at) = (0, span.end);
         self.step = (self.step * 2).min(LARGEST_BYTES);
         Ok(())
     }
 
     async fn fetch(&self, span: Span) -> Result<Vec<u8>, Failure> {
-        let mut answer = self.client.get(self.url, Some(span)).await?;
+        let client = &self.network.client;
+        let mut answer = client.get(self.url, Some(span)).await?;
         // A server that ignores ranges is no obstacle at the beginning of the file: what comes first is what is needed.
         if answer.is_partial() {
             if answer.content_range() != Some((span, self.bytes)) {
@@ -67,7 +68,7 @@ impl Ranges<'_> {
         let wanted = usize::try_from(span.bytes()).unwrap_or(usize::MAX);
         let mut body = Vec::new();
         while body.len() < wanted {
-            let chunk = self.client.chunk(self.url, &mut answer).await?;
+            let chunk = client.chunk(self.url, &mut answer).await?;
             let chunk =
                 chunk.ok_or_else(|| Failure::broken(self.url, "the answer ended early".to_owned()))?;
             body.extend_from_slice(&chunk[..chunk.len().min(wanted - body.len())]);
@@ -99,18 +100,13 @@ impl Read for Ranges<'_> {
 ///
 /// # Errors
 /// [`HubError`]: the network's, or [`dyno_models::ModelError::File`] for a header that is refused.
-pub(crate) fn read(
-    client: &Client,
-    runtime: &Runtime,
-    url: &Url,
-    bytes: Option<u64>,
-) -> Result<GgufHeader, HubError> {
+pub(crate) fn read(network: &Network<'_>, url: &Url, bytes: Option<u64>) -> Result<GgufHeader, HubError> {
     let bytes = match bytes {
         Some(bytes) => bytes,
-        None => runtime.block_on(client.probe(url))?.0,
+        None => network.wait(network.client.probe(url))?.0,
     };
     let (buffer, used, failed) = (Vec::new(), 0, None);
-    let mut ranges = Ranges { client, runtime, url, bytes, at: 0, step: FIRST_BYTES, buffer, used, failed };
+    let mut ranges = Ranges { network, url, bytes, at: 0, step: FIRST_BYTES, buffer, used, failed };
     let header = GgufHeader::read_from(&mut ranges, bytes);
     if let Some(failed) = ranges.failed {
         return Err(failed);

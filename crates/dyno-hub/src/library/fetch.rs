@@ -4,17 +4,17 @@
 use dyno_models::HubReference;
 use dyno_types::Event;
 use reqwest::Url;
-use tokio::runtime::{Builder, Runtime};
 
 use super::{Found, Library, Origin};
 use crate::cache::entry::{Entry, EntryFile, EntryKind, is_key};
-use crate::cache::index;
+use crate::cache::{index, plain};
 use crate::download::digest::short_digest;
 use crate::download::order::Order;
 use crate::hub::choice::choose;
-use crate::hub::client::{Client, shown};
+use crate::hub::client::shown;
 use crate::hub::header;
 use crate::hub::listing::Listing;
+use crate::hub::network::Network;
 use crate::{HubError, Job, RemoteFile, RemoteHeader};
 
 /// Digits of a digest that tell models of one repository apart.
@@ -32,12 +32,12 @@ struct Wanted<'a> {
 
 impl Library {
     pub(super) fn fetch(&self, reference: &HubReference, job: &Job<'_>) -> Result<Found, HubError> {
-        self.online(|client, runtime| {
-            let listing = list(client, runtime, reference, job)?;
+        self.online(&reference.to_string(), job, |network| {
+            let listing = list(network, reference, job)?;
             let files = choose(reference, &listing.files)?;
             let key = key(reference, &files[0], &listing, self.settings.endpoint.as_str());
             let wanted = Wanted { reference, listing: &listing, files, key };
-            self.fetch_once(&wanted, client, runtime, job)
+            self.fetch_once(&wanted, network, job)
         })
     }
 
@@ -45,8 +45,7 @@ impl Library {
     fn fetch_once(
         &self,
         wanted: &Wanted<'_>,
-        client: &Client,
-        runtime: &Runtime,
+        network: &Network<'_>,
         job: &Job<'_>,
     ) -> Result<Found, HubError> {
         let Wanted { reference, key, .. } = wanted;
@@ -54,7 +53,7 @@ impl Library {
             || job.events.emit(Event::Note(format!("another dyno fetches {reference}; waiting for it")));
         let _alone = self.shelf.fetch_lock(key, job, waiting)?;
         if let Some(entry) = self.shelf.read(key)
-            && let Some(found) = self.take(&entry, &reference.to_string(), job)?
+            && let Some(found) = self.take(&entry, Some(&reference.to_string()), job)?
         {
             return Ok(found);
         }
@@ -66,8 +65,8 @@ impl Library {
             return Err(HubError::LargerThanCache { reference, bytes, max_bytes });
         }
         // Taken before the files get their names: nobody can evict them in between.
-        let lease = self.shelf.lease(key)?;
-        let entry = self.fetch_files(wanted, client, runtime, job)?;
+        let lease = self.shelf.lease(key, job)?;
+        let entry = self.fetch_files(wanted, network, job)?;
         let files = entry.paths(self.shelf.dir());
         let bytes = entry.bytes();
         self.shelf.admit(entry, job)?;
@@ -78,26 +77,27 @@ impl Library {
     fn fetch_files(
         &self,
         wanted: &Wanted<'_>,
-        client: &Client,
-        runtime: &Runtime,
+        network: &Network<'_>,
         job: &Job<'_>,
     ) -> Result<Entry, HubError> {
         let Wanted { reference, listing, files, key } = wanted;
         let folder = self.shelf.dir().join("hub").join(key);
-        std::fs::create_dir_all(&folder).map_err(HubError::io(&folder))?;
+        plain::check_folder(&folder)
+            .and_then(|()| std::fs::create_dir_all(&folder))
+            .map_err(HubError::io(&folder))?;
         // A commit cannot change between two requests, a branch can.
         let revision = listing.commit.as_deref().unwrap_or(reference.revision());
         let mut described: Vec<EntryFile> = Vec::new();
         for file in files {
             let order = Order {
-                client,
-                url: client.file_url(reference, revision, &file.path),
+                client: &network.client,
+                url: network.client.file_url(reference, revision, &file.path),
                 file,
                 target: folder.join(file.name()),
                 connections: self.settings.connections,
                 job: *job,
             };
-            let sha256 = runtime.block_on(order.fetch())?;
+            let sha256 = network.run(order.fetch())?;
             let entry = index::describe(&order.target, Some(file.path.clone()), Some(sha256));
             described.push(entry.map_err(HubError::io(&order.target))?);
         }
@@ -110,15 +110,16 @@ impl Library {
         reference: &HubReference,
         job: &Job<'_>,
     ) -> Result<(Vec<RemoteHeader>, u64), HubError> {
-        self.online(|client, runtime| {
-            let listing = list(client, runtime, reference, job)?;
+        self.online(&reference.to_string(), job, |network| {
+            let client = &network.client;
+            let listing = list(network, reference, job)?;
             let files = choose(reference, &listing.files)?;
             let revision = listing.commit.as_deref().unwrap_or(reference.revision());
             // The list is no part of the model.
             let before = client.received_bytes();
             let read = |file: &RemoteFile| {
                 let url = client.file_url(reference, revision, &file.path);
-                let header = header::read(client, runtime, &url, file.bytes)?;
+                let header = header::read(network, &url, file.bytes)?;
                 Ok(RemoteHeader { name: file.name().to_owned(), header })
             };
             let headers = files.iter().map(read).collect::<Result<Vec<_>, HubError>>()?;
@@ -135,26 +136,23 @@ impl Library {
         let url = Url::parse(address).map_err(bad)?;
         let phase = format!("reading the header of {}", shown(&url));
         job.events.emit(Event::PhaseStarted { phase, total: 0 });
-        let read = self.online(|client, runtime| {
-            let header = header::read(client, runtime, &url, None)?;
+        let read = self.online(&shown(&url), job, |network| {
+            let header = header::read(network, &url, None)?;
             let name = url.path().rsplit('/').next().unwrap_or_default().to_owned();
-            Ok((RemoteHeader { name, header }, client.received_bytes()))
+            Ok((RemoteHeader { name, header }, network.client.received_bytes()))
         });
         job.events.emit(Event::PhaseEnded);
         read
     }
 
-    /// Does work with a client and a runtime on a thread of its own.
+    /// Does work over the network on a thread of its own.
     fn online<T: Send>(
         &self,
-        work: impl FnOnce(&Client, &Runtime) -> Result<T, HubError> + Send,
+        name: &str,
+        job: &Job<'_>,
+        work: impl FnOnce(&Network<'_>) -> Result<T, HubError> + Send,
     ) -> Result<T, HubError> {
-        let whole = || {
-            let runtime = Builder::new_current_thread().enable_all().build();
-            let runtime = runtime.map_err(HubError::io(self.shelf.dir()))?;
-            let client = Client::new(&self.settings)?;
-            work(&client, &runtime)
-        };
+        let whole = || work(&Network::open(&self.settings, name, *job)?);
         std::thread::scope(|scope| match scope.spawn(whole).join() {
             Ok(result) => result,
             Err(panic) => std::panic::resume_unwind(panic),
@@ -162,18 +160,8 @@ impl Library {
     }
 }
 
-fn list(
-    client: &Client,
-    runtime: &Runtime,
-    reference: &HubReference,
-    job: &Job<'_>,
-) -> Result<Listing, HubError> {
-    let listing = runtime.block_on(async {
-        tokio::select! {
-            listing = client.list(reference) => listing,
-            () = job.cancelled() => Err(HubError::Cancelled { file: reference.to_string() }),
-        }
-    })?;
+fn list(network: &Network<'_>, reference: &HubReference, job: &Job<'_>) -> Result<Listing, HubError> {
+    let listing = network.wait(network.client.list(reference))?;
     if listing.refused > 0 {
         let text = format!(
             "{} files of {reference} have names or sizes that are not acceptable; they are left out",

@@ -95,7 +95,7 @@ impl Library {
     }
 
     fn verify_entry(&self, mut entry: Entry, job: &Job<'_>) -> Result<Checked, HubError> {
-        let _lease = self.shelf.lease(&entry.key)?;
+        let _lease = self.shelf.lease(&entry.key, job)?;
         let mut verdict = Verdict::Sound;
         for (at, path) in entry.paths(self.shelf.dir()).iter().enumerate() {
             if entry.files[at].sha256.is_none() {

@@ -219,3 +219,79 @@ fn nobody_there_is_said_with_a_remedy() {
     let error = world.find("hf:o/r").unwrap_err().to_string();
     assert!(error.contains("HF_HUB_OFFLINE"), "{error}");
 }
+
+/// Somebody who may write to the folder of a shared cache plants links under the names of files to come.
+#[test]
+fn planted_links_are_not_followed() {
+    let content = noise(100_000, 9);
+    let hub = hub_with(&content, |_, answer| answer);
+    let world = World::new(&hub);
+    let model = world.find("hf:o/r").unwrap().files.remove(0);
+    let folder = model.parent().unwrap().to_owned();
+    let name = model.file_name().unwrap().to_str().unwrap().to_owned();
+    let private = world.path("private");
+    for (end, is_refused) in [(".part", true), (".journal", false), (".sha256", false)] {
+        world.library().remove("hf:o/r", &world.job()).unwrap();
+        std::fs::write(&private, "mine").unwrap();
+        std::fs::create_dir_all(&folder).unwrap();
+        std::os::unix::fs::symlink(&private, folder.join(format!("{name}{end}"))).unwrap();
+        let found = world.find("hf:o/r");
+        assert_eq!(found.is_err(), is_refused, "{end}");
+        assert_eq!(std::fs::read_to_string(&private).unwrap(), "mine", "{end}");
+        if let Err(error) = found {
+            assert!(error.to_string().contains("it is a link; remove it"), "{error}");
+            std::fs::remove_file(folder.join(format!("{name}{end}"))).unwrap();
+            world.find("hf:o/r").unwrap();
+        }
+    }
+    let digest = folder.join(format!("{name}.sha256"));
+    assert!(!digest.symlink_metadata().unwrap().is_symlink());
+}
+
+#[test]
+fn what_nobody_vouches_for_must_be_a_model() {
+    let page = b"<html>Please log in first.</html>".to_vec();
+    for (content, is_model) in [(page, false), (noise(5000, 1), false), (crate::world::model("q8_0"), true)] {
+        let hub = StandIn::start(move |request| {
+            if is_file(request) {
+                return Answer::file(request, &content);
+            }
+            let file = serde_json::json!({"rfilename": "m-Q8_0.gguf", "size": content.len()});
+            Answer::new(200, serde_json::json!({"sha": crate::world::COMMIT, "siblings": [file]}).to_string())
+        });
+        let world = World::new(&hub);
+        match world.find("hf:o/r") {
+            Ok(found) => assert!(is_model && found.files[0].exists()),
+            Err(error) => {
+                assert!(!is_model && matches!(error, HubError::NoModel { .. }), "{error}");
+                assert!(error.is_model_failure() && is_clean(&world), "{:?}", world.files());
+            }
+        }
+    }
+}
+
+/// Whatever the server does, whoever waits for it can be stopped.
+#[test]
+fn a_server_that_drips_or_is_silent_keeps_nobody() {
+    for is_silent in [true, false] {
+        let content = crate::world::model("q8_0");
+        let hub = hub_with(&content, move |_, mut answer| {
+            while is_silent {
+                std::thread::park();
+            }
+            // After the first piece, for hours nothing.
+            answer.bytes_per_s = Some(1);
+            answer
+        });
+        let world = World::new(&hub);
+        let begun = std::time::Instant::now();
+        let cancelled = || begun.elapsed() > std::time::Duration::from_millis(300);
+        let job = dyno_hub::Job { events: &dyno_types::Silent, cancelled: &cancelled };
+        let reference = dyno_models::HubReference::parse("hf:o/r").unwrap();
+        let library = world.library();
+        let stopped = |result: Result<(), HubError>| matches!(result, Err(HubError::Cancelled { .. }));
+        assert!(stopped(library.remote_headers(&reference, &job).map(|_| ())));
+        assert!(stopped(library.remote_header(&format!("{}/m.gguf", hub.url()), &job).map(|_| ())));
+        assert!(stopped(library.find(&reference, &job).map(|_| ())));
+    }
+}

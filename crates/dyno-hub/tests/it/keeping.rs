@@ -252,7 +252,26 @@ fn offline_the_cache_serves_and_the_best_guess_will_do() {
         assert_eq!(world.find(text).unwrap().origin, Origin::Cache, "{text}");
     }
     assert!(matches!(world.find("hf:o/r:q4_0"), Err(HubError::Offline { .. })));
-    assert!(matches!(world.pull("hf:o/r"), Err(HubError::Offline { .. })));
+    assert_eq!(world.pull("hf:o/r").unwrap().origin, Origin::Cache, "it is there, and that is said");
+    assert!(matches!(world.pull("hf:o/r:q4_0"), Err(HubError::Offline { .. })));
+}
+
+#[test]
+fn a_hub_that_cannot_be_reached_hides_no_cached_model() {
+    let content = model("q8_0");
+    let hub = hub_with(&content, |_, answer| answer);
+    let world = World::new(&hub);
+    world.find("hf:o/r:m-Q8_0.gguf").unwrap();
+    drop(hub);
+    for text in ["hf:o/r:q8_0", "hf:o/r"] {
+        assert_eq!(world.find(text).unwrap().origin, Origin::Cache, "{text}");
+        assert!(world.said("cannot be asked"), "{text}");
+    }
+    let names = &rows(&world)[0].entry.names;
+    assert_eq!(*names, ["hf:o/r:m-Q8_0.gguf"], "a guess is no name");
+    assert!(matches!(world.find("hf:o/r:q4_0"), Err(HubError::Unreachable { .. })));
+    assert!(matches!(world.find("hf:o/r@v2"), Err(HubError::Unreachable { .. })));
+    assert!(matches!(world.pull("hf:o/r"), Err(HubError::Unreachable { .. })), "nothing new came");
 }
 
 #[test]

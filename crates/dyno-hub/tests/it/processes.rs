@@ -1,5 +1,8 @@
 //! Several processes, and processes that die.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -97,4 +100,61 @@ fn assert_sound(world: &World, content: &[u8], must_be_there: bool) {
     assert!(!must_be_there || (rows.len() == 1 && whole == 1), "{names:?}");
     assert!(rows.iter().all(|row| row.entry.bytes() == content.len() as u64));
     assert!(!world.said("damaged"), "nothing was ever set aside");
+}
+
+/// A record, or a model, that only its owner may read is no damage for others who share the cache.
+#[test]
+fn what_another_user_may_not_read_is_left_as_it_is() {
+    let content = crate::world::model("q8_0");
+    let hub = hub_with(&content, |_, answer| answer);
+    let world = World::new(&hub);
+    let (library, job) = (world.library(), world.job());
+    let model = world.find("hf:o/r").unwrap().files.remove(0);
+    library.pin("hf:o/r", true, &job).unwrap();
+    let record = std::fs::read_dir(world.cache().join("index")).unwrap().next().unwrap().unwrap().path();
+    let pinned = std::fs::read(&record).unwrap();
+    let everybody = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    // A world-writable cache, as such shared folders are.
+    for folder in [world.cache().parent().unwrap(), world.cache(), record.parent().unwrap()] {
+        everybody(folder, 0o777);
+    }
+    everybody(model.parent().unwrap(), 0o777);
+    // Root may read everything: another user asks.
+    let is_root = rustix::process::geteuid().is_root();
+    let ask = || {
+        let mut asking = puller(&hub, &world);
+        if is_root {
+            asking.uid(65_533).gid(65_533);
+        }
+        asking.output().unwrap()
+    };
+    everybody(&record, 0o000);
+    let output = ask();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("Cache "), "the very file is used");
+    everybody(&record, 0o644);
+    assert_eq!(std::fs::read(&record).unwrap(), pinned, "nobody made the record anew");
+
+    everybody(&model, 0o000);
+    let output = ask();
+    assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("ermission denied"));
+    everybody(&model, 0o644);
+    assert!(model.exists() && library.show("hf:o/r", &job).unwrap().entry.pinned);
+}
+
+#[test]
+fn records_and_digests_are_readable_for_those_who_share_the_cache() {
+    let hub = hub_with(&noise(1000, 5), |_, answer| answer);
+    let world = World::new(&hub);
+    let model = world.find("hf:o/r").unwrap().files.remove(0);
+    let record = std::fs::read_dir(world.cache().join("index")).unwrap().next().unwrap().unwrap().path();
+    let plain = world.path("plain");
+    std::fs::write(&plain, "").unwrap();
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    let digest = model.with_file_name(format!("{}.sha256", model.file_name().unwrap().display()));
+    for path in [&record, &model, &digest] {
+        assert_eq!(mode(path), mode(&plain), "{}", path.display());
+    }
 }

@@ -167,14 +167,24 @@ const DESCRIPTOR_COMMANDS: [i32; 9] = [
     libc::F_SETLKW,
 ];
 
-/// Refuses every call that is not listed, for this thread and what it becomes. Where no rules about files hold (`files_held`),
-/// nothing can be opened for writing at all.
-pub(super) fn restrict(files_held: bool) -> Result<(), String> {
+/// What may be done to files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writing {
+    /// Nothing can be opened for writing: no rules about files hold.
+    Nothing,
+    /// Files can be made and written, and stay where they can be counted.
+    ToStay,
+    /// Files can be removed, too: the disk is the program's own.
+    Freely,
+}
+
+/// Refuses every call that is not listed, for this thread and what it becomes.
+pub(super) fn restrict(writing: Writing) -> Result<(), String> {
     // Its arguments are in memory, where a filter cannot look; the C library then uses the older call.
     let thread_creation = BTreeMap::from([(SYS_clone3, vec![])]);
     let no_such_call = SeccompAction::Errno(libc::ENOSYS as u32);
     install(filter(thread_creation, SeccompAction::Allow, no_such_call))?;
-    let rules = rules(files_held, std::process::id()).map_err(|error| error.to_string())?;
+    let rules = rules(writing, std::process::id()).map_err(|error| error.to_string())?;
     install(filter(rules, SeccompAction::Errno(libc::EPERM as u32), SeccompAction::Allow))
 }
 
@@ -193,7 +203,7 @@ fn filter(
 }
 
 /// What is allowed to the process with this id.
-fn rules(files_held: bool, pid: u32) -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
+fn rules(writing: Writing, pid: u32) -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
         ALWAYS.iter().chain(OLDER).map(|call| (*call, Vec::new())).collect();
     let own = || Ok(vec![SeccompRule::new(vec![equals(0, u64::from(pid))?])?]);
@@ -207,10 +217,10 @@ fn rules(files_held: bool, pid: u32) -> Result<BTreeMap<i64, Vec<SeccompRule>>, 
     rules.insert(SYS_prlimit64, vec![SeccompRule::new(vec![no_new_limit])?]);
     rules.insert(SYS_ioctl, any_of(1, DEVICE_REQUESTS.into_iter())?);
     rules.insert(SYS_fcntl, any_of(1, DESCRIPTOR_COMMANDS.into_iter().map(|command| command as u64))?);
-    rules.insert(SYS_openat, opening(2, files_held)?);
+    rules.insert(SYS_openat, opening(2, writing)?);
     #[cfg(target_arch = "x86_64")]
-    rules.insert(libc::SYS_open, opening(1, files_held)?);
-    if files_held {
+    rules.insert(libc::SYS_open, opening(1, writing)?);
+    if writing == Writing::Freely {
         rules.insert(SYS_unlinkat, vec![]);
         #[cfg(target_arch = "x86_64")]
         rules.insert(libc::SYS_unlink, vec![]);
@@ -219,13 +229,15 @@ fn rules(files_held: bool, pid: u32) -> Result<BTreeMap<i64, Vec<SeccompRule>>, 
 }
 
 /// How files may be opened, with the flags in this argument.
-fn opening(argument: u8, files_held: bool) -> Result<Vec<SeccompRule>, BackendError> {
+fn opening(argument: u8, writing: Writing) -> Result<Vec<SeccompRule>, BackendError> {
     let rule = |mask: i32, value: i32| SeccompRule::new(vec![masked(argument, mask, value)?]);
     // Emptying a file while opening it for reading is writing, which the first versions of Landlock do not see.
     let mut rules = vec![rule(libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC, libc::O_RDONLY)?];
-    if files_held {
-        rules.push(rule(libc::O_ACCMODE, libc::O_WRONLY)?);
-        rules.push(rule(libc::O_ACCMODE, libc::O_RDWR)?);
+    if writing != Writing::Nothing {
+        // A file without a name would be one that nobody can count. The flag shares a bit with O_DIRECTORY.
+        let unnamed = libc::O_TMPFILE & !libc::O_DIRECTORY;
+        rules.push(rule(libc::O_ACCMODE | unnamed, libc::O_WRONLY)?);
+        rules.push(rule(libc::O_ACCMODE | unnamed, libc::O_RDWR)?);
     }
     Ok(rules)
 }
@@ -249,8 +261,8 @@ mod tests {
 
     #[test]
     fn filters_can_be_built_and_hold_no_way_out() {
-        for files_held in [true, false] {
-            let rules = rules(files_held, 7).unwrap();
+        for writing in [Writing::Nothing, Writing::ToStay, Writing::Freely] {
+            let rules = rules(writing, 7).unwrap();
             let forbidden = [
                 libc::SYS_socket,
                 libc::SYS_socketpair,
@@ -277,8 +289,8 @@ mod tests {
                 libc::SYS_linkat,
                 libc::SYS_truncate,
             ];
-            assert!(forbidden.iter().all(|call| !rules.contains_key(call)), "{files_held}");
-            assert_eq!(rules.contains_key(&SYS_unlinkat), files_held);
+            assert!(forbidden.iter().all(|call| !rules.contains_key(call)), "{writing:?}");
+            assert_eq!(rules.contains_key(&SYS_unlinkat), writing == Writing::Freely);
             // A call that appears with conditions must not be allowed without any.
             for call in [SYS_kill, SYS_tgkill, SYS_clone, SYS_prlimit64, SYS_ioctl, SYS_fcntl, SYS_openat] {
                 assert!(!rules[&call].is_empty(), "{call}");

@@ -13,8 +13,10 @@ use crate::order::FileRules;
 const NEWEST: ABI = ABI::V6;
 
 /// Gives up every file that the rules do not name, and on newer kernels TCP, signals and abstract sockets as well.
-pub(super) fn restrict(rules: &FileRules) -> Result<(), String> {
-    let status = ruleset(rules)
+/// Files can be removed on a disk of the program's own alone: elsewhere a removed file that is mapped still would
+/// take room, and nobody would see it.
+pub(super) fn restrict(rules: &FileRules, own_disk: bool) -> Result<(), String> {
+    let status = ruleset(rules, own_disk)
         .map_err(|error| error.to_string())?
         .restrict_self()
         .map_err(|error| error.to_string())?;
@@ -24,12 +26,14 @@ pub(super) fn restrict(rules: &FileRules) -> Result<(), String> {
     }
 }
 
-fn ruleset(rules: &FileRules) -> Result<RulesetCreated, RulesetError> {
+fn ruleset(rules: &FileRules, own_disk: bool) -> Result<RulesetCreated, RulesetError> {
     let read = make_bitflags!(AccessFs::{ReadFile | ReadDir});
     let execute = make_bitflags!(AccessFs::{ReadFile | Execute});
     // Plain files alone: a flat folder is counted and removed without surprises.
-    let scratch =
-        make_bitflags!(AccessFs::{ReadFile | ReadDir | WriteFile | Truncate | MakeReg | RemoveFile});
+    let mut scratch = make_bitflags!(AccessFs::{ReadFile | ReadDir | WriteFile | Truncate | MakeReg});
+    if own_disk {
+        scratch |= AccessFs::RemoveFile;
+    }
     let mut ruleset = Ruleset::default()
         .handle_access(AccessFs::from_all(NEWEST))?
         .handle_access(AccessNet::from_all(NEWEST))?

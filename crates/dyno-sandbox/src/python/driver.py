@@ -3,6 +3,7 @@ import sys
 
 sys.path[:] = [entry for entry in sys.path if entry]
 
+import errno
 import json
 import os
 import traceback
@@ -14,7 +15,8 @@ def run():
     write, leave, execute, translate = os.write, os._exit, exec, compile
     quote = json.encoder.encode_basestring_ascii
     type_of, is_a, number = type, isinstance, int
-    anything, exit_request, no_memory = BaseException, SystemExit, MemoryError
+    anything, exit_request, no_memory, system_error = BaseException, SystemExit, MemoryError, OSError
+    no_thread, disk_is_full = RuntimeError, (errno.ENOSPC, errno.EDQUOT)
     describe, trace = traceback.format_exception_only, traceback.format_exception
     # Descriptors that whoever started the parent left open are none of the program's business.
     os.closerange(3, 65536)
@@ -51,6 +53,12 @@ def run():
         report("memory")
         leave(1)
     except anything as error:
+        if is_a(error, system_error) and error.errno in disk_is_full:
+            report("files")
+            leave(1)
+        if is_a(error, no_thread) and error.args == ("can't start new thread",):
+            report("threads")
+            leave(1)
         message = type_of(error).__name__
         try:
             message = " ".join(describe(type_of(error), error)[-1][:1000].split())[:500]

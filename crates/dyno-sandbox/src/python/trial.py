@@ -1,11 +1,12 @@
 # Tries to break each protection and prints the list of those that held. OUTSIDE is a file, with a content, outside the scratch
-# folder; MEMORY_BYTES is more than the memory limit. Only a refusal counts: an attempt that fails for another reason proves nothing.
+# folder; MEMORY_BYTES is more than the memory limit, DISK_BYTES more than all files of a program may have together. Only a refusal counts: an attempt that fails for another reason proves nothing.
 import errno
 import json
 import os
 import socket
 
 REFUSED = (errno.EPERM, errno.EACCES)
+STEP_BYTES = 4 << 20
 
 
 def refused(attempt):
@@ -39,6 +40,38 @@ def memory_is_bounded():
     return False
 
 
+def write_unseen(held):
+    # Removed files that are still open take room, and no list of the folder shows it.
+    file = os.open("unseen", os.O_CREAT | os.O_RDWR, 0o600)
+    held.append(file)
+    os.remove("unseen")
+    os.write(file, bytes(STEP_BYTES))
+
+
+def disk_is_bounded():
+    held = []
+    try:
+        for _ in range(DISK_BYTES // STEP_BYTES + 1):
+            write_unseen(held)
+    except OSError as error:
+        return error.errno in REFUSED or error.errno == errno.ENOSPC
+    finally:
+        for file in held:
+            os.close(file)
+    return False
+
+
+def disk_is_own():
+    # Where files cannot be removed, or none can be made, the disk is not the program's own.
+    try:
+        held = []
+        write_unseen(held)
+        os.close(held[0])
+        return True
+    except OSError:
+        return False
+
+
 def fork():
     if os.fork() == 0:
         os._exit(0)
@@ -67,10 +100,11 @@ def read():
 
 held = {
     "limits": refused(raise_limit) and memory_is_bounded(),
+    "disk": disk_is_bounded(),
     "network": sockets(),
     "processes": refused(fork),
     "signals": refused(lambda: os.kill(os.getppid(), 0)),
     "writes": all(refused(attempt) for attempt in (append, make_beside, lambda: os.remove(OUTSIDE))),
     "reads": refused(read),
 }
-print(json.dumps([name for name in held if held[name]]))
+print(json.dumps({"held": [name for name in held if held[name]], "own_disk": disk_is_own()}))

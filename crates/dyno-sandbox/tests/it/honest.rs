@@ -2,7 +2,7 @@
 
 use dyno_sandbox::{Limits, Verdict};
 
-use crate::world::{run, sandbox, sandbox_with_file_rules};
+use crate::world::{run, sandbox, sandbox_with_own_disk};
 
 fn failed(message: &str) -> Verdict {
     Verdict::Failed { message: message.to_owned() }
@@ -112,8 +112,7 @@ fn the_standard_library_works() {
 
 #[test]
 fn the_scratch_folder_takes_files_and_is_gone_afterwards() {
-    let Some(sandbox) = sandbox_with_file_rules("the_scratch_folder_takes_files_and_is_gone_afterwards")
-    else {
+    let Some(sandbox) = sandbox_with_own_disk("the_scratch_folder_takes_files_and_is_gone_afterwards") else {
         return;
     };
     let source = "import os, tempfile\n\

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dyno_sandbox::{Limit, Limits, Sandbox, Verdict};
 
-use crate::world::{run, sandbox, sandbox_with_file_rules, tight};
+use crate::world::{run, sandbox, sandbox_with_file_rules, sandbox_with_own_disk, tight};
 
 fn over(limit: Limit) -> Verdict {
     Verdict::OverLimit { limit }
@@ -81,6 +81,38 @@ fn files_are_bounded() {
     for (name, source, verdict) in table {
         let outcome = run(sandbox, source, "", Limits::default());
         assert_eq!(outcome.verdict, verdict, "{name}\n{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn files_that_no_folder_shows_are_bounded() {
+    let Some(sandbox) = sandbox_with_own_disk("files_that_no_folder_shows_are_bounded") else { return };
+    // Each file is mapped, so that it takes room for as long as the program lives, and neither the folder nor a descriptor shows it.
+    let unseen = "import mmap, os\nheld = []\nwhile True:\n    file = os.open('f', os.O_CREAT | os.O_RDWR, 0o600)\n    \
+        for _ in range(8): os.write(file, bytes(1 << 20))\n    held.append(mmap.mmap(file, 4096))\n    os.remove('f')\n    os.close(file)";
+    let caught = "import os\nwritten = 0\ntry:\n    for i in range(100):\n        with open(str(i), 'wb', buffering=0) as file:\n            \
+        for _ in range(8): written += file.write(bytes(1 << 20))\nexcept OSError as error: assert error.errno == 28, error\n\
+        assert 0 < written <= 64 << 20, written";
+    for (source, verdict) in [(unseen, over(Limit::Files)), (caught, Verdict::Passed)] {
+        let outcome = run(sandbox, source, "", Limits::default());
+        assert_eq!(outcome.verdict, verdict, "{source}\n{}", outcome.stderr);
+    }
+}
+
+#[test]
+fn threads_are_bounded() {
+    let Some(sandbox) = sandbox("threads_are_bounded") else { return };
+    let start = "import threading, time\nthreading.stack_size(32768)\n";
+    let many = format!(
+        "{start}for _ in range(4000): threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()\ntime.sleep(1000)"
+    );
+    let few = format!(
+        "{start}threads = [threading.Thread(target=int) for _ in range(40)]\n\
+        for thread in threads: thread.start()\nfor thread in threads: thread.join()"
+    );
+    for (source, verdict) in [(many, over(Limit::Threads)), (few, Verdict::Passed)] {
+        let outcome = run(sandbox, &source, "", Limits::default());
+        assert_eq!(outcome.verdict, verdict, "{source}\n{}", outcome.stderr);
     }
 }
 

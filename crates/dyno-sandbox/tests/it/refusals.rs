@@ -1,7 +1,8 @@
 //! What happens where a mechanism, an interpreter or the launcher is missing.
 
 use dyno_sandbox::{
-    Demand, Launcher, Mechanism, Program, Protection, Sandbox, SandboxError, Settings, Unavailable, Verdict,
+    Demand, Launcher, Limit, Mechanism, Program, Protection, Sandbox, SandboxError, Settings, Unavailable,
+    Verdict,
 };
 
 use crate::world::{Turn, sandbox, sandbox_with_file_rules, settings};
@@ -18,26 +19,59 @@ fn all_protections_hold_where_the_kernel_has_both_mechanisms() {
     assert_eq!(sandbox.interpreter().version[0], 3);
 }
 
+/// A program that reads a file of its caller puts it into its output, and that is kept.
 #[test]
-fn without_file_rules_nothing_is_written_anywhere() {
-    let Some(_) = sandbox("without_file_rules_nothing_is_written_anywhere") else { return };
+fn without_file_rules_nothing_runs_unless_asked_for_and_then_nothing_is_written() {
+    let test = "without_file_rules_nothing_runs_unless_asked_for_and_then_nothing_is_written";
+    let Some(_) = sandbox(test) else { return };
     let _turn = Turn::take();
-    let sandbox = Sandbox::detect(Settings { without: vec![Mechanism::Landlock], ..settings() }).unwrap();
-    assert_eq!(held(&sandbox), Protection::REQUIRED);
+    let bare = Settings { without: vec![Mechanism::Landlock], ..settings() };
+    let error = Sandbox::detect(bare.clone()).unwrap_err();
+    let Unavailable::NotIsolated { missing, .. } = &error else { panic!("{error}") };
+    assert_eq!(*missing, [Protection::Reads], "{error}");
+    assert!(error.to_string().contains("no private file is read"), "{error}");
+
+    let sandbox = Sandbox::detect(Settings { demand: Demand::Nothing, ..bare }).unwrap();
     let source = "import os\nfor path in ('here', '/tmp/there', os.devnull):\n    for mode in ('w', 'a', 'r+', 'x'):\n        try:\n            \
         open(path, mode)\n        except (PermissionError, FileExistsError, FileNotFoundError): continue\n        \
         raise AssertionError((path, mode))\nassert open(os.__file__).read(1)";
     let outcome = sandbox.run(&Program::new(source, "")).unwrap();
     assert_eq!(outcome.verdict, Verdict::Passed, "{}", outcome.stderr);
-    let shown = "isolated (limits, network, processes, signals, writes; not reads)";
-    assert_eq!(outcome.protections.to_string(), shown);
+    let shown = "NOT isolated (lacks reads; has limits, disk, network, processes, signals, writes)";
+    assert_eq!(outcome.protections.to_string(), shown, "the record says so");
+}
+
+/// Where user namespaces are refused the scratch folder is a folder, and is watched.
+#[test]
+fn without_a_disk_of_its_own_files_stay_where_they_are_counted() {
+    let test = "without_a_disk_of_its_own_files_stay_where_they_are_counted";
+    let Some(_) = sandbox_with_file_rules(test) else { return };
+    let _turn = Turn::take();
+    let sandbox = Sandbox::detect(Settings { without: vec![Mechanism::OwnDisk], ..settings() }).unwrap();
+    assert_eq!(held(&sandbox), Protection::ALL);
+    assert_eq!(sandbox.mechanisms(), [Mechanism::Landlock, Mechanism::Seccomp]);
+    let honest = "with open('note', 'w') as file: file.write('text')\nassert open('note').read() == 'text'";
+    assert_eq!(sandbox.run(&Program::new(honest, "")).unwrap().verdict, Verdict::Passed);
+    let hidden = "import os\n\
+        for attempt in (lambda: os.remove('x'), lambda: os.rename('x', 'y'), lambda: os.replace('x', 'y'),\n        \
+            lambda: os.open('.', os.O_TMPFILE | os.O_RDWR), lambda: os.link('x', 'y')):\n    \
+            open('x', 'w').close()\n    \
+            try: attempt()\n    \
+            except PermissionError: continue\n    \
+            raise AssertionError(attempt)";
+    let outcome = sandbox.run(&Program::new(hidden, "")).unwrap();
+    assert_eq!(outcome.verdict, Verdict::Passed, "{}", outcome.stderr);
+    let much = "for i in range(1000):\n    with open(str(i), 'wb') as file: file.write(bytes(1 << 20))";
+    let outcome = sandbox.run(&Program::new(format!("{much}\nimport time; time.sleep(1000)"), "")).unwrap();
+    assert_eq!(outcome.verdict, Verdict::OverLimit { limit: Limit::Files });
 }
 
 #[test]
 fn without_isolation_nothing_runs_unless_asked_for() {
     let Some(_) = sandbox("without_isolation_nothing_runs_unless_asked_for") else { return };
     let _turn = Turn::take();
-    let bare = Settings { without: vec![Mechanism::Landlock, Mechanism::Seccomp], ..settings() };
+    let without = vec![Mechanism::OwnDisk, Mechanism::Landlock, Mechanism::Seccomp];
+    let bare = Settings { without, ..settings() };
     let error = Sandbox::detect(bare.clone()).unwrap_err();
     let Unavailable::NotIsolated { missing, .. } = &error else { panic!("{error}") };
     assert!(missing.contains(&Protection::Network) && missing.contains(&Protection::Writes), "{missing:?}");
@@ -83,7 +117,7 @@ fn a_missing_interpreter_or_launcher_is_named() {
     let launcher = Launcher { arguments: vec!["launch".into(), "too".into()], ..settings().launcher };
     let error = Sandbox::detect(Settings { launcher, ..settings() }).unwrap_err();
     let Unavailable::Untried(SandboxError::NotStarted { said }) = &error else { panic!("{error}") };
-    assert!(said.contains("takes one argument"), "{said}");
+    assert!(said.contains("takes two arguments"), "{said}");
 }
 
 #[test]

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, OnceLock};
 use std::time::Duration;
 
-use dyno_sandbox::{Launcher, Limits, Outcome, Program, Protection, Sandbox, Settings, Unavailable};
+use dyno_sandbox::{
+    Launcher, Limits, Mechanism, Outcome, Program, Protection, Sandbox, Settings, Unavailable,
+};
 
 /// Programs at once.
 const AT_ONCE: usize = 2;
@@ -57,6 +59,16 @@ pub(crate) fn sandbox_with_file_rules(test: &str) -> Option<&'static Sandbox> {
         return Some(sandbox);
     }
     eprintln!("SKIPPED: {test}: the kernel has no Landlock");
+    None
+}
+
+/// The same where a program has a disk of its own.
+pub(crate) fn sandbox_with_own_disk(test: &str) -> Option<&'static Sandbox> {
+    let sandbox = sandbox(test)?;
+    if sandbox.mechanisms().contains(&Mechanism::OwnDisk) {
+        return Some(sandbox);
+    }
+    eprintln!("SKIPPED: {test}: user namespaces are not allowed here");
     None
 }
 

@@ -8,7 +8,7 @@ use crate::printer;
 
 /// Runs every check; fails when one found a problem.
 pub(super) async fn run(context: &Context, args: &DoctorArgs) -> anyhow::Result<()> {
-    let report = context.app.doctor(&context.progress, args.measure).await;
+    let report = context.app.doctor(&context.progress, args.measure).await?;
     if args.format == "json" {
         printer::print_json(&report)?;
     } else {

@@ -94,7 +94,7 @@ fn ctrl_c_keeps_a_partial_invalid_record_and_leaves_no_orphan() {
     assert!(front_kib < 60 << 10, "the front holds {front_kib} KiB; it promises to stay under 60 MiB");
     signal(&child, Signal::INT);
     let ended = finished(child.wait_with_output().unwrap());
-    assert_eq!(ended.code, Some(1));
+    assert_eq!(ended.code, Some(130));
     assert!(engines.into_iter().all(|pid| !alive(pid)), "an engine outlived dyno");
     let record: Value = serde_json::from_str(&ended.out).unwrap();
     assert_eq!(record["validity"]["valid"], false);

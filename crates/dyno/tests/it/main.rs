@@ -16,6 +16,7 @@ mod engine_generate;
 mod engine_reference_models;
 mod eval;
 mod input;
+mod interrupted;
 mod models;
 mod ollama;
 mod policy;
