@@ -1,7 +1,8 @@
 //! Memory bandwidth: how fast so many threads read, or copy, data that no cache can hold.
 
 use std::hint::black_box;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, Scope};
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,11 @@ const DATA_BYTES_MAX: u64 = 8 << 30;
 const OF_AVAILABLE: u64 = 4;
 /// With less than so many times the last-level cache the figure would be the cache's.
 const CACHES_LEAST: u64 = 2;
+
+/// Words made at a time, so that making gigabytes of them can be stopped.
+const MADE_WORDS: usize = 4 << 20;
+/// How often somebody who waits for threads looks whether to go on.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Words of one step of the reading loop: a cache line. So many sums, kept apart, become vector registers.
 const LANES: usize = 8;
@@ -80,8 +86,9 @@ pub(crate) fn data_bytes(last_level_cache_bytes: u64, available_bytes: u64) -> R
 /// [`MeasureError`] when threads or memory cannot be had, or `go_on` says no.
 pub(crate) fn measure(threads: u32, bytes: u64, go_on: &dyn Fn() -> bool) -> Result<Figures, MeasureError> {
     let words = usize::try_from(bytes / 8 / u64::from(threads.max(1))).unwrap_or(usize::MAX);
+    let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let crew = Crew::gather(scope, threads.max(1), words)?;
+        let crew = Crew::gather(scope, (threads.max(1), words), &stop, go_on)?;
         Ok(Figures { read: crew.measure(Work::Read, go_on)?, copy: crew.measure(Work::Copy, go_on)? })
     })
 }
@@ -129,8 +136,9 @@ impl Crew {
     /// Starts the threads, each with `words` words of data, and waits until all are ready.
     fn gather<'scope>(
         scope: &'scope Scope<'scope, '_>,
-        threads: u32,
-        words: usize,
+        (threads, words): (u32, usize),
+        stop: &'scope AtomicBool,
+        go_on: &dyn Fn() -> bool,
     ) -> Result<Self, MeasureError> {
         let (answer, answers) = channel();
         let mut orders = Vec::new();
@@ -140,15 +148,22 @@ impl Crew {
             // On failure the threads that run already lose their orders, and end.
             Builder::new()
                 .name("bandwidth".to_owned())
-                .spawn_scoped(scope, move || serve(words, &listen, &answer))
+                .spawn_scoped(scope, move || serve(words, stop, &listen, &answer))
                 .map_err(|source| MeasureError::Threads { threads, source })?;
             orders.push(order);
         }
         let bytes = words as f64 * 8.0 * f64::from(threads);
         let crew = Self { orders, answers, bytes };
-        for _ in 0..threads {
-            if !matches!(crew.answers.recv(), Ok(Answer::Ready)) {
-                return Err(MeasureError::Allocation { bytes: crew.bytes as u64 });
+        let mut ready = 0;
+        while ready < threads {
+            match crew.answers.recv_timeout(LOOK_EVERY) {
+                Ok(Answer::Ready) => ready += 1,
+                Err(RecvTimeoutError::Timeout) if go_on() => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    stop.store(true, Ordering::Relaxed);
+                    return Err(MeasureError::Cancelled);
+                }
+                _ => return Err(MeasureError::Allocation { bytes: crew.bytes as u64 }),
             }
         }
         Ok(crew)
@@ -190,13 +205,13 @@ impl Crew {
 }
 
 /// A thread of the crew.
-fn serve(words: usize, orders: &Receiver<Order>, answers: &Sender<Answer>) {
+fn serve(words: usize, stop: &AtomicBool, orders: &Receiver<Order>, answers: &Sender<Answer>) {
     let mut data: Vec<u64> = Vec::new();
     let answer = if data.try_reserve_exact(words).is_ok() { Answer::Ready } else { Answer::OutOfMemory };
     let ready = matches!(answer, Answer::Ready);
-    if ready {
+    while ready && data.len() < words && !stop.load(Ordering::Relaxed) {
         // Memory that was never written is one page of zeroes, however often it is read.
-        data.resize(words, 1);
+        data.resize(data.len().saturating_add(MADE_WORDS).min(words), 1);
     }
     if answers.send(answer).is_err() || !ready {
         return;
@@ -330,6 +345,10 @@ mod tests {
     #[test]
     fn it_can_be_stopped_and_refuses_what_cannot_be_had() {
         assert!(matches!(measure(1, 1 << 20, &|| false), Err(MeasureError::Cancelled)));
+        // Also while the data is made: more than can be made between two looks.
+        let looks = std::cell::Cell::new(0);
+        let once = || looks.replace(looks.get() + 1) < 1;
+        assert!(matches!(measure(1, 1 << 30, &once), Err(MeasureError::Cancelled)));
         assert!(matches!(measure(2, u64::MAX, &|| true), Err(MeasureError::Allocation { .. })));
     }
 }

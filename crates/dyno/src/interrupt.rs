@@ -9,7 +9,7 @@ use dyno_app::{CancelFlag, INTERRUPTED};
 
 /// How long the work may take to hear of its end: whatever blocks it for longer (a pipe that nobody writes to, a dead network
 /// folder) is left behind.
-const HEARS_WITHIN: Duration = Duration::from_secs(2);
+const HEARS_WITHIN: Duration = Duration::from_secs(3);
 /// How long it may take to keep what it has.
 const ENDS_WITHIN: Duration = Duration::from_secs(10);
 
@@ -48,7 +48,6 @@ fn watch(cancel: CancelFlag, heard: Heard) {
     }
 }
 
-#[cfg(unix)]
 async fn signals(cancel: CancelFlag, heard: Heard, ready: mpsc::Sender<()>) {
     use tokio::signal::unix::{SignalKind, signal};
     let streams = signal(SignalKind::interrupt()).and_then(|one| Ok((one, signal(SignalKind::terminate())?)));

@@ -7,7 +7,7 @@ use dyno_models::HubReference;
 use dyno_types::Event;
 
 use crate::stand_in::{Answer, StandIn};
-use crate::world::{World, honest, hub_with, is_file, noise, sha256};
+use crate::world::{World, honest, hub_with, is_file, model, noise, sha256};
 
 const MIB: usize = 1 << 20;
 

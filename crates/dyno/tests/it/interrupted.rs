@@ -217,11 +217,11 @@ fn a_read_that_blocks_everything_is_left_behind_and_the_second_signal_ends_at_on
 #[test]
 fn a_prompt_that_never_comes_is_not_waited_for() {
     let world = World::new();
-    let mut child = started(&world, &["generate", "builtin:nano", "--prompt-file", "-"]);
+    let mut child = started(&world, &["generate", "builtin:nano", "--filename", "-"]);
     // Open, with something in it, and no end.
     let mut input = child.stdin.take().unwrap();
     input.write_all(b"Once upon").unwrap();
     let (code, said) = ended_by(child, &[Signal::TERM]);
-    assert_eq!(code, Some(130), "{said}");
+    assert_eq!(code, Some(130), "a blocking read, left behind: {said}");
     drop(input);
 }
