@@ -67,7 +67,7 @@ impl Library {
             return Ok(found);
         }
         match self.pull(reference, job) {
-            Err(outage) if outage.is_outage() => self.guessed(reference, job)?.map_or(Err(outage), Ok),
+            Err(outage) if outage.is_outage() => self.guessed(reference, job)?.ok_or(outage),
             other => other,
         }
     }
