@@ -53,10 +53,10 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
     for warning in cli.verb.knobs().into_iter().flat_map(|knobs| &knobs.warnings) {
         context.progress.emit(Event::Warning(warning.clone()));
     }
-    let result = crate::interrupt::watching(&cancel, carry_out(&context, cli.verb)).await;
+    let result = crate::interrupt::watching(&context.cancel, carry_out(&context, cli.verb)).await;
     match result {
         // What came out is printed; that it was not all is what the exit code says.
-        Ok(()) if cancel.is_cancelled() => Err(AppError::Cancelled.into()),
+        Ok(()) if context.cancel.is_cancelled() => Err(AppError::Cancelled.into()),
         result => result,
     }
 }
