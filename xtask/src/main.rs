@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod ci;
+mod coverage;
 mod documented;
 mod fuzz;
 mod peers;
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
   ci [STEP…]   every check and test, or only the named steps
+  coverage …   do intervals of the benchmark hold what a repetition later gives? (coverage --help)
   fuzz …       libFuzzer on the readers of model files (fuzz [TARGET] [--seconds N])
   peers …      dyno against llama-bench, side by side (peers --help)
   predictions … predicted against measured memory and speed (predictions --help)
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let result = match arguments.split_first() {
         Some((command, rest)) if command == "ci" => ci::run(root(), rest),
+        Some((command, rest)) if command == "coverage" => coverage::run(root(), rest),
         Some((command, rest)) if command == "fuzz" => fuzz::run(root(), rest),
         Some((command, rest)) if command == "peers" => peers::run(rest),
         Some((command, rest)) if command == "predictions" => predictions::run(rest),

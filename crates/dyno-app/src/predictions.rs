@@ -102,10 +102,11 @@ fn windows(record: &RunRecord) -> impl Iterator<Item = (u32, &RequestSample)> {
     })
 }
 
+/// Of the largest window that was filled. A larger one that was only opened holds pages nobody touched, so that the peak says nothing about
+/// it, and nothing about the smaller one either.
 fn memory(predictor: &OnMachine, record: &RunRecord) -> Option<Prediction> {
     let measured = record.metrics.get("rss_peak_bytes")?.max;
-    let opened = record.settings.engine.context;
-    let context = windows(record).map(|(window, _)| window).fold(opened, u32::max);
+    let context = filled_context(record)?;
     let settings = EngineSettings { context, ..record.settings.engine.clone() };
     let predicted = predictor.memory(&record.model, &settings)?.total_bytes() as f64;
     Some(Prediction {
@@ -116,6 +117,12 @@ fn memory(predictor: &OnMachine, record: &RunRecord) -> Option<Prediction> {
         interval: None,
         measured,
     })
+}
+
+/// The largest window of the run, where it was filled.
+fn filled_context(record: &RunRecord) -> Option<u32> {
+    let filled = windows(record).map(|(window, _)| window).max()?;
+    (filled >= record.settings.engine.context).then_some(filled)
 }
 
 /// Of the smallest window that was filled.
@@ -134,7 +141,7 @@ fn prefill(predictor: &OnMachine, record: &RunRecord) -> Option<Prediction> {
 
 /// Of the standard prompts, at their mean depth.
 fn decode(predictor: &OnMachine, record: &RunRecord) -> Option<Prediction> {
-    let samples = &record.stages.inference.as_ref()?.samples;
+    let samples: Vec<&RequestSample> = record.stages.inference.as_ref()?.answers().collect();
     let depths = samples.iter().map(|sample| f64::from(sample.n_in) + f64::from(sample.n_out) / 2.0);
     let depth = (depths.sum::<f64>() / samples.len() as f64).round();
     let raw = predictor.raw_speed(&record.model, &record.settings.engine, (depth as u32, 1))?.decode_tps;
@@ -168,6 +175,42 @@ mod tests {
             measured,
         };
         LedgerEntry { run: "run".to_owned(), subject: format!("{predicted}"), prediction }
+    }
+
+    #[test]
+    fn memory_is_compared_only_where_the_largest_window_was_filled() {
+        let run = |context: u32, windows: &[(u32, bool)]| {
+            let mut record: RunRecord =
+                serde_json::from_str(include_str!("../../dyno-report/tests/fixtures/run-v1.json")).unwrap();
+            record.settings.engine.context = context;
+            let stage = record.stages.context.as_mut().unwrap();
+            let measured =
+                stage.samples.iter().find(|sample| matches!(sample.outcome, WindowOutcome::Measured { .. }));
+            let (measured, failed) = (
+                measured.unwrap().clone(),
+                WindowOutcome::Failed {
+                    kind: dyno_types::WindowFailureKind::BeyondMemory,
+                    reason: String::new(),
+                },
+            );
+            stage.samples = windows
+                .iter()
+                .map(|(context, filled)| {
+                    let outcome = if *filled { measured.outcome.clone() } else { failed.clone() };
+                    dyno_types::WindowSample { context: *context, outcome, ..measured.clone() }
+                })
+                .collect();
+            record
+        };
+        assert_eq!(filled_context(&run(1024, &[(512, true)])), None);
+        assert_eq!(filled_context(&run(1024, &[(512, true), (1024, false)])), None);
+        assert_eq!(filled_context(&run(1024, &[(1024, true), (512, true)])), Some(1024));
+        assert_eq!(filled_context(&run(1024, &[(512, true), (2048, true)])), Some(2048));
+        assert_eq!(filled_context(&run(1024, &[])), None);
+        let unfilled = run(1024, &[(512, true)]);
+        let predictor =
+            OnMachine { cpu_features: Vec::new(), rates: None, correction: Correction::learn(&[], &[]) };
+        assert!(unfilled.metrics.contains_key("rss_peak_bytes") && memory(&predictor, &unfilled).is_none());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use dyno_types::{EngineSettings, ModelFacts, Sampling};
+use dyno_types::{EngineSettings, LONG_PROMPT_TOKENS, ModelFacts, Sampling};
 
 use crate::PlanError;
 use crate::prompt::standard_prompts;
@@ -226,12 +226,19 @@ impl BenchPlan {
         (0..count).map(|step| (first + step) % count).collect()
     }
 
+    /// Tokens of the long prompt of each run of the inference stage; absent where the window has no room for it and one token.
+    #[must_use]
+    pub fn long_prompt_tokens(&self) -> Option<u32> {
+        (self.settings().context > LONG_PROMPT_TOKENS).then_some(LONG_PROMPT_TOKENS)
+    }
+
     /// Steps of the whole run as progress counts them; `sweep_steps` are those of the thread sweep.
     #[must_use]
     pub fn steps(&self, sweep_steps: u64) -> u64 {
         let per_process = |process: u32| {
             // Load, warm-up and cleanup count one step each.
-            3 + self.prompts.len() as u64 * u64::from(self.runs()) + self.window_order(process).len() as u64
+            let prompts = self.prompts.len() as u64 + u64::from(self.long_prompt_tokens().is_some());
+            3 + prompts * u64::from(self.runs()) + self.window_order(process).len() as u64
         };
         let first_load = 1;
         first_load + sweep_steps + (0..self.processes()).map(per_process).sum::<u64>()

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dyno_stats::{RunFigure, Summary, Tail, sum};
 use dyno_types::{
-    Better, CleanupSample, LoadSample, METRICS, Metric, MetricSummary, PageCache, RequestSample,
-    RunVariation, Stages, WindowOutcome,
+    Better, CleanupSample, InferenceStage, LoadSample, METRICS, Metric, MetricSummary, PageCache,
+    RequestSample, RunVariation, Stages, WindowOutcome,
 };
 
 use crate::variation;
@@ -78,6 +78,7 @@ fn observations(id: &str, stages: &Stages) -> Vec<Observation> {
         "prefill_tps" => rates(stages, |request| {
             (request.n_in.saturating_sub(request.n_in_cached), Some(request.prefill_ms))
         }),
+        "prefill_512_tps" => long_prefills(stages),
         "decode_tps" => rates(stages, |request| (request.n_out.saturating_sub(1), request.decode_ms())),
         "rss_load_bytes" => loads(stages, |load| Some(load.after.rss_bytes as f64)),
         "rss_peak_bytes" => peaks(stages),
@@ -94,7 +95,16 @@ pub(crate) fn tpot_ms(request: &RequestSample) -> Option<f64> {
 }
 
 fn inference(stages: &Stages) -> impl Iterator<Item = &RequestSample> {
-    stages.inference.iter().flat_map(|stage| &stage.samples)
+    stages.inference.iter().flat_map(InferenceStage::answers)
+}
+
+fn long_prefills(stages: &Stages) -> Vec<Observation> {
+    let long = stages.inference.iter().flat_map(InferenceStage::long_prompts);
+    let rate = |request: &RequestSample| {
+        let tokens = request.n_in.saturating_sub(request.n_in_cached);
+        Observation::rate(request.process, tokens, request.prefill_ms)
+    };
+    long.filter_map(rate).collect()
 }
 
 fn requests(stages: &Stages, value: impl Fn(&RequestSample) -> Option<f64>) -> Vec<Observation> {

@@ -75,6 +75,26 @@ pub(crate) fn metric_label(id: &str) -> String {
     Metric::find(id).map_or_else(|| plain(id), |metric| metric.label.to_owned())
 }
 
+/// The label with the length of what it was measured on, where the figure depends on it: prompts for prefill and TTFT, answers for decode.
+pub(crate) fn label_with_length(record: &RunRecord, id: &str) -> String {
+    let answers = || record.stages.inference.iter().flat_map(dyno_types::InferenceStage::answers);
+    let length = match id {
+        "prefill_tps" | "ttft_ms" => span(answers().map(|sample| sample.n_in)),
+        "decode_tps" | "tpot_ms" | "itl_ms" => span(answers().map(|sample| sample.n_out)),
+        _ => None,
+    };
+    let label = metric_label(id);
+    length.map_or_else(|| label.clone(), |length| format!("{label} of {length} tokens"))
+}
+
+/// `31` or `27–33`; nothing without values.
+fn span(values: impl Iterator<Item = u32>) -> Option<String> {
+    let values: Vec<u32> = values.collect();
+    let (least, most) = (*values.iter().min()?, *values.iter().max()?);
+    let text = |value: u32| count(u64::from(value));
+    Some(if least == most { text(least) } else { format!("{}–{}", text(least), text(most)) })
+}
+
 /// Ids of a record's metrics: the headlines, then the order of the definitions; unknown ones last.
 pub(crate) fn metric_ids(record: &RunRecord) -> Vec<&str> {
     let defined = METRICS.iter().map(|metric| metric.id).filter(|id| !HEADLINES.contains(id));
@@ -142,4 +162,31 @@ pub(crate) fn window_rows(windows: &[Window]) -> Vec<Vec<String>> {
         cells.collect()
     };
     windows.iter().map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_stand_beside_the_figures_that_depend_on_them() {
+        let record: RunRecord = serde_json::from_str(include_str!("../tests/fixtures/run-v1.json")).unwrap();
+        let lengths: Vec<u32> = record
+            .stages
+            .inference
+            .iter()
+            .flat_map(|stage| stage.answers())
+            .map(|sample| sample.n_in)
+            .collect();
+        let (least, most) = (lengths.iter().min().unwrap(), lengths.iter().max().unwrap());
+        let label = label_with_length(&record, "prefill_tps");
+        assert!(
+            label == format!("prefill of {least}–{most} tokens")
+                || (least == most && label == format!("prefill of {least} tokens")),
+            "{label}"
+        );
+        assert_eq!(label_with_length(&record, "rss_peak_bytes"), "peak memory");
+        assert_eq!(label_with_length(&RunRecord::default(), "decode_tps"), "decode");
+        assert_eq!(span([3_u32, 3].into_iter()), Some("3".to_owned()));
+    }
 }

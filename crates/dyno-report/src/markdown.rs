@@ -3,7 +3,8 @@
 use dyno_types::{RunRecord, Unit};
 
 use crate::columns::{
-    HEADLINES, cell, headline_cell, metric_ids, metric_label, tail, value_with_interval, varying,
+    HEADLINES, cell, headline_cell, label_with_length, metric_ids, metric_label, tail, value_with_interval,
+    varying,
 };
 use crate::facts::{engine_line, machine_line, model_line, model_name, plan_line, run_line, settings_line};
 use crate::figure::{bytes, count, parameters};
@@ -71,11 +72,14 @@ fn speed_table(record: &RunRecord) -> String {
         vec![model, size, parameters(record.model.parameters), backend, threads.to_string(), test, rate]
     };
     let mut rows = Vec::new();
-    for (id, test, threads) in
-        [("prefill_tps", "prefill", engine.threads_prefill), ("decode_tps", "decode", engine.threads)]
-    {
+    for (id, threads) in [
+        ("prefill_tps", engine.threads_prefill),
+        ("prefill_512_tps", engine.threads_prefill),
+        ("decode_tps", engine.threads),
+    ] {
         if let Some(summary) = record.metrics.get(id) {
-            rows.push(row(threads, test.to_owned(), value_with_interval(summary).replace(" tokens/s", "")));
+            let test = label_with_length(record, id);
+            rows.push(row(threads, test, value_with_interval(summary).replace(" tokens/s", "")));
         }
     }
     let rate = |tps: Option<f64>| cell(Unit::TokensPerSecond, tps).replace(" tokens/s", "");
@@ -92,7 +96,13 @@ fn metric_table(record: &RunRecord) -> String {
     let row = |id: &str| {
         let summary = &record.metrics[id];
         let median = cell(summary.unit, Some(summary.median));
-        vec![metric_label(id), value_with_interval(summary), median, tail(summary), summary.n.to_string()]
+        vec![
+            label_with_length(record, id),
+            value_with_interval(summary),
+            median,
+            tail(summary),
+            summary.n.to_string(),
+        ]
     };
     table(&header, 1, metric_ids(record).into_iter().map(row).collect())
 }

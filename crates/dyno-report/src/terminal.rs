@@ -6,7 +6,8 @@ use comfy_table::{CellAlignment, ContentArrangement, Table};
 use dyno_types::{MetricSummary, RunRecord, Unit, Validity};
 
 use crate::columns::{
-    HEADLINES, WINDOW_HEADER, headline_cell, metric_ids, metric_label, tail, varying, window_rows,
+    HEADLINES, WINDOW_HEADER, headline_cell, label_with_length, metric_ids, metric_label, tail, varying,
+    window_rows,
 };
 use crate::facts::{
     engine_line, header_line, machine_line, model_line, model_name, plan_line, run_line, settings_line,
@@ -160,7 +161,7 @@ fn metric_section(title: &str, record: &RunRecord, ids: &[&str], color: Color) -
         let summary = &record.metrics[*id];
         let scale = Scale::with_interval(summary.unit, summary.mean, summary.ci95);
         table.add_row([
-            metric_label(id),
+            label_with_length(record, id),
             scale.text(summary.mean),
             interval(summary, scale),
             scale.text(summary.median),

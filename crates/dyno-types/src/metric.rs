@@ -113,6 +113,11 @@ pub const METRICS: &[Metric] = &[
         "uncached prompt tokens / time of the prompt pass in the engine; repetitions combine as sum(tokens)/sum(time)",
     ),
     higher_tps(
+        "prefill_512_tps",
+        "prefill of 512 tokens",
+        "the same for prompts of 512 tokens in an empty context, as llama-bench's pp512; absent where the window has no room",
+    ),
+    higher_tps(
         "decode_tps",
         "decode",
         "(n_out - 1)/(t_last_tok - t_first_tok); repetitions combine as sum(tokens)/sum(time)",

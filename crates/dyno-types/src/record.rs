@@ -294,13 +294,31 @@ impl RequestSample {
     }
 }
 
+/// Id of the long prompt of the inference stage: [`LONG_PROMPT_TOKENS`] of prose in an empty context, after which one token is generated.
+pub const LONG_PROMPT: &str = "prose_512";
+
+/// Length of that prompt, tokens: what llama-bench calls pp512.
+pub const LONG_PROMPT_TOKENS: u32 = 512;
+
 /// Stage 3.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct InferenceStage {
     /// Requests run and discarded as warm-up, per process.
     pub warmup_discarded: Vec<u32>,
-    /// Measured requests.
+    /// Measured requests, the long prompt's among them.
     pub samples: Vec<RequestSample>,
+}
+
+impl InferenceStage {
+    /// Requests of the standard prompts, which are answered at length.
+    pub fn answers(&self) -> impl Iterator<Item = &RequestSample> {
+        self.samples.iter().filter(|sample| sample.prompt != LONG_PROMPT)
+    }
+
+    /// Requests of the long prompt.
+    pub fn long_prompts(&self) -> impl Iterator<Item = &RequestSample> {
+        self.samples.iter().filter(|sample| sample.prompt == LONG_PROMPT)
+    }
 }
 
 /// Why a window could not be measured.

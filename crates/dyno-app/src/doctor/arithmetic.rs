@@ -63,7 +63,8 @@ fn plan() -> Result<BenchPlan, dyno_bench::PlanError> {
 
 /// (metric, measured, true) for figures that follow from the script and the number of tokens alone.
 fn figures(script: &FakeScript, record: &RunRecord) -> Vec<(&'static str, Option<f64>, f64)> {
-    let samples: &[RequestSample] = record.stages.inference.as_ref().map_or(&[], |stage| &stage.samples);
+    let samples: Vec<&RequestSample> =
+        record.stages.inference.iter().flat_map(dyno_types::InferenceStage::answers).collect();
     let sum = |time_ns: &dyn Fn(&RequestSample) -> u64| {
         samples.iter().map(|sample| time_ns(sample) as f64).sum::<f64>()
     };

@@ -98,9 +98,14 @@ fn every_prompt_takes_every_place() {
 
 #[test]
 fn steps_are_known_ahead() {
-    // 1 first load, then 3 × (load, warm-up, 9 requests, 4 windows, cleanup).
-    assert_eq!(plan_with(|_| ()).unwrap().steps(0), 1 + 3 * 16);
-    assert_eq!(plan_with(|r| r.processes = 1).unwrap().steps(7), 1 + 7 + 3 + 9 + 8);
+    // 1 first load, then 3 × (load, warm-up, 9 requests and 3 long prompts, 4 windows, cleanup).
+    assert_eq!(plan_with(|_| ()).unwrap().steps(0), 1 + 3 * 19);
+    assert_eq!(plan_with(|r| r.processes = 1).unwrap().steps(7), 1 + 7 + 3 + 12 + 8);
+    assert_eq!(
+        plan_with(|r| r.settings.context = 512).unwrap().steps(0),
+        1 + 3 * 16,
+        "no room for the long prompt"
+    );
 }
 
 #[test]

@@ -112,7 +112,7 @@ impl Run<'_> {
 
     /// Real text of exactly `goal` tokens by the engine's own tokenizer: a unique line, then the corpus as often as needed,
     /// each time behind another unique line.
-    async fn window_prompt(
+    pub(crate) async fn window_prompt(
         &mut self,
         process: &Process,
         goal: u32,

@@ -1,7 +1,7 @@
 //! Stage 3: the prompts of the plan, after a warm-up, in an order that changes from run to run.
 
 use dyno_engine::EngineError;
-use dyno_types::{RequestSample, ValidityFlag};
+use dyno_types::{LONG_PROMPT, Prompt, RequestSample, ValidityFlag};
 
 use crate::BenchError;
 use crate::process::Process;
@@ -25,8 +25,29 @@ impl Run<'_> {
                 self.record.stages.inference.get_or_insert_default().samples.push(sample);
                 self.step_done();
             }
+            self.measure_long_prompt(process, run).await?;
         }
         Ok(())
+    }
+
+    /// The long prompt, where the window has room for it.
+    async fn measure_long_prompt(&mut self, process: &mut Process, run: u32) -> Result<(), BenchError> {
+        let Some(tokens) = self.plan.long_prompt_tokens() else { return Ok(()) };
+        self.announce(format!("process {}: a prompt of {tokens} tokens", process.number));
+        let sample = self.long_request(process, (tokens, run)).await?;
+        self.record.stages.inference.get_or_insert_default().samples.push(sample);
+        self.step_done();
+        Ok(())
+    }
+
+    async fn long_request(
+        &mut self,
+        process: &mut Process,
+        (tokens, run): (u32, u32),
+    ) -> Result<RequestSample, BenchError> {
+        let prompt = Prompt::Tokens(self.window_prompt(process, tokens).await?);
+        let asked = Asked { process: process.number, run, prompt: LONG_PROMPT.to_owned(), max_tokens: 1 };
+        self.request(process, prompt, asked).await
     }
 
     /// Requests until the latest ones agree, or the limit.
@@ -40,6 +61,10 @@ impl Run<'_> {
             let index = rates.len() % self.plan.prompts().len();
             rates.push(rate(&self.inference_request(process, index, 0).await?));
             steady = dyno_stats::steady(&rates, limits.last as usize, limits.variation_max);
+        }
+        if let Some(tokens) = self.plan.long_prompt_tokens() {
+            // The first batch of its size may have to set up what later ones find.
+            rates.push(rate(&self.long_request(process, (tokens, 0)).await?));
         }
         if !steady {
             self.notice(ValidityFlag::NotWarm);

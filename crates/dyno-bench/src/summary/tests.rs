@@ -68,12 +68,36 @@ fn stages(requests: Vec<RequestSample>) -> Stages {
 
 #[test]
 fn every_metric_comes_from_a_full_record() {
-    let metrics =
-        summarized(&stages(vec![request(1, 10, 20.0, &[21.0, 31.0]), request(2, 10, 20.0, &[21.0, 31.0])]));
+    let metrics = summarized(&stages(vec![
+        request(1, 10, 20.0, &[21.0, 31.0]),
+        request(2, 10, 20.0, &[21.0, 31.0]),
+        long(1, 256.0),
+    ]));
     let found: Vec<&str> = metrics.keys().map(String::as_str).collect();
     let mut all: Vec<&str> = METRICS.iter().map(|metric| metric.id).collect();
     all.sort_unstable();
     assert_eq!(found, all);
+}
+
+/// The long prompt.
+fn long(process: u32, prefill_ms: f64) -> RequestSample {
+    let prompt = dyno_types::LONG_PROMPT.to_owned();
+    RequestSample {
+        prompt,
+        ..request(process, dyno_types::LONG_PROMPT_TOKENS, prefill_ms, &[prefill_ms + 1.0])
+    }
+}
+
+#[test]
+fn the_long_prompt_has_a_figure_of_its_own_and_touches_no_other() {
+    let short = || vec![request(1, 10, 20.0, &[21.0, 31.0]), request(2, 10, 20.0, &[21.0, 31.0])];
+    let with_long = summarized(&stages([short(), vec![long(1, 256.0), long(2, 128.0)]].concat()));
+    let figure = &with_long["prefill_512_tps"];
+    assert_eq!((figure.n, figure.min, figure.max), (2, 2000.0, 4000.0));
+    assert!((figure.mean - 1024.0 / 0.384).abs() < 1e-9);
+    let mut others = with_long.clone();
+    others.remove("prefill_512_tps");
+    assert_eq!(others, summarized(&stages(short())));
 }
 
 #[test]

@@ -231,6 +231,25 @@ fn the_first_load_is_cold_and_every_measured_process_is_warm() {
 }
 
 #[test]
+fn prompts_of_512_tokens_are_measured_where_the_window_has_room() {
+    let long = |context| {
+        let mut request = request();
+        request.settings.context = context;
+        let record = complete(&dyno_bench::BenchPlan::new(request).unwrap(), FakeScript::default());
+        let stage = record.stages.inference.clone().unwrap();
+        assert_eq!(stage.answers().count(), 18);
+        let samples: Vec<RequestSample> = stage.long_prompts().cloned().collect();
+        (samples, stage.warmup_discarded, record.metrics.get("prefill_512_tps").map(|summary| summary.mean))
+    };
+    assert_eq!(long(512), (Vec::new(), vec![3, 3, 3], None));
+    let (samples, discarded, tps) = long(513);
+    assert_eq!((samples.len(), discarded.as_slice()), (3 * 2, &[4, 4, 4][..]));
+    assert!(samples.iter().all(|sample| (sample.n_in, sample.n_in_cached, sample.n_out) == (512, 0, 1)));
+    let prefill_s = FakeScript::default().prefill.sum(0, 512) as f64 / 1e9;
+    assert!(close(tps.unwrap(), 512.0 / prefill_s));
+}
+
+#[test]
 fn spread_between_processes_becomes_the_interval() {
     let script = FakeScript { jitter_ppm: vec![0, -20_000, 0, 20_000], ..FakeScript::default() };
     let record = complete(&plan(), script);

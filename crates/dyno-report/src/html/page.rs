@@ -6,7 +6,7 @@ use dyno_types::{
 use minijinja::Environment;
 
 use crate::columns::{
-    HEADLINES, WINDOW_HEADER, cell, distinguishing_labels, metric_ids, metric_label, tail,
+    HEADLINES, WINDOW_HEADER, cell, distinguishing_labels, label_with_length, metric_ids, metric_label, tail,
     value_and_interval, value_with_interval, varying, window_rows,
 };
 use crate::facts::{
@@ -165,7 +165,7 @@ fn metric_table(record: &RunRecord) -> Option<Table> {
         let summary = &record.metrics[id];
         let scale = Scale::with_interval(summary.unit, summary.mean, summary.ci95);
         vec![
-            capitalized(&metric_label(id)),
+            capitalized(&label_with_length(record, id)),
             scale.text(summary.mean),
             summary.ci95.map_or_else(|| MISSING.to_owned(), |ends| scale.interval(ends)),
             scale.text(summary.median),
