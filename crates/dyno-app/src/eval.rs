@@ -1,7 +1,7 @@
 //! `eval`: questions and texts are put to a model, answers are judged, and everything is kept: what was asked, what came, and how
 //! sure the scores are.
 
-mod answers;
+pub(crate) mod answers;
 pub(crate) mod ask;
 mod assemble;
 mod cache;

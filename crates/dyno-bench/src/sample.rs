@@ -116,6 +116,7 @@ mod tests {
             sampling_ns: 500_000,
             generated_tokens: 2,
             finish_reason: FinishReason::Length,
+            reasoning_mark: None,
         }
     }
 

@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use dyno_types::{FinishReason, GeneratedToken, GenerationReport, Sampling, TokenId};
+use dyno_types::{FinishReason, GeneratedToken, GenerationReport, REASONING_TOKENS, Sampling, TokenId};
 
 use crate::sampling::{LogitsError, Sampler, log_probabilities};
 use crate::stop::StopMatcher;
@@ -53,6 +53,8 @@ pub struct Job {
     pub logprobs: u32,
     /// Clock when the request arrived; its reports count from here.
     pub arrived_ns: u64,
+    /// Mark of reasoning that the prompt ends with.
+    pub reasoning_mark: Option<&'static str>,
 }
 
 /// What happened to one request.
@@ -304,7 +306,7 @@ impl Scheduler {
         let (logprob, top) = logprobs.map_or((None, Vec::new()), |(own, top)| (Some(own), top));
         let ends = machine.backend.ends_generation(token);
         // The text of an ending token is markup, not part of the answer.
-        let bytes = if ends { Vec::new() } else { machine.backend.token_bytes(token) };
+        let bytes = if ends { Vec::new() } else { answer_bytes(machine.backend, token) };
         let (text, finish_reason) = sequence.accept(token, &bytes, ends);
         let at_ns = choice.at_ns.saturating_sub(sequence.arrived_ns);
         machine
@@ -339,6 +341,16 @@ impl Scheduler {
             }
         }
     }
+}
+
+/// Bytes of a token in an answer. Control tokens have none, but for those that tell reasoning from answers.
+fn answer_bytes(backend: &dyn Backend, token: TokenId) -> Vec<u8> {
+    let bytes = backend.token_bytes(token);
+    if !bytes.is_empty() {
+        return bytes;
+    }
+    let text = backend.token_text(token);
+    if REASONING_TOKENS.contains(&text.as_str()) { text.into_bytes() } else { bytes }
 }
 
 /// Whether a job can be computed at all; what needs no model, the protocol has checked.

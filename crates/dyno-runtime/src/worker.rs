@@ -7,8 +7,8 @@ use std::time::SystemTime;
 
 use dyno_types::{
     ChatMessage, ChunkScore, ContextReport, EngineSettings, GenerateRequest, LoadReport, MeasureReport,
-    MeasureRequest, MemoryBreakdown, PerplexityRequest, Prompt, QuantizeRequest, ScoreItem, ScoredItem,
-    TokenId, UnloadReport,
+    MeasureRequest, MemoryBreakdown, PerplexityRequest, Prompt, QuantizeRequest, REASONING_MARKS, ScoreItem,
+    ScoredItem, TokenId, UnloadReport, reasoning_opened_by,
 };
 use tokio::sync::mpsc::{self, error::TryRecvError};
 
@@ -241,7 +241,7 @@ impl<B: Backend> Worker<B> {
 
     fn tokenize_chat(&self, messages: Vec<ChatMessage>) -> Result<Vec<TokenId>, Failure> {
         let model = self.model.as_ref().ok_or_else(no_model)?;
-        prompt_tokens(&self.backend, model, Prompt::Chat(messages))
+        Ok(read_prompt(&self.backend, model, Prompt::Chat(messages))?.tokens)
     }
 
     fn submit(&mut self, request: GenerateRequest, arrived_ns: u64) {
@@ -257,10 +257,11 @@ impl<B: Backend> Worker<B> {
             return Err(Failure::bad_request("likelihoods are being computed; generate when they are done"));
         }
         context.leave_pool(&mut self.backend)?;
-        let prompt = prompt_tokens(&self.backend, model, request.prompt)?;
+        let prompt = read_prompt(&self.backend, model, request.prompt)?;
         context.scheduler.submit(Job {
             id: request.id,
-            prompt,
+            prompt: prompt.tokens,
+            reasoning_mark: prompt.reasoning_mark,
             sampling: request.sampling,
             max_tokens: request.max_tokens,
             stop: request.stop,
@@ -400,16 +401,26 @@ impl Context {
     }
 }
 
+/// A prompt as the model reads it.
+struct ReadPrompt {
+    tokens: Vec<TokenId>,
+    /// Mark of reasoning that it ends with.
+    reasoning_mark: Option<&'static str>,
+}
+
 /// A prompt as tokens. A chat goes through the model's template, which writes special tokens as text; BOS is put first
 /// where the tokenizer wants one and the template wrote none.
-fn prompt_tokens(backend: &dyn Backend, model: &Model, prompt: Prompt) -> Result<Vec<TokenId>, Failure> {
+fn read_prompt(backend: &dyn Backend, model: &Model, prompt: Prompt) -> Result<ReadPrompt, Failure> {
     let described = &model.described;
     match prompt {
-        Prompt::Tokens(tokens) => Ok(tokens),
+        Prompt::Tokens(tokens) => Ok(ReadPrompt { tokens, reasoning_mark: None }),
         Prompt::Text(text) if text.is_empty() => {
             Err(Failure::bad_request("the prompt is empty; give it some text"))
         }
-        Prompt::Text(text) => Ok(backend.tokenize(&text, true, false)?),
+        Prompt::Text(text) => {
+            let tokens = backend.tokenize(&text, true, false)?;
+            Ok(ReadPrompt { tokens, reasoning_mark: reasoning_opened_by(&text) })
+        }
         Prompt::Chat(messages) if messages.is_empty() => {
             Err(Failure::bad_request("the chat is empty; give it a message"))
         }
@@ -427,9 +438,16 @@ fn prompt_tokens(backend: &dyn Backend, model: &Model, prompt: Prompt) -> Result
             {
                 tokens.insert(0, bos);
             }
-            Ok(tokens)
+            // A begun answer goes on inside the reasoning that the template opened, unless it closes it.
+            let reasoning_mark = reasoning_opened_by(&text).filter(|mark| !closes(mark, begun));
+            Ok(ReadPrompt { tokens, reasoning_mark })
         }
     }
+}
+
+/// Whether a text ends the reasoning that this mark opened.
+fn closes(mark: &str, text: &str) -> bool {
+    REASONING_MARKS.iter().any(|(open, close)| *open == mark && text.contains(close))
 }
 
 /// A chat apart from the beginning of the answer, when its last message is one of the assistant's.

@@ -166,6 +166,9 @@ pub struct GenerationReport {
     pub generated_tokens: u32,
     /// Why it ended.
     pub finish_reason: FinishReason,
+    /// Mark of reasoning that the prompt ends with, so that what was generated begins inside reasoning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning_mark: Option<String>,
 }
 
 /// One event of a running generation.

@@ -168,6 +168,15 @@ impl Backend for LlamaBackend {
         }
     }
 
+    fn token_text(&self, token: TokenId) -> String {
+        let Loaded { handle, described } = self.loaded();
+        if token < described.vocabulary && handle.has_tokenizer() {
+            String::from_utf8_lossy(&handle.token_spelling(token)).into_owned()
+        } else {
+            String::new()
+        }
+    }
+
     fn ends_generation(&self, token: TokenId) -> bool {
         self.loaded().handle.ends_generation(token)
     }

@@ -259,6 +259,15 @@ impl Model {
 
     /// Bytes of a token < vocabulary; control tokens have none.
     pub(crate) fn token_bytes(&self, token: TokenId) -> Vec<u8> {
+        self.token_piece(token, false)
+    }
+
+    /// Bytes of a token < vocabulary as the vocabulary spells it, control tokens included.
+    pub(crate) fn token_spelling(&self, token: TokenId) -> Vec<u8> {
+        self.token_piece(token, true)
+    }
+
+    fn token_piece(&self, token: TokenId, special: bool) -> Vec<u8> {
         let Ok(token) = sys::llama_token::try_from(token) else { return Vec::new() };
         let mut bytes = vec![0u8; 32];
         for _ in 0..2 {
@@ -271,7 +280,7 @@ impl Model {
                     bytes.as_mut_ptr().cast(),
                     room,
                     0,
-                    false,
+                    special,
                 )
             };
             match usize::try_from(count) {

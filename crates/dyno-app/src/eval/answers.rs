@@ -27,6 +27,7 @@ pub(crate) struct Writing<'a> {
 /// One generated text.
 #[derive(Debug)]
 pub(super) struct Reply {
+    /// What was written, behind the mark of reasoning that the prompt ended with.
     pub(super) text: String,
     pub(super) report: GenerationReport,
     /// First to last token, ms.
@@ -166,11 +167,20 @@ async fn generate(session: &dyn Session, request: GenerateRequest) -> Result<Rep
             }
             GenerationEvent::Finished(report) => {
                 let decode_ms = times_ns.map_or(0.0, |(first, last)| ms(last.saturating_sub(first)));
+                let text = with_reasoning_mark(&report, text);
                 return Ok(Reply { text, report, decode_ms });
             }
         }
     }
     Err(EngineError::Internal("the stream ended without a report".to_owned()))
+}
+
+/// What was generated as a text of its own: a prompt that ends with a mark of reasoning leaves it to the answer to end it.
+pub(crate) fn with_reasoning_mark(report: &GenerationReport, text: String) -> String {
+    match &report.reasoning_mark {
+        Some(mark) => format!("{mark}\n{text}"),
+        None => text,
+    }
 }
 
 fn prefill_ms(report: &GenerationReport) -> f64 {

@@ -83,6 +83,15 @@ impl Exam<'_> {
         if cached > 0 && cached == questions.chosen.len() as u64 {
             notes.push(format!("{name}: every answer was given before and comes from the cache"));
         }
+        let unfinished = dyno_eval::unfinished_reasoning(&items);
+        if unfinished > 0 {
+            notes.push(format!(
+                "{name}: {unfinished} of {} answers ended inside their reasoning and count as unread; allow more tokens than {} for an \
+                 answer, and a window that holds them",
+                items.len(),
+                manner.max_tokens
+            ));
+        }
         notes.extend(dyno_eval::refusals(&items).into_iter().map(|reason| format!("{name}: {reason}")));
         let result = assemble::suite_result(questions, manner, items, (cached, wall_s));
         Ok(Asked { result, notes, error: asked.err() })

@@ -352,3 +352,26 @@ async fn a_policy_is_measured_beside_the_plain_answers_with_what_it_cost() {
         app(folder.path(), &CancelFlag::default()).eval_plan(&EvalJob { policy: judged, ..job }, &Silent);
     assert!(refused.unwrap_err().to_string().contains("--judge"));
 }
+
+#[tokio::test]
+async fn reasoning_that_the_template_opens_and_nothing_ends_is_no_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let thinks = FakeScript { reasoning_mark: Some("<think>"), ..script() };
+    let result = evaluate(folder.path(), thinks, &job(), &plan(vec![numeric(0, "4")], &["direct"])).await;
+    let suite = &result.record.suites[0];
+    assert_eq!(
+        (&suite.items[0].outcome, suite.items[0].answer.as_str()),
+        (&ItemOutcome::Unparsed, "<think>\n4")
+    );
+    let notes = result.record.notes.join("\n");
+    assert!(
+        notes.contains("1 of 1 answers ended inside their reasoning") && notes.contains("more tokens than 8"),
+        "{notes}"
+    );
+    // What ends it counts.
+    let folder = tempfile::tempdir().unwrap();
+    let ends =
+        FakeScript { text: |_| "is it 5?</think>4".to_owned(), reasoning_mark: Some("<think>"), ..script() };
+    let result = evaluate(folder.path(), ends, &job(), &plan(vec![numeric(0, "4")], &["direct"])).await;
+    assert_eq!(result.record.suites[0].items[0].outcome, ItemOutcome::Correct);
+}

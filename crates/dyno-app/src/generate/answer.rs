@@ -7,6 +7,7 @@ use futures::StreamExt as _;
 
 use super::GeneratedStep;
 use crate::AppError;
+use crate::eval::answers::with_reasoning_mark;
 
 /// What came.
 #[derive(Debug, Clone)]
@@ -84,6 +85,11 @@ impl Answer {
                 ..self.report
             },
         }
+    }
+
+    /// The text with the mark of reasoning that the prompt ended with, so that reasoning can be told from the answer.
+    pub(super) fn marked_text(&self) -> String {
+        with_reasoning_mark(&self.report, self.text.clone())
     }
 
     /// Tokens read and written.

@@ -108,7 +108,7 @@ impl Asked<'_> {
         let request = self.request(prompt, sampling.clone());
         let answer = answer(self.host.session(), request, self.host.cancel(), &mut |_| {}).await?;
         made.attempts.push(Attempt {
-            text: answer.text.clone(),
+            text: answer.marked_text(),
             complete: answer.is_complete(),
             tokens: answer.all_tokens(),
             ..Attempt::default()

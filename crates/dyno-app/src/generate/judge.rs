@@ -60,7 +60,7 @@ impl<'a> JudgeModel<'a> {
             logprobs: 0,
         };
         match answer(host.session(), request, cancel, &mut |_| {}).await {
-            Ok(answer) => Ok(Written { tokens: answer.all_tokens(), text: answer.text }),
+            Ok(answer) => Ok(Written { tokens: answer.all_tokens(), text: answer.marked_text() }),
             Err(AppError::Engine(error)) if is_refusal(&error) => {
                 events.emit(Event::Warning(format!("the judge could not be asked: {error}")));
                 Ok(Written::default())

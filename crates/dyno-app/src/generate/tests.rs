@@ -236,3 +236,13 @@ fn a_preset_is_taken_where_it_is_named_and_flags_win_over_it() {
     let (found, notes) = sampling(&named(Some("creative"), nothing));
     assert!((found.temperature, notes[0].contains("is not used")) == (0.8, true), "{notes:?}");
 }
+
+#[tokio::test]
+async fn reasoning_that_never_ends_fails_a_check() {
+    let policy =
+        PolicyWishes { checks: vec!["not-empty".to_owned()], retries: Some(0), ..PolicyWishes::default() };
+    let thinks = FakeScript { reasoning_mark: Some("[THINK]"), ..script(|_, _| "hm".to_owned()) };
+    let (made, notes, _) = generate(thinks, &job(policy)).await;
+    let generated = made.unwrap();
+    assert_eq!((generated.text.as_str(), generated.policy.unwrap().accepted), ("hm", None), "{notes:?}");
+}

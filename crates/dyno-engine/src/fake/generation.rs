@@ -51,6 +51,7 @@ impl Generation {
             sampling_ns: 0,
             generated_tokens: 0,
             finish_reason: FinishReason::Length,
+            reasoning_mark: script.reasoning_mark.map(str::to_owned),
         };
         Self {
             script,

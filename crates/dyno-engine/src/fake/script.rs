@@ -132,6 +132,8 @@ pub struct FakeScript {
     pub reuses_prefix: bool,
     /// Whether the model has a chat template.
     pub has_chat_template: bool,
+    /// Mark of reasoning that every prompt ends with.
+    pub reasoning_mark: Option<&'static str>,
     /// Whether the tokenizer puts a beginning-of-sequence token first.
     pub adds_bos: bool,
     /// Training context, tokens.
@@ -172,6 +174,7 @@ impl Default for FakeScript {
             eos_after: None,
             reuses_prefix: false,
             has_chat_template: true,
+            reasoning_mark: None,
             adds_bos: true,
             context_train: 8192,
             layers: 16,

@@ -94,6 +94,7 @@ async fn a_generation_takes_what_the_script_says_to_the_nanosecond() {
         sampling_ns: 21,
         generated_tokens: 3,
         finish_reason: FinishReason::Length,
+        reasoning_mark: None,
     };
     assert_eq!(report, Ok(expected));
 }

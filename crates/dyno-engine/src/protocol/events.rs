@@ -79,6 +79,7 @@ impl From<&GenerationReport> for proto::Finished {
             sampling_ns: report.sampling_ns,
             generated_tokens: report.generated_tokens,
             finish_reason: (*word).to_owned(),
+            reasoning_mark: report.reasoning_mark.clone().unwrap_or_default(),
         }
     }
 }
@@ -117,6 +118,7 @@ impl TryFrom<proto::Finished> for GenerationReport {
             sampling_ns: message.sampling_ns,
             generated_tokens: message.generated_tokens,
             finish_reason: *finish_reason,
+            reasoning_mark: Some(message.reasoning_mark).filter(|mark| !mark.is_empty()),
         })
     }
 }

@@ -68,6 +68,7 @@ fn report(finish_reason: FinishReason) -> GenerationReport {
         sampling_ns: 5,
         generated_tokens: 6,
         finish_reason,
+        reasoning_mark: (finish_reason == FinishReason::Length).then(|| "<think>".to_owned()),
     }
 }
 

@@ -33,6 +33,7 @@ pub(super) struct Sequence {
     prefill_start_ns: Option<u64>,
     prefill_end_ns: Option<u64>,
     decode_backend_ns: u64,
+    reasoning_mark: Option<&'static str>,
 }
 
 impl Sequence {
@@ -62,6 +63,7 @@ impl Sequence {
             prefill_start_ns: None,
             prefill_end_ns: None,
             decode_backend_ns: 0,
+            reasoning_mark: job.reasoning_mark,
         }
     }
 
@@ -152,6 +154,7 @@ impl Sequence {
             sampling_ns: self.sampling_ns,
             generated_tokens: self.generated(),
             finish_reason,
+            reasoning_mark: self.reasoning_mark.map(str::to_owned),
         }
     }
 }

@@ -102,6 +102,7 @@ fn job(id: u64, prompt: &[TokenId]) -> Job {
         ignore_eos: true,
         logprobs: 0,
         arrived_ns: 0,
+        reasoning_mark: Some("<think>"),
     }
 }
 
@@ -205,6 +206,7 @@ fn times_are_exact() {
         sampling_ns: 3,
         generated_tokens: 3,
         finish_reason: FinishReason::Length,
+        reasoning_mark: Some("<think>".to_owned()),
     };
     assert_eq!(bench.report(7), expected);
 }

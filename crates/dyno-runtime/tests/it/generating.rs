@@ -98,6 +98,23 @@ async fn a_chat_goes_through_the_models_template() {
 }
 
 #[tokio::test]
+async fn a_prompt_that_ends_inside_reasoning_says_so() {
+    let session = ready(0).await;
+    let message = |role: &str, content: &str| ChatMessage { role: role.into(), content: content.into() };
+    let chat = |content: &str| Prompt::Chat(vec![message("user", content)]);
+    for (prompt, mark) in [
+        (Prompt::Text("2 + 2?\n<think>\n".to_owned()), Some("<think>")),
+        (Prompt::Text("what is <think>?".to_owned()), None),
+        // What was asked is followed by what the template writes.
+        (chat("<think>"), None),
+    ] {
+        let asked = GenerateRequest { prompt, ..request("") };
+        let (_, report) = generate(session.as_ref(), asked).await.unwrap();
+        assert_eq!(report.reasoning_mark.as_deref(), mark);
+    }
+}
+
+#[tokio::test]
 async fn a_begun_answer_is_continued_and_not_closed() {
     let session = ready(0).await;
     let message = |role: &str, content: &str| ChatMessage { role: role.into(), content: content.into() };
