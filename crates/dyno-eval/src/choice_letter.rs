@@ -74,8 +74,8 @@ fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).expect("the pattern is constant")
 }
 
-/// The letter that an answer chooses among this many options.
-pub(crate) fn letter_in(text: &str, options: usize) -> Reading<char> {
+/// The letter that an answer chooses among these.
+pub(crate) fn letter_in(text: &str, options: &[char]) -> Reading<char> {
     let text = plain(text);
     let first_line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     if let Some(letter) = alone(&text, options).or_else(|| alone(first_line, options)) {
@@ -89,12 +89,13 @@ pub(crate) fn letter_in(text: &str, options: usize) -> Reading<char> {
     }
 }
 
-fn is_option(letter: char, options: usize) -> bool {
-    (0..options).any(|index| self::letter(index) == Some(letter))
+/// The letters of this many choices.
+pub(crate) fn letters(choices: usize) -> Vec<char> {
+    (0..choices).map_while(letter).collect()
 }
 
 /// The letter that is all of a text but for marks around it, in upper or lower case.
-fn alone(text: &str, options: usize) -> Option<char> {
+fn alone(text: &str, options: &[char]) -> Option<char> {
     let around = |c: char| c.is_whitespace() || WRAPPERS.contains(&c) || ".,:;!。，".contains(c);
     let core = text.trim_matches(around);
     let named = ["option", "choice", "letter", "answer"]
@@ -103,7 +104,7 @@ fn alone(text: &str, options: usize) -> Option<char> {
     let core = named.map_or(core, |word| core[word.len()..].trim_matches(around));
     let mut chars = core.chars();
     let letter = chars.next().filter(|_| chars.next().is_none())?.to_ascii_uppercase();
-    is_option(letter, options).then_some(letter)
+    options.contains(&letter).then_some(letter)
 }
 
 /// A line of a list of options.
@@ -163,11 +164,11 @@ struct Candidate {
 }
 
 /// Letters that stand alone and are none of the words A, I and names such as "vitamin C".
-fn candidates(text: &str, options: usize) -> Vec<Candidate> {
+fn candidates(text: &str, options: &[char]) -> Vec<Candidate> {
     let candidate = |(at, c): (usize, char)| {
         let (before, behind) = (&text[..at], &text[at + c.len_utf8()..]);
         let letter = c.to_ascii_uppercase();
-        let apart = stands_alone(before, behind) && is_option(letter, options);
+        let apart = stands_alone(before, behind) && options.contains(&letter);
         if !apart || is_word(c, behind) || OTHER_NAME.is_match(before) {
             return None;
         }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::choice_letter::letter_in;
+use crate::choice_letter::{letter_in, letters};
 use crate::number::Number;
 use crate::reasoning::without_reasoning;
 
@@ -59,7 +59,7 @@ impl Extractor {
             Self::LastNumber => Number::last_in(text).map(|number| number.to_string()),
             Self::FirstLine => Some(first_line(text).to_owned()),
             Self::LastLine => text.lines().rev().find(|line| !line.trim().is_empty()).map(str::to_owned),
-            Self::Letter => letter_in(text, LETTERS).one().map(|letter| letter.to_string()),
+            Self::Letter => letter_in(text, &letters(LETTERS)).one().map(|letter| letter.to_string()),
             Self::Whole => Some(text.to_owned()),
         };
         found.map(|found| found.trim().to_owned()).filter(|found| !found.is_empty())

@@ -12,6 +12,15 @@ pub enum Reading<T> {
 }
 
 impl<T> Reading<T> {
+    /// The same of what the one thing is.
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Reading<U> {
+        match self {
+            Self::One(found) => Reading::One(change(found)),
+            Self::Several => Reading::Several,
+            Self::Nothing => Reading::Nothing,
+        }
+    }
+
     /// The one thing.
     #[must_use]
     pub fn one(self) -> Option<T> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use dyno_types::{ChoiceScore, ItemOutcome};
 
-use crate::choice_letter::letter_in;
+use crate::choice_letter::{letter_in, letters};
 use crate::extract::{Extractor, extract};
 use crate::normalise::normalise;
 use crate::number::Number;
@@ -76,19 +76,51 @@ pub fn score_text(item: &Item, answer: &str, steps: bool) -> Scored {
 }
 
 fn score_number(item: &Item, answer: &str) -> Scored {
-    for way in NUMBER_WAYS {
-        let Some(found) = extract(answer, &[way]) else { continue };
-        match Number::stated_in(&found.text) {
-            Reading::One(number) => {
-                let right = item.answers.iter().filter_map(|answer| Number::parse(answer));
-                let matches = right.into_iter().any(|right| number.matches(&right, item.tolerance));
-                return Scored::right_if(matches, number.to_string(), way.name());
-            }
-            Reading::Several => break,
+    match number_in_answer(answer) {
+        Reading::One((number, way)) => {
+            let right = item.answers.iter().filter_map(|answer| Number::parse(answer));
+            let matches = right.into_iter().any(|right| number.matches(&right, item.tolerance));
+            Scored::right_if(matches, number.to_string(), way.name())
+        }
+        Reading::Several | Reading::Nothing => Scored::unparsed(),
+    }
+}
+
+/// The number that an answer states, and which way found it.
+pub(crate) fn number_in_answer(answer: &str) -> Reading<(Number, Extractor)> {
+    first_reading(answer, &NUMBER_WAYS, Number::stated_in)
+}
+
+/// The letter that an answer chooses among these.
+pub(crate) fn letter_in_answer(answer: &str, options: &[char]) -> Reading<char> {
+    let read = |text: &str| letter_in(text, options);
+    first_reading(answer, &CHOICE_WAYS, read).map(|(letter, _)| letter)
+}
+
+/// The one of these texts that an answer names, by its index.
+pub(crate) fn choice_in_answer(answer: &str, choices: &[String]) -> Reading<usize> {
+    let read = |text: &str| match same_as(choices, text) {
+        Some(index) => Reading::One(index),
+        None => only_occurring(choices, text),
+    };
+    first_reading(answer, &CHOICE_WAYS, read).map(|(index, _)| index)
+}
+
+/// What the first way finds in which something can be read.
+fn first_reading<T>(
+    answer: &str,
+    ways: &[Extractor],
+    read: impl Fn(&str) -> Reading<T>,
+) -> Reading<(T, Extractor)> {
+    for way in ways {
+        let Some(found) = extract(answer, &[*way]) else { continue };
+        match read(&found.text) {
+            Reading::One(found) => return Reading::One((found, *way)),
+            Reading::Several => return Reading::Several,
             Reading::Nothing => {}
         }
     }
-    Scored::unparsed()
+    Reading::Nothing
 }
 
 fn score_exact(item: &Item, answer: &str, steps: bool) -> Scored {
@@ -174,41 +206,44 @@ fn occurs_as_words(text: &str, wanted: &str) -> bool {
     })
 }
 
+/// Ways for choices that are written.
+const CHOICE_WAYS: [Extractor; 4] =
+    [Extractor::Hashes, Extractor::Boxed, Extractor::AnswerIs, Extractor::Whole];
+
 fn score_written_choice(item: &Item, answer: &str) -> Scored {
-    const WAYS: [Extractor; 4] = [Extractor::Hashes, Extractor::Boxed, Extractor::AnswerIs, Extractor::Whole];
-    for way in WAYS {
-        let Some(found) = extract(answer, &[way]) else { continue };
-        match chosen(item, &found.text) {
-            Reading::One(index) => {
-                let right = item.correct == Some(index);
-                return Scored::right_if(right, item.choices[index].clone(), way.name());
-            }
-            Reading::Several => break,
-            Reading::Nothing => {}
+    match first_reading(answer, &CHOICE_WAYS, |text| chosen(item, text)) {
+        Reading::One((index, way)) => {
+            Scored::right_if(item.correct == Some(index), item.choices[index].clone(), way.name())
         }
+        Reading::Several | Reading::Nothing => Scored::unparsed(),
     }
-    Scored::unparsed()
 }
 
 /// The choice that a text names: by its own text, by a letter, or by being the only one that occurs in it.
 fn chosen(item: &Item, text: &str) -> Reading<usize> {
-    let same = |choice: &String| normalise(choice, &[]) == normalise(text, &[]);
-    if let Some(index) = item.choices.iter().position(same) {
+    if let Some(index) = same_as(&item.choices, text) {
         return Reading::One(index);
     }
-    match letter_in(text, item.choices.len()) {
+    match letter_in(text, &letters(item.choices.len())) {
         Reading::One(named) => {
             let index = (0..item.choices.len()).find(|index| letter(*index) == Some(named));
-            return index.map_or(Reading::Nothing, Reading::One);
+            index.map_or(Reading::Nothing, Reading::One)
         }
-        Reading::Several => return Reading::Several,
-        Reading::Nothing => {}
+        Reading::Several => Reading::Several,
+        Reading::Nothing => only_occurring(&item.choices, text),
     }
-    let lower = normalise(text, &[Normaliser::Lowercase, Normaliser::Whitespace]);
-    let occurs = |choice: &String| {
-        occurs_as_words(&lower, &normalise(choice, &[Normaliser::Lowercase, Normaliser::Whitespace]))
-    };
-    let mut occurring = (0..item.choices.len()).filter(|index| occurs(&item.choices[*index]));
+}
+
+fn same_as(choices: &[String], text: &str) -> Option<usize> {
+    choices.iter().position(|choice| normalise(choice, &[]) == normalise(text, &[]))
+}
+
+/// The one choice that occurs in a text.
+fn only_occurring(choices: &[String], text: &str) -> Reading<usize> {
+    const WORDS: [Normaliser; 2] = [Normaliser::Lowercase, Normaliser::Whitespace];
+    let lower = normalise(text, &WORDS);
+    let occurs = |index: &usize| occurs_as_words(&lower, &normalise(&choices[*index], &WORDS));
+    let mut occurring = (0..choices.len()).filter(occurs);
     match (occurring.next(), occurring.next()) {
         (Some(only), None) => Reading::One(only),
         (Some(_), Some(_)) => Reading::Several,

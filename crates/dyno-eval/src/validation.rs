@@ -177,7 +177,7 @@ impl Validator {
         };
         match accepted {
             Some(index) => Decision::Accept(index),
-            None if more => Decision::Retry { feedback: self.feedback(problems.last()) },
+            None if more => Decision::Retry { feedback: self.feedback(attempts.last()) },
             None => {
                 let best = (0..attempts.len()).min_by_key(|index| problems[*index].len());
                 Decision::GiveUp { problems: best.map_or(Vec::new(), |best| problems[best].clone()), best }
@@ -233,8 +233,15 @@ impl Validator {
         Some(normalise(&found.text, steps)).filter(|answer| !answer.is_empty())
     }
 
-    fn feedback(&self, problems: Option<&Vec<Problem>>) -> Option<String> {
-        let problems = problems.filter(|problems| self.policy.feedback && !problems.is_empty())?;
+    /// What the model is told about its last attempt; what a judge failed to say is not its fault.
+    fn feedback(&self, last: Option<&Attempt>) -> Option<String> {
+        let last = last.filter(|_| self.policy.feedback)?;
+        let unread =
+            last.judged.as_deref().is_some_and(|written| judge_verdict(written) == Verdict::Unparsed);
+        let problems = if unread { Vec::new() } else { self.problems(last) };
+        if problems.is_empty() {
+            return None;
+        }
         let list: Vec<String> = problems.iter().map(|problem| format!("- {problem}")).collect();
         Some(format!(
             "That answer cannot be used:\n{}\nAnswer the question again, without these faults.",

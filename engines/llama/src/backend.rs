@@ -162,7 +162,7 @@ impl Backend for LlamaBackend {
     fn token_bytes(&self, token: TokenId) -> Vec<u8> {
         let Loaded { handle, described } = self.loaded();
         if token < described.vocabulary && handle.has_tokenizer() {
-            handle.token_bytes(token)
+            handle.token_bytes(token, false)
         } else {
             Vec::new()
         }
@@ -171,7 +171,7 @@ impl Backend for LlamaBackend {
     fn token_text(&self, token: TokenId) -> String {
         let Loaded { handle, described } = self.loaded();
         if token < described.vocabulary && handle.has_tokenizer() {
-            String::from_utf8_lossy(&handle.token_spelling(token)).into_owned()
+            String::from_utf8_lossy(&handle.token_bytes(token, true)).into_owned()
         } else {
             String::new()
         }

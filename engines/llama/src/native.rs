@@ -257,17 +257,8 @@ impl Model {
         None
     }
 
-    /// Bytes of a token < vocabulary; control tokens have none.
-    pub(crate) fn token_bytes(&self, token: TokenId) -> Vec<u8> {
-        self.token_piece(token, false)
-    }
-
-    /// Bytes of a token < vocabulary as the vocabulary spells it, control tokens included.
-    pub(crate) fn token_spelling(&self, token: TokenId) -> Vec<u8> {
-        self.token_piece(token, true)
-    }
-
-    fn token_piece(&self, token: TokenId, special: bool) -> Vec<u8> {
+    /// Bytes of a token < vocabulary; control tokens have none unless they are to be spelled.
+    pub(crate) fn token_bytes(&self, token: TokenId, spelled: bool) -> Vec<u8> {
         let Ok(token) = sys::llama_token::try_from(token) else { return Vec::new() };
         let mut bytes = vec![0u8; 32];
         for _ in 0..2 {
@@ -280,7 +271,7 @@ impl Model {
                     bytes.as_mut_ptr().cast(),
                     room,
                     0,
-                    special,
+                    spelled,
                 )
             };
             match usize::try_from(count) {

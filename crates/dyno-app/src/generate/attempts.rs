@@ -1,6 +1,6 @@
 //! Attempts until one is accepted: what to do next is decided by the policy's validator, here it is done.
 
-use dyno_eval::{Attempt, Decision, Problem, Spent, spent};
+use dyno_eval::{Attempt, Decision, Problem, Spent, Verdict, judge_verdict, spent};
 use dyno_types::{Event, EventSink, FinishReason, Sampling};
 use serde::Serialize;
 
@@ -25,6 +25,9 @@ pub struct AttemptReport {
     pub finish_reason: FinishReason,
     /// Tokens read and written for it.
     pub tokens: u64,
+    /// The judge's grade, 1 to 10, where one could be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grade: Option<u32>,
     /// What the judge wrote about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub judged: Option<String>,
@@ -139,6 +142,14 @@ impl Asked<'_> {
     }
 }
 
+/// The grade that a judge gave.
+fn grade(attempt: &Attempt) -> Option<u32> {
+    match judge_verdict(attempt.judged.as_ref()?) {
+        Verdict::Grade { grade, .. } => Some(grade),
+        Verdict::Unparsed => None,
+    }
+}
+
 impl Made {
     /// Says what became of an attempt: while answers come, nothing else is seen of them.
     fn tell(&self, policy: &Policy, index: usize, events: &dyn EventSink) {
@@ -149,6 +160,9 @@ impl Made {
         if !problems.is_empty() {
             let problems = problems.join("; ");
             events.emit(Event::Note(format!("attempt {number} of {most} is not accepted: {problems}")));
+        } else if let Some(grade) = grade(attempt) {
+            events
+                .emit(Event::Note(format!("attempt {number} of {most}: the judge's grade is {grade} of 10")));
         } else if policy.policy.vote.is_some() {
             events.emit(Event::Note(format!("attempt {number} of {most} votes")));
         }
@@ -162,6 +176,7 @@ impl Made {
             seed: sampling.seed,
             finish_reason: answer.report.finish_reason,
             tokens: attempt.tokens,
+            grade: grade(attempt),
             judged: attempt.judged.clone(),
             judge_tokens: attempt.judge_tokens,
         };

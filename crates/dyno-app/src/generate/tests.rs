@@ -151,14 +151,42 @@ async fn a_judge_is_another_process_and_only_where_it_is_asked() {
     let (made, notes, processes) = generate(script(both_roles), &job(policy.clone())).await;
     let made = made.unwrap();
     assert_eq!((made.text.as_str(), processes), ("4", 2));
-    assert_eq!(notes, ["attempt 1 of 3 is not accepted: a reader graded it 2 of 10: Because."]);
+    assert_eq!(
+        notes,
+        [
+            "attempt 1 of 3 is not accepted: a reader graded it 2 of 10: Because.",
+            "attempt 2 of 3: the judge's grade is 9 of 10"
+        ]
+    );
     let report = made.policy.unwrap();
+    let grades: Vec<Option<u32>> = report.attempts.iter().map(|attempt| attempt.grade).collect();
+    assert_eq!(grades, [Some(2), Some(9)]);
     assert_eq!(report.attempts[1].judged.as_deref(), Some("Because.\nGrade: 9"));
     assert!(report.spent.tokens > report.attempts.iter().map(|attempt| attempt.tokens).sum::<u64>());
     // What fails a check is not shown to the judge.
     let strict = PolicyWishes { checks: vec!["match=never".to_owned()], ..policy };
     let (made, _, processes) = generate(script(both_roles), &job(strict)).await;
     assert_eq!((made.unwrap().policy.unwrap().accepted, processes), (None, 1));
+}
+
+#[tokio::test]
+async fn a_grade_out_of_range_accepts_nothing() {
+    let policy = PolicyWishes { judge: Some("judge.gguf".to_owned()), ..PolicyWishes::default() };
+    let reply = |request: &GenerateRequest, _: u32| {
+        let text = last_message(request);
+        assert!(!text.contains("no grade"), "the model is told of its judge: {text}");
+        if text.starts_with("Grade an answer") { "Grade: 100".to_owned() } else { "4".to_owned() }
+    };
+    let (made, notes, _) = generate(script(reply), &job(policy)).await;
+    let made = made.unwrap();
+    let refusal = made.refusal().unwrap().to_string();
+    assert!(refusal.contains("no grade from 1 to 10") && refusal.contains("Grade: 100"), "{refusal}");
+    let report = made.policy.unwrap();
+    assert_eq!(
+        (report.accepted, report.attempts.len(), report.attempts[0].grade),
+        (None, 3, None),
+        "{notes:?}"
+    );
 }
 
 #[tokio::test]

@@ -8,7 +8,10 @@ use serde_json::Value;
 
 use super::schema::Schema;
 use super::{Attempt, Language};
+use crate::normalise;
+use crate::reading::Reading;
 use crate::reasoning::without_reasoning;
+use crate::score::{choice_in_answer, letter_in_answer, number_in_answer};
 
 /// Longest pattern, bytes; and most memory of a pattern that was prepared.
 const PATTERN_BYTES_MAX: usize = 1000;
@@ -30,6 +33,12 @@ pub enum Check {
     Matches(String),
     /// This pattern does not occur.
     Lacks(String),
+    /// A number, read out of the answer as an evaluation reads it.
+    Number,
+    /// One of these letters, read out of the answer as an evaluation reads it.
+    Letter(Vec<char>),
+    /// One of these texts, and no other of them.
+    OneOf(Vec<String>),
     /// JSON of this schema, alone or in one fence; of the schema language `type`, `required`, `properties`, `enum` and
     /// `items` are known.
     Json(Value),
@@ -71,6 +80,9 @@ pub(super) enum Prepared {
     Words([u32; 2]),
     Language(Language),
     Pattern { pattern: Regex, wanted: bool },
+    Number,
+    Letter(Vec<char>),
+    OneOf(Vec<String>),
     Json(Schema),
 }
 
@@ -92,8 +104,43 @@ impl Check {
                 Prepared::Pattern { pattern: prepare("matches", pattern)?, wanted: true }
             }
             Self::Lacks(pattern) => Prepared::Pattern { pattern: prepare("lacks", pattern)?, wanted: false },
+            Self::Number => Prepared::Number,
+            Self::Letter(letters) => Prepared::Letter(capital_letters(letters)?),
+            Self::OneOf(choices) => Prepared::OneOf(distinct_choices(choices)?),
             Self::Json(schema) => Prepared::Json(Schema::read(schema)?),
         })
+    }
+}
+
+fn capital_letters(letters: &[char]) -> Result<Vec<char>, PolicyError> {
+    if letters.is_empty() || !letters.iter().all(char::is_ascii_alphabetic) {
+        let given: String = letters.iter().take(80).collect();
+        return Err(PolicyError::new("letter", given, "give letters, as in A-D"));
+    }
+    Ok(letters.iter().map(char::to_ascii_uppercase).collect())
+}
+
+fn distinct_choices(choices: &[String]) -> Result<Vec<String>, PolicyError> {
+    let given = || shortened(&choices.join("|"));
+    let trimmed: Vec<String> = choices.iter().map(|choice| choice.trim().to_owned()).collect();
+    if trimmed.len() < 2 || trimmed.iter().any(String::is_empty) {
+        return Err(PolicyError::new("one-of", given(), "give at least two texts, as in yes|no"));
+    }
+    let same = |(index, choice): (usize, &String)| {
+        trimmed[..index].iter().any(|other| normalise(other, &[]) == normalise(choice, &[]))
+    };
+    if trimmed.iter().enumerate().any(same) {
+        return Err(PolicyError::new("one-of", given(), "two of these texts are read alike"));
+    }
+    Ok(trimmed)
+}
+
+/// What is wrong when one thing was asked for.
+fn unless_one<T>(reading: &Reading<T>, nothing: String, several: String) -> Option<String> {
+    match reading {
+        Reading::One(_) => None,
+        Reading::Several => Some(several),
+        Reading::Nothing => Some(nothing),
     }
 }
 
@@ -127,6 +174,27 @@ impl Prepared {
             }
             Self::Pattern { pattern, wanted: false } => {
                 pattern.find(text).map(|found| format!("it must not contain {:?}", shortened(found.as_str())))
+            }
+            Self::Number => unless_one(
+                &number_in_answer(text),
+                "no number can be read out of it".to_owned(),
+                "it states no single number; one is asked for".to_owned(),
+            ),
+            Self::Letter(letters) => {
+                let asked = letters.iter().map(char::to_string).collect::<Vec<_>>().join(", ");
+                unless_one(
+                    &letter_in_answer(text, letters),
+                    format!("none of the letters {asked} can be read out of it"),
+                    format!("it names several of the letters {asked}; one is asked for"),
+                )
+            }
+            Self::OneOf(choices) => {
+                let asked = choices.join(", ");
+                unless_one(
+                    &choice_in_answer(text, choices),
+                    format!("it names none of: {asked}"),
+                    format!("it names several of: {asked}; one is asked for"),
+                )
             }
             Self::Json(schema) => schema.problem(unfenced(text)),
         };

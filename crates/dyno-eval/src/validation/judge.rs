@@ -1,5 +1,8 @@
 //! Another model as judge: what it is asked, and what its answer means.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::{PolicyError, Problem};
@@ -8,6 +11,9 @@ use crate::reasoning::without_reasoning;
 
 /// Best grade.
 const GRADE_MAX: u32 = 10;
+
+/// Most characters that are shown of what a judge wrote.
+const SAID_CHARS_MAX: usize = 80;
 
 /// What the judge must say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,19 +51,21 @@ pub fn judge_prompt(question: &str, answer: &str) -> String {
     )
 }
 
-/// The verdict in what a judge wrote: the last "Grade: N", also as "N/10".
+/// The verdict in what a judge wrote: the number behind the last "Grade", also as "N/10" or "N out of 10". A number that is no grade,
+/// and several, are no verdict.
 #[must_use]
 pub fn judge_verdict(written: &str) -> Verdict {
+    static OF_TEN: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)\s*(?:/|\(?\s*(?:out\s+)?of\b)\s*10\b\)?").expect("the pattern is constant")
+    });
     let text = without_reasoning(written).unwrap_or_default();
     // Only ASCII letters change, so positions in the lowered text are positions in the text.
     let Some(at) = text.to_ascii_lowercase().rfind("grade") else { return Verdict::Unparsed };
-    let behind: String = text[at..].lines().next().unwrap_or_default().replace("/10", " ");
-    let grades = (1..=GRADE_MAX).map(|grade| (grade, grade.to_string()));
-    let found = Number::last_in(&behind).map(|number| number.to_string());
-    let grade =
-        grades.into_iter().find(|(_, digits)| found.as_deref() == Some(digits)).map(|(grade, _)| grade);
+    let line = text[at + "grade".len()..].lines().next().unwrap_or_default();
+    let said = Number::stated_in(&OF_TEN.replace_all(line, " ")).one();
+    let is_said = |grade: &u32| said.as_ref().is_some_and(|said| said.to_string() == grade.to_string());
     let reason = text[..at].lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-    match grade {
+    match (1..=GRADE_MAX).find(is_said) {
         Some(grade) => Verdict::Grade { grade, reason: reason.chars().take(300).collect() },
         None => Verdict::Unparsed,
     }
@@ -73,14 +81,19 @@ impl Judge {
         }
     }
 
-    /// What the judge has against an answer. A judge that gives no verdict has nothing against it: its own fault must not
-    /// cost attempts.
+    /// What the judge has against an answer. Without a grade that can be read nobody has judged it, so that it is not accepted.
     pub(super) fn problem(&self, written: &str) -> Option<Problem> {
         match judge_verdict(written) {
             Verdict::Grade { grade, reason } if grade < self.least_grade => {
                 Some(Problem(format!("a reader graded it {grade} of 10: {reason}")))
             }
-            _ => None,
+            Verdict::Grade { .. } => None,
+            Verdict::Unparsed => {
+                let said: String = written.trim().chars().take(SAID_CHARS_MAX).collect();
+                Some(Problem(format!(
+                    "the judge gave no grade from 1 to 10 that can be read; it wrote {said:?}"
+                )))
+            }
         }
     }
 }
@@ -98,6 +111,17 @@ mod tests {
             ("Reason: off by one.\n**Grade:** 3/10\n", grade(3, "Reason: off by one.")),
             ("I would grade it 5.\nGrade: 7.", grade(7, "I would grade it 5.")),
             ("<think>Grade: 2</think>Fine.\nGRADE: 8", grade(8, "Fine.")),
+            ("Grade: 8 out of 10", grade(8, "")),
+            ("Grade: 8 (of 10)", grade(8, "")),
+            ("Grade: 8 / 10 points", grade(8, "")),
+            ("Graded 6.", grade(6, "")),
+            ("Grade: 100", Verdict::Unparsed),
+            ("Grade: 7/100", Verdict::Unparsed),
+            ("Grade: 4/5", Verdict::Unparsed),
+            ("Grade: -3", Verdict::Unparsed),
+            ("Grade: 7-8", Verdict::Unparsed),
+            ("Grade: 7 or 8", Verdict::Unparsed),
+            ("100", Verdict::Unparsed),
             ("Grade: 11", Verdict::Unparsed),
             ("Grade: 0", Verdict::Unparsed),
             ("Grade: 7.5", Verdict::Unparsed),

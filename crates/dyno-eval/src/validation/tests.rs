@@ -49,6 +49,23 @@ fn each_check_says_what_is_wrong() {
         (Check::Matches("^[0-9]+$".into()), said(" 4 "), None),
         (Check::Lacks("(?i)as an ai".into()), said("As an AI I"), Some("it must not contain \"As an AI\"")),
         (Check::Lacks("(?i)as an ai".into()), said("Fine."), None),
+        (Check::Number, said("It makes 1 000 in all."), None),
+        (Check::Number, said("<think>5</think>"), Some("no number can be read out of it")),
+        (Check::Number, said("The answer is 5-6"), Some("it states no single number; one is asked for")),
+        (Check::Letter(vec!['A', 'B', 'C', 'D']), said("the answer is b"), None),
+        (
+            Check::Letter(vec!['a', 'b']),
+            said("A or B"),
+            Some("it names several of the letters A, B; one is asked for"),
+        ),
+        (Check::Letter(vec!['A', 'B']), said("C"), Some("none of the letters A, B can be read out of it")),
+        (Check::OneOf(vec!["yes".into(), "no".into()]), said("**Yes**, it is."), None),
+        (Check::OneOf(vec!["yes".into(), "no".into()]), said("Maybe."), Some("it names none of: yes, no")),
+        (
+            Check::OneOf(vec!["yes".into(), "no".into()]),
+            said("Yes and no."),
+            Some("it names several of: yes, no; one is asked for"),
+        ),
         (Check::Json(schema.clone()), said("```json\n{\"a\": 1}\n```"), None),
         (Check::Json(schema.clone()), said("{}"), Some("the answer lacks the field \"a\"")),
         (
@@ -122,8 +139,13 @@ fn a_judge_is_asked_once_about_each_sound_attempt() {
     assert_eq!(validator.next(&[said("")]), validator.next(&[said(" ")]));
     assert_eq!(validator.next(&[said("4")]), Decision::Ask(0));
     assert_eq!(validator.next(&[graded("4", "Right.\nGrade: 6")]), Decision::Accept(0));
-    // A judge that babbles has nothing against an answer.
-    assert_eq!(validator.next(&[graded("4", "I like it.")]), Decision::Accept(0));
+    // What a judge babbles accepts no answer, and is no fault that the model could mend.
+    for unread in ["I like it.", "Grade: 100", "Grade: 8 to 9", ""] {
+        let problems = validator.problems(&graded("4", unread));
+        let [problem] = problems.as_slice() else { panic!("{problems:?}") };
+        assert!(problem.0.contains("no grade from 1 to 10"), "{problem}");
+        assert_eq!(validator.next(&[graded("4", unread)]), Decision::Retry { feedback: None }, "{unread}");
+    }
     let refused = graded("5", "Off by one.\nGrade: 2");
     let Decision::Retry { feedback: Some(feedback) } = validator.next(std::slice::from_ref(&refused)) else {
         panic!()
@@ -167,6 +189,12 @@ fn policies_that_make_no_sense_are_refused_by_field() {
             "judge.least_grade = 11: choose 1 to 10",
         ),
         (policy(1, vec![Check::Words([3, 2])]), "words = 3..2: put the smaller number first"),
+        (policy(1, vec![Check::Letter(vec!['1'])]), "letter = 1: give letters"),
+        (policy(1, vec![Check::OneOf(vec!["a".into()])]), "one-of = a: give at least two texts"),
+        (
+            policy(1, vec![Check::OneOf(vec!["a.".into(), "A".into(), "b".into()])]),
+            "one-of = a.|A|b: two of these",
+        ),
         (policy(1, vec![Check::Matches("(".into())]), "matches = (: regex parse error"),
         (policy(1, vec![Check::Lacks("x{1000}{1000}".into())]), "lacks = x{1000}{1000}: "),
         (policy(1, vec![Check::Lacks("x".repeat(1001))]), "lacks = xxx"),

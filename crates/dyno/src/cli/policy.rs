@@ -24,7 +24,7 @@ pub(crate) struct PolicyArgs {
     /// or whole [default: whole].
     #[arg(long, value_name = "WAY", value_delimiter = ',', requires = "votes")]
     vote_by: Vec<String>,
-    /// Another model that grades each answer from 1 to 10; its engine process is started when it is first asked.
+    /// Another model that grades each answer from 1 to 10; without a grade that can be read an answer is not accepted. Its engine process is started when it is first asked.
     #[arg(long, value_name = "MODEL")]
     judge: Option<String>,
     /// The least grade of an accepted answer [default: 7].
