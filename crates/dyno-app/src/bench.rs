@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use dyno_bench::{BenchContext, BenchOutcome, BenchPlan, PlanRequest};
+use dyno_bench::{BenchContext, BenchOutcome, BenchPlan, PlanRequest, Wording};
 use dyno_store::History;
 use dyno_types::{
-    EngineSettings, Event, EventSink, HardwareProfile, RunRecord, Sampling, ThreadChoice, Validity,
+    ChatMessage, EngineSettings, Event, EventSink, HardwareProfile, RunRecord, Sampling, ThreadChoice,
+    Validity,
 };
 
 use crate::app::Model;
+use crate::eval::template::known;
 use crate::variation::enter_variation;
 use crate::{App, AppError, predictions, write_page};
 
@@ -46,6 +48,8 @@ pub struct BenchJob {
     pub thread_choice: ThreadChoice,
     /// Knob values by id; several values sweep.
     pub knobs: BTreeMap<&'static str, Vec<String>>,
+    /// Chat template by name, `model` for the file's own, `none` for plain text; the file's own, or none, without.
+    pub template: Option<String>,
     /// Keep records and write a page.
     pub save: bool,
     /// Page file; by default `reports/RUN.html` beside the history.
@@ -215,11 +219,35 @@ fn plan(job: &BenchJob, model: &Model, settings: EngineSettings) -> Result<Bench
         contexts,
         context_decode_tokens: job.context_decode_tokens,
     };
-    let plan = BenchPlan::new(request)?;
+    let plan = BenchPlan::new(request)?.with_wording(wording(job.template.as_deref(), model)?);
     Ok(match job.wait_quiet_s {
         Some(limit_s) => plan.with_quiet(limit_s as f64 * 1e3),
         None => plan,
     })
+}
+
+/// What stands around prompts by the template of this name.
+fn wording(template: Option<&str>, model: &Model) -> Result<Wording, AppError> {
+    match (template, known(template)?) {
+        (_, Some(known)) => {
+            // The place of a question in a chat of one, marked by what no template has.
+            let mark = "\u{0}";
+            let chat = [ChatMessage { role: "user".to_owned(), content: mark.to_owned() }];
+            let text = known.render(&chat);
+            let (before, after) = text.split_once(mark).unwrap_or((&text, ""));
+            Ok(Wording::Known {
+                add_special: known.begin.is_empty(),
+                before: before.to_owned(),
+                after: after.to_owned(),
+                name: known.name,
+            })
+        }
+        (Some("none"), None) => Ok(Wording::Plain),
+        (Some(_), None) if !model.facts.has_chat_template => {
+            Err(AppError::Input("--template model: the model has none; name one, or `none`".to_owned()))
+        }
+        _ => Ok(Wording::Own),
+    }
 }
 
 /// 512, doubled while smaller than the training context, then the training context.

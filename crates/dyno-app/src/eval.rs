@@ -162,8 +162,12 @@ impl App {
         // The reference goes first and is gone again before the model is loaded: both may not fit together.
         let reference = self.reference_distributions(engine, job, plan, events).await?;
         let mut host = Host::open(engine, subject.loading(), &self.cancel, events).await?;
-        let template =
-            Template::choose(job.template.as_deref(), host.session(), host.loaded(), events).await?;
+        let (template, remark) =
+            Template::choose(job.template.as_deref(), host.session(), host.loaded()).await?;
+        // A text alone is put into no template.
+        if let Some(remark) = remark.filter(|_| !plan.questions.is_empty()) {
+            events.emit(Event::Note(remark));
+        }
         let mut findings = Findings::default();
         let mut error = self
             .ask_everything(&mut host, job, (plan, subject, &template), (&mut findings, events))

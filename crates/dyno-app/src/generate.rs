@@ -194,6 +194,9 @@ impl App {
         let limit = self.window_limit(&settings, &model.facts, job.context_given)?;
         let loading = Loading { path: model.path.clone(), settings };
         let mut host = Host::load(engine, loading, &self.cancel, events).await?;
+        if !host.loaded().has_chat_template && !job.raw {
+            events.emit(Event::Note(dyno_bench::NO_TEMPLATE.to_owned()));
+        }
         let mut judge = JudgeModel::new(engine, judge);
         let told = policy.as_ref().is_some_and(|policy| policy.policy.feedback);
         let demand = Demand {
@@ -478,11 +481,6 @@ fn message(role: &str, content: &str) -> ChatMessage {
 }
 
 fn check(job: &GenerateJob) -> Result<(), AppError> {
-    if job.prompt.is_empty() {
-        return Err(AppError::Input(
-            "the prompt is empty; say what to continue or answer with --prompt TEXT".to_owned(),
-        ));
-    }
     if job.max_tokens == Some(0) {
         return Err(AppError::Input("--max-tokens is 0; ask for at least 1".to_owned()));
     }

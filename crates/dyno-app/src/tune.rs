@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use dyno_engine::Engine;
 use dyno_eval::{SamplingChoice, Standing, Strategy, TunerError, TunerPlan, Weights};
-use dyno_types::{EngineSettings, EventSink, Sampling, ThreadChoice};
+use dyno_types::{EngineSettings, Event, EventSink, Sampling, ThreadChoice};
 use serde::Serialize;
 
 pub use rounds::{PlannedRound, TriedRound, TriedSetting};
@@ -208,8 +208,11 @@ impl App {
     ) -> Result<TuneResult, AppError> {
         let loading = Loading { path: subject.model.path.clone(), settings: subject.settings.clone() };
         let mut host = Host::open(engine, loading, &self.cancel, events).await?;
-        let template =
-            Template::choose(job.template.as_deref(), host.session(), host.loaded(), events).await?;
+        let (template, remark) =
+            Template::choose(job.template.as_deref(), host.session(), host.loaded()).await?;
+        if let Some(remark) = remark {
+            events.emit(Event::Note(remark));
+        }
         let mut result = TuneResult {
             model: job.model.clone(),
             model_sha256: subject.sha256.clone(),

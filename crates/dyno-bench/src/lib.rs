@@ -33,7 +33,7 @@ pub use calibrate::{CalibrationModel, TIMING_PASSES, time_models};
 pub use cancel::CancelFlag;
 pub use circumstances::{BenchContext, Judge};
 pub use error::{BenchError, PlanError};
-pub use plan::{BenchPlan, BenchPrompt, PlanRequest, WINDOW_TOKENS_MAX, WarmUp};
+pub use plan::{BenchPlan, BenchPrompt, NO_TEMPLATE, PlanRequest, WINDOW_TOKENS_MAX, WarmUp, Wording};
 pub use prompt::{CORPUS, standard_prompts};
 pub use run::{BenchOutcome, run_bench};
 pub use summary::{Scope, summarize};

@@ -65,6 +65,30 @@ impl Default for WarmUp {
     }
 }
 
+/// What is said of a model without a chat template.
+pub const NO_TEMPLATE: &str = "the model has no chat template, so prompts are plain text";
+
+/// What stands around the prompts of the inference stage.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Wording {
+    /// The model's own chat template; plain text where it has none, or where it cannot be used.
+    #[default]
+    Own,
+    /// Nothing.
+    Plain,
+    /// A known chat template.
+    Known {
+        /// Its name.
+        name: String,
+        /// Before the prompt; special tokens are spelled out.
+        before: String,
+        /// Behind it.
+        after: String,
+        /// Whether the tokenizer puts its own first token in front.
+        add_special: bool,
+    },
+}
+
 /// A checked plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BenchPlan {
@@ -72,6 +96,7 @@ pub struct BenchPlan {
     prompts: Vec<BenchPrompt>,
     warm_up: WarmUp,
     quiet_limit_ms: Option<f64>,
+    wording: Wording,
 }
 
 impl BenchPlan {
@@ -89,7 +114,13 @@ impl BenchPlan {
         request.contexts.dedup();
         check_windows(&request)?;
         add_training_window(&mut request);
-        Ok(Self { request, prompts: standard_prompts(), warm_up: WarmUp::default(), quiet_limit_ms: None })
+        Ok(Self {
+            request,
+            prompts: standard_prompts(),
+            warm_up: WarmUp::default(),
+            quiet_limit_ms: None,
+            wording: Wording::default(),
+        })
     }
 
     /// The same plan with other prompts.
@@ -119,6 +150,18 @@ impl BenchPlan {
     #[must_use]
     pub fn quiet_limit_ms(&self) -> Option<f64> {
         self.quiet_limit_ms
+    }
+
+    /// The same plan with something else around its prompts.
+    #[must_use]
+    pub fn with_wording(self, wording: Wording) -> Self {
+        Self { wording, ..self }
+    }
+
+    /// What stands around its prompts.
+    #[must_use]
+    pub fn wording(&self) -> &Wording {
+        &self.wording
     }
 
     /// Model file.

@@ -8,7 +8,9 @@ use dyno_types::{
 
 use crate::process::Process;
 use crate::prompt::Nonces;
-use crate::{BenchContext, BenchError, BenchPlan, CancelFlag, Scope, analyze, flags, summarize, threads};
+use crate::{
+    BenchContext, BenchError, BenchPlan, CancelFlag, Scope, Wording, analyze, flags, summarize, threads,
+};
 
 /// What a benchmark left. The record holds everything measured, also when it ended early (it is flagged incomplete then).
 #[derive(Debug)]
@@ -63,7 +65,7 @@ pub async fn run_bench(
         context,
         record: empty_record(plan, context, before),
         nonces: Nonces::new(&context.id),
-        chat: true,
+        chat: *plan.wording() == Wording::Own,
         deadly: Vec::new(),
         corpus: Vec::new(),
         generations: 0,

@@ -58,7 +58,7 @@ pub struct ProcessEngineConfig {
     pub deadlines: Deadlines,
     /// Most address space a process may have, bytes; `None` leaves the system's limit.
     pub memory_limit_bytes: Option<u64>,
-    /// Set in the process's environment beside the inherited one.
+    /// Set in the process's environment beside what it inherits (see [`crate::launch`]).
     pub environment: Vec<(OsString, OsString)>,
 }
 

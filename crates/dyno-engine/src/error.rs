@@ -113,7 +113,7 @@ pub enum EngineError {
     #[error("the model has no chat template; use --raw to continue the prompt as it stands")]
     NoTemplate,
     /// The model's chat template cannot be used, for this chat or any.
-    #[error("{0}; --template NAME takes a known template instead, --raw continues the prompt as it stands")]
+    #[error("{0}; use --raw to continue the prompt as it stands")]
     Template(String),
     /// Cancelled by the caller.
     #[error("cancelled")]
@@ -121,6 +121,37 @@ pub enum EngineError {
     /// Anything else the engine reported.
     #[error("the engine failed: {0}; run `dyno doctor` to check this build of it")]
     Internal(String),
+}
+
+impl EngineError {
+    /// What a failed load means: native code that gives up on a file does so every time, so the file is at fault, not the moment.
+    pub(crate) fn of_a_load(self) -> Self {
+        match self {
+            Self::Died {
+                cause: cause @ ExitCause::Signal(SIGABRT | SIGFPE | SIGSEGV | SIGBUS), log, ..
+            } => {
+                let words = log.iter().rev().find(|line| is_last_word(line));
+                let reason = match words {
+                    Some(words) => format!("native code gave up on it: {words}"),
+                    None => format!("native code gave up on it: {cause}"),
+                };
+                Self::Model { reason, log }
+            }
+            other => other,
+        }
+    }
+}
+
+const SIGABRT: i32 = 6;
+const SIGBUS: i32 = 7;
+const SIGFPE: i32 = 8;
+const SIGSEGV: i32 = 11;
+
+/// Whether a log line is what native code says when it gives up.
+fn is_last_word(line: &str) -> bool {
+    ["GGML_ASSERT", "GGML_ABORT", "ssertion", "what():", "terminate called", "abort", "panicked at"]
+        .iter()
+        .any(|word| line.contains(word))
 }
 
 /// The last log lines as a readable tail, or nothing.
@@ -155,7 +186,7 @@ mod tests {
             (EngineError::Model { reason: reason(), log: log() }, ["because", "choose another"]),
             (EngineError::OutOfMemory { during: during(), reason: reason() }, ["because", "smaller model"]),
             (EngineError::NoTemplate, ["no chat template", "--raw"]),
-            (EngineError::Template(reason()), ["because", "--template NAME"]),
+            (EngineError::Template(reason()), ["because", "--raw"]),
             (EngineError::Internal(reason()), ["because", "dyno doctor"]),
         ] {
             let text = error.to_string();

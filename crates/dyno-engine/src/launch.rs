@@ -5,6 +5,8 @@
 //! - standard input is a pipe to which nothing is ever written and which stays open as long as the front lives;
 //! - standard output leads nowhere; standard error is read line by line (the last [`LOG_LINES_MAX`] lines are kept,
 //!   lines over [`LOG_LINE_BYTES_MAX`] bytes are cut) and shown when something fails;
+//! - the environment holds what programs need to run, find their libraries and devices, and log, and nothing else: no tokens, no
+//!   passwords;
 //! - the process leads a process group of its own, so a Ctrl-C in the terminal reaches the front alone;
 //! - any call may be cancelled by dropping it, and the process may be killed at any instruction.
 //!

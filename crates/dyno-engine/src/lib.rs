@@ -9,6 +9,7 @@
 
 mod conversation;
 mod engine;
+mod environment;
 mod error;
 mod fake;
 mod find;

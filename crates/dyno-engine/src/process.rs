@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 use tokio::sync::{oneshot, watch};
 
 use crate::ExitCause;
+use crate::environment;
 use crate::log::Log;
 
 /// How long the end of the log may lag behind the end of the process (a grandchild may hold the pipe open).
@@ -150,6 +151,8 @@ fn start(
 ) -> std::io::Result<(EngineProcess, mpsc::Receiver<()>)> {
     let mut child = Command::new(&invocation.executable)
         .args(&invocation.arguments)
+        .env_clear()
+        .envs(environment::inherited(std::env::vars_os()))
         .envs(invocation.environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

@@ -77,7 +77,8 @@ impl Session for RemoteSession {
         let call = client.load(proto::LoadRequest { path, settings: Some(settings.into()) });
         let begun = Instant::now();
         let events = self.link.bounded(&task, self.link.deadlines.load, call).await?.into_inner();
-        let report = follow(&self.link, &task, ("load", events), progress, heard_of_load).await?;
+        let loaded = follow(&self.link, &task, ("load", events), progress, heard_of_load).await;
+        let report = loaded.map_err(EngineError::of_a_load)?;
         tracing::info!(load_ms = ms_since(begun), weights_ms = report.weights_ms, "model loaded");
         Ok(report)
     }

@@ -414,9 +414,13 @@ fn read_prompt(backend: &dyn Backend, model: &Model, prompt: Prompt) -> Result<R
     let described = &model.described;
     match prompt {
         Prompt::Tokens(tokens) => Ok(ReadPrompt { tokens, reasoning_mark: None }),
-        Prompt::Text(text) if text.is_empty() => {
-            Err(Failure::bad_request("the prompt is empty; give it some text"))
-        }
+        // Nothing but the beginning of a sequence is a fair prompt, where the model knows one.
+        Prompt::Text(text) if text.is_empty() => match described.bos {
+            Some(bos) => Ok(ReadPrompt { tokens: vec![bos], reasoning_mark: None }),
+            None => Err(Failure::bad_request(
+                "the prompt is empty, and the model has no token for the beginning of a sequence; give it some text",
+            )),
+        },
         Prompt::Text(text) => {
             let tokens = backend.tokenize(&text, true, false)?;
             Ok(ReadPrompt { tokens, reasoning_mark: reasoning_opened_by(&text) })

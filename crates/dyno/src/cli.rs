@@ -15,6 +15,7 @@ mod report;
 mod route;
 mod sampling;
 mod synth;
+mod template;
 mod threads;
 mod tune;
 
@@ -37,6 +38,7 @@ pub(crate) use {
     route::RouteArgs,
     sampling::SamplingArgs,
     synth::SynthArgs,
+    template::TemplateArgs,
     tune::TuneArgs,
 };
 

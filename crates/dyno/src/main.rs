@@ -8,6 +8,7 @@ mod interrupt;
 mod logging;
 mod places;
 mod printer;
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -22,8 +23,13 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version go to standard output with success; clap knows which is which.
+            if error.use_stderr() {
+                // What was typed is repeated in it.
+                printer::remark(error.to_string().trim_end());
+                return ExitCode::from(2);
+            }
             let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+            return ExitCode::SUCCESS;
         }
     };
     logging::start();

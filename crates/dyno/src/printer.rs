@@ -9,13 +9,31 @@ use dyno_app::AppError;
 use dyno_types::{Event, EventSink};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Prints data to standard output. A reader that went away (`dyno … | head`) is no error.
+use crate::terminal::{harmless, harmless_report};
+
+/// Prints a report of our own making to standard output: in colours on a terminal, and there alone.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let begun = Instant::now();
     let mut out = anstream::stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let text = if std::io::stdout().is_terminal() { harmless_report(text) } else { text.into() };
+    let outcome = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     tracing::debug!(write_ms = begun.elapsed().as_secs_f64() * 1e3, bytes = text.len(), "written");
-    match written {
+    written(outcome)
+}
+
+/// Prints what a model wrote to standard output: to a pipe or a file as it is, to a terminal through its filter.
+pub(crate) fn print_answer(text: &str) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    let mut out = std::io::stdout().lock();
+    let text = if out.is_terminal() { harmless(text) } else { text.into() };
+    let outcome = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    tracing::debug!(write_ms = begun.elapsed().as_secs_f64() * 1e3, bytes = text.len(), "written");
+    written(outcome)
+}
+
+/// A reader that went away (`dyno … | head`) is no error.
+fn written(outcome: std::io::Result<()>) -> anyhow::Result<()> {
+    match outcome {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => other.map_err(|error| anyhow::anyhow!("standard output cannot be written: {error}")),
     }
@@ -23,17 +41,19 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
 
 /// Prints a value as JSON.
 pub(crate) fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    print(&format!("{}\n", serde_json::to_string_pretty(value)?))
+    print_answer(&format!("{}\n", serde_json::to_string_pretty(value)?))
 }
 
 /// Prints a remark to standard error.
 pub(crate) fn remark(text: &str) {
-    let _ = writeln!(anstream::stderr(), "{text}");
+    let mut out = std::io::stderr().lock();
+    let text = if out.is_terminal() { harmless(text) } else { text.into() };
+    let _ = writeln!(out, "{text}");
 }
 
 /// Prints an error and gives the exit code it stands for.
 pub(crate) fn report_failure(error: &anyhow::Error) -> ExitCode {
-    let _ = writeln!(anstream::stderr(), "error: {error}");
+    remark(&format!("error: {error}"));
     ExitCode::from(error.downcast_ref::<AppError>().map_or(1, AppError::exit_code))
 }
 
@@ -87,7 +107,8 @@ impl Progress {
     /// A line above the bar.
     fn line(&self, text: &str) {
         match &*self.phase() {
-            Some(Phase::Bar(bar)) => bar.println(text),
+            // A bar is drawn on terminals alone.
+            Some(Phase::Bar(bar)) => bar.println(harmless(text)),
             _ => remark(text),
         }
     }
@@ -97,7 +118,7 @@ impl Progress {
             return;
         }
         if self.terminal {
-            self.replace(Some(Phase::Bar(bar(name, total))));
+            self.replace(Some(Phase::Bar(bar(harmless(&name).into_owned(), total))));
         } else {
             remark(&name);
             self.replace(Some(Phase::Lines(Lines::start(total, Instant::now()))));
@@ -108,7 +129,7 @@ impl Progress {
         match &mut *self.phase() {
             Some(Phase::Bar(bar)) => {
                 bar.set_position(done);
-                bar.set_message(detail);
+                bar.set_message(harmless(&detail).into_owned());
             }
             Some(Phase::Lines(lines)) => {
                 lines.line(done, &detail, Instant::now()).iter().for_each(|line| remark(line));

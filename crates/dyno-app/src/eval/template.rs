@@ -2,7 +2,7 @@
 
 use dyno_engine::{EngineError, Session};
 use dyno_eval::{Framing, NamedTemplate, template, template_warning, templates};
-use dyno_types::{ChatMessage, Event, EventSink, LoadReport, Prompt, TemplateUse, TokenId};
+use dyno_types::{ChatMessage, LoadReport, Prompt, TemplateUse, TokenId};
 
 use crate::AppError;
 
@@ -34,14 +34,13 @@ pub(crate) fn known(name: Option<&str>) -> Result<Option<NamedTemplate>, AppErro
 }
 
 impl Template {
-    /// The template of this name; without a name the model's own, or none where it has none.
+    /// The template of this name; without a name the model's own, or none where it has none. And what is to be said of it.
     pub(crate) async fn choose(
         name: Option<&str>,
         session: &dyn Session,
         loaded: &LoadReport,
-        events: &dyn EventSink,
-    ) -> Result<Self, AppError> {
-        let (chosen, warning) = match (name, known(name)?) {
+    ) -> Result<(Self, Option<String>), AppError> {
+        Ok(match (name, known(name)?) {
             (_, Some(known)) => {
                 let own = loaded.has_chat_template && same_as_own(&known, session).await?;
                 let warning = template_warning(Some(&known.name), loaded.has_chat_template).filter(|_| !own);
@@ -57,11 +56,7 @@ impl Template {
             }
             _ if loaded.has_chat_template => (Self::Model, None),
             _ => (Self::None, template_warning(None, false)),
-        };
-        if let Some(warning) = warning {
-            events.emit(Event::Warning(warning));
-        }
-        Ok(chosen)
+        })
     }
 
     /// As records state it.

@@ -3,10 +3,11 @@
 use dyno_engine::EngineError;
 use dyno_types::{LONG_PROMPT, Prompt, RequestSample, ValidityFlag};
 
-use crate::BenchError;
+use crate::plan::NO_TEMPLATE;
 use crate::process::Process;
 use crate::run::Run;
 use crate::sample::Asked;
+use crate::{BenchError, Wording};
 
 impl Run<'_> {
     /// Warms the process up, then measures every prompt in every run.
@@ -85,6 +86,9 @@ impl Run<'_> {
         run: u32,
     ) -> Result<RequestSample, BenchError> {
         let chat = self.chat && process.load.has_chat_template;
+        if self.generations == 0 {
+            self.note_wording(process.load.has_chat_template);
+        }
         match self.prompt_request(process, index, (run, chat)).await {
             Err(BenchError::Engine { source, .. })
                 if chat && self.first_request() && is_template_trouble(&source) =>
@@ -113,7 +117,32 @@ impl Run<'_> {
             max_tokens: self.plan.max_tokens(),
         };
         let prompt = self.unique_prompt(chat, &chosen.text);
+        let prompt = self.worded(process, prompt).await?;
         self.request(process, prompt, asked).await
+    }
+
+    /// A prompt within the known template that the plan may name. Its tokens are found before the clock starts.
+    async fn worded(&self, process: &Process, prompt: Prompt) -> Result<Prompt, BenchError> {
+        match (self.plan.wording(), prompt) {
+            (Wording::Known { before, after, add_special, .. }, Prompt::Text(text)) => {
+                let text = format!("{before}{text}{after}");
+                let tokens = process.session.tokenize(&text, *add_special, true);
+                Ok(Prompt::Tokens(self.ask("tokenizing a prompt", tokens).await?))
+            }
+            (_, prompt) => Ok(prompt),
+        }
+    }
+
+    /// Says what stands around the prompts, where that is not the model's own template.
+    fn note_wording(&mut self, has_chat_template: bool) {
+        match self.plan.wording() {
+            Wording::Own if has_chat_template => {}
+            Wording::Own => self.note(NO_TEMPLATE.to_owned()),
+            Wording::Plain => self.note("prompts are plain text, as was asked for".to_owned()),
+            Wording::Known { name, .. } => {
+                self.note(format!("prompts are put into the chat template {name}, as was asked for"));
+            }
+        }
     }
 
     /// Whether the first generation of the run just failed: a template either works from the start or never.

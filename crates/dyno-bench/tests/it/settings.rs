@@ -1,6 +1,6 @@
 //! What is chosen and kept: thread counts, warm-up, sampling.
 
-use dyno_bench::{BenchPlan, WarmUp};
+use dyno_bench::{BenchPlan, WarmUp, Wording};
 use dyno_engine::{FakeEngine, FakeFailure, FakeFault, FakePoint, FakeScript};
 use dyno_types::{ThreadChoice, ValidityFlag};
 
@@ -82,10 +82,29 @@ fn a_warm_up_that_does_not_settle_is_flagged() {
 #[test]
 fn models_without_a_template_read_plain_text() {
     let record = complete(&plan(), FakeScript { has_chat_template: false, ..FakeScript::default() });
-    assert!(record.notes.is_empty());
+    assert_eq!(record.notes, [dyno_bench::NO_TEMPLATE]);
     let shortest = record.stages.inference.unwrap().samples.iter().map(|sample| sample.n_in).min().unwrap();
     // BOS, the unique line, the shortest standard prompt; no template around them.
     assert_eq!(shortest, 1 + 31 + 49);
+}
+
+#[test]
+fn prompts_can_be_plain_or_within_a_known_template_whatever_the_model_says() {
+    let shortest = |wording: Wording| {
+        let record = complete(&plan().with_wording(wording), FakeScript::default());
+        let samples = record.stages.inference.unwrap().samples;
+        (samples.iter().map(|sample| sample.n_in).min().unwrap(), record.notes.join(" "))
+    };
+    let (plain, note) = shortest(Wording::Plain);
+    assert!(plain == 1 + 31 + 49 && note.contains("plain text, as was asked for"), "{plain} {note}");
+    let known = Wording::Known {
+        name: "brackets".to_owned(),
+        before: "[[".to_owned(),
+        after: "]]".to_owned(),
+        add_special: false,
+    };
+    let (known, note) = shortest(known);
+    assert!(known == 31 + 49 + 4 && note.contains("template brackets"), "{known} {note}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dyno_engine::{Engine, EngineError, ExitCause, ProcessEngine, ProcessEngineConfig};
+use dyno_engine::{Engine, EngineError, ProcessEngine, ProcessEngineConfig};
 use dyno_types::{EngineSettings, MeasureRequest};
 
 use crate::scripted::{assert_gone, config, guarded, load, start};
@@ -46,11 +46,12 @@ async fn a_sink_that_says_no_aborts_the_load_alone() {
 }
 
 #[tokio::test]
-async fn an_abort_in_native_code_is_named_with_the_last_words() {
+async fn a_model_that_makes_native_code_abort_is_at_fault_with_the_assertion_as_the_reason() {
     let error = load_failure("abort-in-load").await;
-    let EngineError::Died { during, cause, log } = &error else { panic!("{error}") };
-    assert_eq!((during.as_str(), cause), ("while loading x.gguf", &ExitCause::Signal(6)));
+    let EngineError::Model { reason, log } = &error else { panic!("{error}") };
+    assert!(reason.contains("GGML_ASSERT(n > 0) failed"), "{error}");
     assert!(log.iter().any(|line| line.contains("GGML_ASSERT")), "{error}");
+    assert!(!error.to_string().contains("try again"), "{error}");
 }
 
 #[tokio::test]

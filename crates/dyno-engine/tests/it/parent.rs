@@ -28,6 +28,26 @@ fn the_engine_ends_when_its_parent_is_killed() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn the_engine_sees_what_it_needs_of_the_environment_and_no_secrets() {
+    let mut parent = Command::new(EXECUTABLE)
+        .env("DYNO_SCRIPTED", "parent")
+        .envs([("HF_TOKEN", "hf_x"), ("AWS_SECRET_ACCESS_KEY", "x"), ("OMP_NUM_THREADS", "1")])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(parent.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let environment = std::fs::read_to_string(format!("/proc/{}/environ", line.trim())).unwrap();
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    let names: Vec<&str> =
+        environment.split('\0').map(|entry| entry.split_once('=').map_or(entry, |(name, _)| name)).collect();
+    assert!(names.contains(&"OMP_NUM_THREADS") && names.contains(&"DYNO_SCRIPTED"), "{names:?}");
+    assert!(!names.contains(&"HF_TOKEN") && !names.contains(&"AWS_SECRET_ACCESS_KEY"), "{names:?}");
+}
+
 #[test]
 fn the_end_of_standard_input_alone_ends_the_engine() {
     let folder = tempfile::tempdir().unwrap();

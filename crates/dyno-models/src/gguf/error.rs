@@ -206,6 +206,16 @@ pub enum GgufError {
         /// Size of the file.
         file_bytes: u64,
     },
+    /// More behind the last tensor than padding.
+    #[error(
+        "the file goes on for {behind} bytes behind its last tensor, which ends at byte {end}; it is damaged or no model, so fetch it again"
+    )]
+    BehindTensors {
+        /// Bytes behind the last tensor.
+        behind: u64,
+        /// Byte after the last tensor.
+        end: u64,
+    },
     /// Two tensors share bytes.
     #[error(
         "tensors {} and {} overlap in the file; the file is damaged or hostile",

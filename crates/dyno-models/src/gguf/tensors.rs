@@ -95,7 +95,11 @@ pub(super) fn tensor_bytes(name: &str, shape: &[u64], kind: TensorType) -> Resul
     kind.bytes_of(elements).filter(counted).ok_or_else(bad_shape)
 }
 
-/// Every tensor within the file, and no byte in two tensors.
+/// Most bytes behind the last tensor, where the alignment is smaller: writers pad to a page at most.
+const PADDING_BYTES_MAX: u64 = 4096;
+
+/// Every tensor within the file, no byte in two tensors, and nothing behind them but padding: a sparse file of a terabyte
+/// would otherwise be hashed and mapped to its end.
 pub(super) fn check_places(tensors: &[TensorInfo], data: DataArea, file_bytes: u64) -> Result<(), GgufError> {
     for tensor in tensors {
         let begin = data.begin.saturating_add(tensor.offset);
@@ -103,6 +107,12 @@ pub(super) fn check_places(tensors: &[TensorInfo], data: DataArea, file_bytes: u
         if end > file_bytes {
             return Err(GgufError::OutsideFile { name: tensor.name.clone(), begin, end, file_bytes });
         }
+    }
+    let ends = tensors.iter().map(|tensor| data.begin.saturating_add(tensor.offset + tensor.bytes));
+    let end = ends.max().unwrap_or(data.begin);
+    let behind = file_bytes.saturating_sub(end);
+    if behind > data.alignment.max(PADDING_BYTES_MAX) {
+        return Err(GgufError::BehindTensors { behind, end });
     }
     let mut by_offset: Vec<&TensorInfo> = tensors.iter().collect();
     by_offset.sort_unstable_by_key(|tensor| tensor.offset);

@@ -197,3 +197,41 @@ fn an_array_too_long_to_be_loaded_is_refused_before_it_is_read() {
     });
     assert!(memory.bytes_max < 4096);
 }
+
+/// A file that claims to have this many bytes and has only its beginning.
+struct Sparse {
+    beginning: Vec<u8>,
+    length: u64,
+}
+
+impl dyno_models::gguf::ReadAt for Sparse {
+    fn length(&self) -> std::io::Result<u64> {
+        Ok(self.length)
+    }
+
+    fn read_exact_at(&self, target: &mut [u8], offset: u64) -> std::io::Result<()> {
+        target.fill(0);
+        let begin = (offset as usize).min(self.beginning.len());
+        let piece = &self.beginning[begin..self.beginning.len().min(begin + target.len())];
+        target[..piece.len()].copy_from_slice(piece);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_file_goes_on_behind_its_last_tensor_for_padding_alone() {
+    let tensor = TensorSpec { name: "t".to_owned(), shape: vec![8], kind: TensorType::F32 };
+    let plan = GgufPlan::new(&[], &[tensor]).unwrap();
+    let mut writer = dyno_models::gguf::GgufWriter::begin(Cursor::new(Vec::new()), &plan).unwrap();
+    writer.data(&[0; 32]).unwrap();
+    let whole = writer.finish().unwrap().into_inner();
+    let length = whole.len() as u64;
+    for (more, accepted) in [(0, true), (31, true), (4096, true), (5000, false), (1 << 40, false)] {
+        let source = Sparse { beginning: whole.clone(), length: length + more };
+        let outcome = GgufHeader::read_at(source);
+        assert_eq!(outcome.is_ok(), accepted, "{more}");
+        if let Err(error) = outcome {
+            assert!(error.to_string().contains("behind its last tensor"), "{error}");
+        }
+    }
+}

@@ -144,3 +144,10 @@ async fn taking_the_context_away_ends_generations_and_the_engine_goes_on() {
     assert_eq!(last, Some(Err(dyno_engine::EngineError::Cancelled)));
     generate(session.as_ref(), request("next")).await.unwrap();
 }
+
+#[tokio::test]
+async fn an_empty_text_begins_with_the_beginning_of_a_sequence_alone() {
+    let session = ready(0).await;
+    let (_, report) = generate(session.as_ref(), request("")).await.unwrap();
+    assert_eq!(report.prompt_tokens, 1);
+}

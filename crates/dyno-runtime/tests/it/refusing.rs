@@ -64,7 +64,8 @@ async fn unusable_prompts_are_refused_and_the_next_one_works() {
     let session = ready(0).await;
     let long = GenerateRequest { prompt: Prompt::Tokens(vec![65; 513]), ..request("") };
     assert_refused(generate(session.as_ref(), long).await, "513 tokens, but the context window has 512");
-    assert_refused(generate(session.as_ref(), request("")).await, "empty");
+    let nothing = GenerateRequest { prompt: Prompt::Tokens(Vec::new()), ..request("") };
+    assert_refused(generate(session.as_ref(), nothing).await, "empty");
     let foreign = GenerateRequest { prompt: Prompt::Tokens(vec![65, 260]), ..request("") };
     assert_refused(generate(session.as_ref(), foreign).await, "token 260");
     assert_refused(

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{KnobArgs, SamplingArgs};
+use super::{KnobArgs, SamplingArgs, TemplateArgs};
 
 /// Flags of `dyno bench`.
 ///
@@ -33,6 +33,9 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true, default_missing_value = "600",
           value_parser = clap::value_parser!(u64).range(1..=86_400), help_heading = "Plan")]
     pub(crate) wait_quiet: Option<u64>,
+    /// What stands around prompts.
+    #[command(flatten)]
+    pub(crate) template: TemplateArgs,
     /// How results are printed: table, json, csv, md or html.
     #[arg(long, default_value = "table", value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: String,

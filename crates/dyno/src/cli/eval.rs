@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use dyno_app::QUANT_IMPACT_TYPES;
 
-use super::{KnobArgs, PolicyArgs, SamplingArgs};
+use super::{KnobArgs, PolicyArgs, SamplingArgs, TemplateArgs};
 
 /// Flags of `dyno eval`.
 ///
@@ -43,9 +43,9 @@ pub(crate) struct EvalArgs {
     /// Most tokens of an answer, where the suite does not say.
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65_536), help_heading = "Questions")]
     pub(crate) max_tokens: u32,
-    /// Chat template: `model` for the file's own, `none`, or a known one [default: model, or none where the file has none].
-    #[arg(long, value_name = "NAME", help_heading = "Questions")]
-    pub(crate) template: Option<String>,
+    /// What stands around questions.
+    #[command(flatten)]
+    pub(crate) template: TemplateArgs,
     /// Format of suite files, where it shall not be told from their content.
     #[arg(long, value_name = "NAME", help_heading = "Questions")]
     pub(crate) suite_format: Option<String>,

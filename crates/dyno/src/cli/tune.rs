@@ -3,7 +3,7 @@
 use clap::Args;
 use dyno_app::{CANDIDATES_USUAL, TUNE_BUDGET};
 
-use super::KnobArgs;
+use super::{KnobArgs, TemplateArgs};
 
 /// Flags of `dyno tune`.
 ///
@@ -50,9 +50,9 @@ pub(crate) struct TuneArgs {
     /// Most tokens of an answer, where the suite does not say.
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65_536), help_heading = "Search")]
     pub(crate) max_tokens: u32,
-    /// Chat template: `model` for the file's own, `none`, or a known one [default: model, or none where the file has none].
-    #[arg(long, value_name = "NAME", help_heading = "Search")]
-    pub(crate) template: Option<String>,
+    /// What stands around questions.
+    #[command(flatten)]
+    pub(crate) template: TemplateArgs,
     /// Run code written by the model although this machine cannot isolate it.
     #[arg(long, help_heading = "Search")]
     pub(crate) allow_unsafe_code: bool,

@@ -21,6 +21,7 @@ pub(super) async fn run(context: &Context, args: BenchArgs) -> anyhow::Result<()
         sampling: args.sampling.over(Sampling::default()),
         thread_choice: args.knobs.thread_choice,
         knobs: args.knobs.values,
+        template: args.template.name(),
         save: !args.no_save,
         page: args.page,
     };

@@ -50,7 +50,7 @@ pub(super) fn job(args: EvalArgs) -> Result<EvalJob, AppError> {
         sampling: args.sampling.over(Sampling::greedy()),
         max_tokens: args.max_tokens,
         policy: args.policy.wishes(),
-        template: args.template,
+        template: args.template.name(),
         suite_format: args.suite_format,
         reading: dyno_app::QuestionReading {
             question_column: args.question_column,

@@ -39,7 +39,7 @@ pub(super) async fn run(context: &Context, args: GenerateArgs) -> anyhow::Result
     let mut failed = None;
     let mut show = |text: &str| {
         if stream && failed.is_none() {
-            failed = printer::print(text).err();
+            failed = printer::print_answer(text).err();
         }
     };
     let generated = context.app.generate(&job, &context.progress, &mut show).await.map_err(with_flags)?;
@@ -52,7 +52,7 @@ pub(super) async fn run(context: &Context, args: GenerateArgs) -> anyhow::Result
         // What nobody accepted must not be taken for an answer.
         _ if refusal.is_some() => {}
         _ if stream => printer::print("\n")?,
-        _ => printer::print(&format!("{}\n", generated.text))?,
+        _ => printer::print_answer(&format!("{}\n", generated.text))?,
     }
     refusal.map_or(Ok(()), |error| Err(error.into()))
 }

@@ -48,7 +48,7 @@ fn job(args: TuneArgs) -> Result<TuneJob, AppError> {
         weights,
         seed: args.seed,
         max_tokens: args.max_tokens,
-        template: args.template,
+        template: args.template.name(),
         unsafe_code: args.allow_unsafe_code,
         cache: !args.no_cache,
         save: !args.no_save,
