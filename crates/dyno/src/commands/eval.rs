@@ -14,7 +14,7 @@ pub(super) async fn run(context: &Context, args: EvalArgs) -> anyhow::Result<()>
         return list(&args.format);
     }
     if let Some(ending) = &args.template_file {
-        return Ok(printer::print(&dyno_app::question_template(ending)?)?);
+        return printer::print(&dyno_app::question_template(ending)?);
     }
     if args.quant_impact {
         return super::quant_impact::run(context, args).await;
