@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use dyno_engine::EngineError;
 use dyno_models::ModelError;
 
+use crate::Exit;
 use crate::generate::PromptTooLong;
 
 /// Exit code of what the user stopped, as a shell gives it for Ctrl-C.
-pub const INTERRUPTED: u8 = 130;
+pub const INTERRUPTED: u8 = Exit::Interrupted.code();
 
 /// A failed use case.
 #[derive(Debug, thiserror::Error)]
@@ -140,19 +141,26 @@ impl From<dyno_hub::HubError> for AppError {
 }
 
 impl AppError {
-    /// 1 runtime, 2 bad input, 3 model, 130 stopped by the user.
+    /// The exit code it stands for.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
+        self.exit().code()
+    }
+
+    fn exit(&self) -> Exit {
         match self {
-            Self::Input(_) | Self::Plan(_) | Self::TooLong(_) => 2,
-            Self::Model(error) if error.is_bad_input() => 2,
-            Self::Cancelled => INTERRUPTED,
-            Self::Model(ModelError::Write { .. } | ModelError::DiskFull { .. }) => 1,
-            Self::Hub(error) if error.is_bad_input() => 2,
-            Self::Hub(error) if error.is_model_failure() => 3,
-            Self::Model(_) | Self::Damaged { .. } => 3,
-            Self::Engine(error) => engine_exit_code(error),
-            Self::Bench(error) => error.engine().map_or(1, engine_exit_code),
+            Self::Input(_) | Self::Plan(_) | Self::TooLong(_) => Exit::Input,
+            Self::Model(error) if error.is_bad_input() => Exit::Input,
+            Self::Cancelled
+            | Self::Model(ModelError::Cancelled { .. })
+            | Self::Hub(dyno_hub::HubError::Cancelled { .. }) => Exit::Interrupted,
+            Self::Model(ModelError::Write { .. } | ModelError::DiskFull { .. }) => Exit::Runtime,
+            Self::Hub(error) if error.is_bad_input() => Exit::Input,
+            Self::Hub(error) if error.is_model_failure() => Exit::Model,
+            Self::Model(_) | Self::Damaged { .. } => Exit::Model,
+            Self::Engine(error) => engine_exit(error),
+            Self::Bench(dyno_bench::BenchError::Cancelled) => Exit::Interrupted,
+            Self::Bench(error) => error.engine().map_or(Exit::Runtime, engine_exit),
             Self::Hub(_)
             | Self::History(_)
             | Self::Machine(_)
@@ -161,16 +169,17 @@ impl AppError {
             | Self::Write { .. }
             | Self::Unhealthy { .. }
             | Self::NotAccepted { .. }
-            | Self::NothingMeasured => 1,
+            | Self::NothingMeasured => Exit::Runtime,
         }
     }
 }
 
-fn engine_exit_code(error: &EngineError) -> u8 {
+fn engine_exit(error: &EngineError) -> Exit {
     match error {
-        EngineError::Model { .. } | EngineError::Template(_) => 3,
-        EngineError::BadRequest(_) | EngineError::NoTemplate => 2,
-        _ => 1,
+        EngineError::Model { .. } | EngineError::Template(_) => Exit::Model,
+        EngineError::BadRequest(_) | EngineError::NoTemplate => Exit::Input,
+        EngineError::Cancelled => Exit::Interrupted,
+        _ => Exit::Runtime,
     }
 }
 

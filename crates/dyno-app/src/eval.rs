@@ -16,6 +16,7 @@ mod job;
 mod likelihood;
 mod perplexity;
 mod progress;
+mod speed;
 pub(crate) mod suites;
 pub(crate) mod template;
 

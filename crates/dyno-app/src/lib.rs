@@ -10,6 +10,7 @@ mod cache;
 mod doctor;
 mod error;
 mod eval;
+mod exit;
 mod generate;
 mod inspect;
 mod interruptible;
@@ -45,6 +46,7 @@ pub use eval::{
     CODE_LAUNCHER, EVAL_CONTEXT, EVAL_SEQUENCES, EvalCatalogue, EvalJob, EvalResult, QuestionReading,
     StrategyRow, SuiteRow, TextJob, eval_catalogue, launch_code, question_template, score_by,
 };
+pub use exit::{Exit, exit_codes};
 pub use generate::{
     ANSWER_TOKENS_USUAL, AttemptReport, GenerateJob, Generated, GeneratedStep, LongPrompt, PartReport,
     PolicyReport, PolicyWishes, PromptTooLong, ReadingReport, SamplingWishes,

@@ -129,6 +129,9 @@ pub struct SuiteResult {
     pub scores: Vec<Score>,
     /// Speed while answering.
     pub speed: AnswerSpeed,
+    /// The same for all items, then by task.
+    #[serde(default)]
+    pub speeds: Vec<TaskSpeed>,
     /// How the answers look apart from being right.
     #[serde(default)]
     pub degeneration: Option<Degeneration>,
@@ -216,6 +219,16 @@ pub struct ItemResult {
     /// First to last token, ms in the engine.
     #[serde(default)]
     pub decode_ms: f64,
+    /// Start of the prompt pass to first token, ms in the engine; absent for scored likelihoods.
+    #[serde(default)]
+    pub ttft_ms: Option<f64>,
+    /// Start of the prompt pass to the end of the answer, ms in the engine, of several turns or attempts the sum; absent for
+    /// scored likelihoods.
+    #[serde(default)]
+    pub time_ms: Option<f64>,
+    /// Whether it was answered before and comes from the cache: its times are those of then.
+    #[serde(default)]
+    pub cached: bool,
     /// Where in the context the needed fact stands, 0..=1.
     #[serde(default)]
     pub position: Option<f64>,
@@ -254,16 +267,44 @@ pub struct Score {
 /// Speed while a suite was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct AnswerSpeed {
-    /// Generated tokens.
+    /// Generated tokens of answers written in this run.
     pub tokens_out: u64,
     /// Items that were asked in this run (not from the cache).
     pub items: u64,
     /// Wall time over those items, s.
     pub wall_s: f64,
-    /// `decode_tps` over all items (Σtokens/Σtime); `None` where nothing was generated.
+    /// `decode_tps` over the answers written in this run (Σtokens/Σtime); `None` where nothing was generated.
     pub decode_tps: Option<f64>,
-    /// Mean generated tokens per item.
+    /// Mean generated tokens per answer written in this run.
     pub tokens_per_item: f64,
+}
+
+/// Speed of the answers to one group of items. Answers from the cache were written in another run and count for none of it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct TaskSpeed {
+    /// `all`, or a task.
+    pub group: String,
+    /// Answers written in this run.
+    pub written: u64,
+    /// Items scored by likelihood in this run.
+    pub scored: u64,
+    /// Items answered before.
+    pub cached: u64,
+    /// Mean time of a written answer, start of its prompt pass to its end, ms; where all were scored by likelihood, their wall time
+    /// shared out.
+    pub time_ms: Option<f64>,
+    /// Mean time from the start of the prompt pass to the first token, ms.
+    pub ttft_ms: Option<f64>,
+    /// Rate of one answer: Σ(tokens − 1)/Σ(first to last token).
+    pub decode_tps: Option<f64>,
+    /// Mean generated tokens of a written answer.
+    pub tokens_per_answer: Option<f64>,
+    /// Most answers written at the same time.
+    pub side_by_side: u32,
+    /// Rate of all answers together: Σtokens/wall time of writing; of the whole suite alone, since tasks are written side by side.
+    pub joint_tps: Option<f64>,
+    /// Peak memory of the engine process up to the end of the suite, bytes.
+    pub rss_peak_bytes: Option<u64>,
 }
 
 /// How answers look apart from being right.

@@ -54,7 +54,8 @@ pub(crate) use {
     version,
     max_term_width = 110,
     arg_required_else_help = true,
-    subcommand_required = true
+    subcommand_required = true,
+    after_long_help = format!("Exit codes:\n{}", dyno_app::exit_codes())
 )]
 pub(crate) struct Cli {
     /// What to do.

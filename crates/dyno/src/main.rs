@@ -26,7 +26,7 @@ fn main() -> ExitCode {
             if error.use_stderr() {
                 // What was typed is repeated in it.
                 printer::remark(error.to_string().trim_end());
-                return ExitCode::from(2);
+                return ExitCode::from(dyno_app::Exit::Input.code());
             }
             let _ = error.print();
             return ExitCode::SUCCESS;

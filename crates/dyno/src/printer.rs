@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use dyno_app::AppError;
+use dyno_app::{AppError, Exit};
 use dyno_types::{Event, EventSink};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -54,7 +54,7 @@ pub(crate) fn remark(text: &str) {
 /// Prints an error and gives the exit code it stands for.
 pub(crate) fn report_failure(error: &anyhow::Error) -> ExitCode {
     remark(&format!("error: {error}"));
-    ExitCode::from(error.downcast_ref::<AppError>().map_or(1, AppError::exit_code))
+    ExitCode::from(error.downcast_ref::<AppError>().map_or(Exit::Runtime.code(), AppError::exit_code))
 }
 
 /// Shows events as a progress bar on a terminal and as plain lines elsewhere.

@@ -30,6 +30,8 @@ pub(super) struct Reply {
     /// What was written, behind the mark of reasoning that the prompt ended with.
     pub(super) text: String,
     pub(super) report: GenerationReport,
+    /// Start of the prompt pass to first token, ms.
+    pub(super) ttft_ms: Option<f64>,
     /// First to last token, ms.
     pub(super) decode_ms: f64,
 }
@@ -62,6 +64,8 @@ impl Writing<'_> {
             tokens_out: sum(|reply| reply.report.generated_tokens),
             prefill_ms: replies.iter().map(|reply| prefill_ms(&reply.report)).sum(),
             decode_ms: replies.iter().map(|reply| reply.decode_ms).sum(),
+            ttft_ms: replies.first().and_then(|reply| reply.ttft_ms),
+            time_ms: Some(replies.iter().map(|reply| time_ms(&reply.report)).sum()),
             ..self.asking.result(index, outcome)
         };
         Ok((index, result))
@@ -167,8 +171,9 @@ async fn generate(session: &dyn Session, request: GenerateRequest) -> Result<Rep
             }
             GenerationEvent::Finished(report) => {
                 let decode_ms = times_ns.map_or(0.0, |(first, last)| ms(last.saturating_sub(first)));
+                let ttft_ms = times_ns.map(|(first, _)| ms(first.saturating_sub(report.prefill_start_ns)));
                 let text = with_reasoning_mark(&report, text);
-                return Ok(Reply { text, report, decode_ms });
+                return Ok(Reply { text, report, ttft_ms, decode_ms });
             }
         }
     }
@@ -181,6 +186,11 @@ pub(crate) fn with_reasoning_mark(report: &GenerationReport, text: String) -> St
         Some(mark) => format!("{mark}\n{text}"),
         None => text,
     }
+}
+
+/// Without the wait for a free place in the engine.
+fn time_ms(report: &GenerationReport) -> f64 {
+    ms(report.end_ns.saturating_sub(report.prefill_start_ns))
 }
 
 fn prefill_ms(report: &GenerationReport) -> f64 {

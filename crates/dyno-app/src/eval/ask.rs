@@ -84,6 +84,9 @@ impl Asking<'_> {
             tokens_out: 0,
             prefill_ms: 0.0,
             decode_ms: 0.0,
+            ttft_ms: None,
+            time_ms: None,
+            cached: false,
             position: item.position,
             length: item.length,
         }

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 
 use dyno_eval::{BASELINE_STRATEGY, Contrast, F1_METRIC, ItemKind, Suite, adjust_together, compare};
 use dyno_types::{
-    AnswerSpeed, Degeneration, EVAL_SCHEMA, EngineInfo, EngineMemory, EngineSettings, EvalRecord, Footprint,
-    ItemResult, PairedComparison, SuiteResult, TemplateUse, Validity, ValidityFlag,
+    Degeneration, EVAL_SCHEMA, EngineInfo, EngineMemory, EngineSettings, EvalRecord, Footprint, ItemResult,
+    PairedComparison, SuiteResult, TemplateUse, Validity, ValidityFlag,
 };
 
 use crate::App;
 use crate::eval::ask::Manner;
 use crate::eval::held;
+use crate::eval::speed::{Pace, answer_speed, task_speeds};
 use crate::eval::suites::Questions;
 use crate::eval::{Findings, Subject};
 
@@ -28,12 +29,12 @@ pub(crate) struct Circumstances {
     pub(crate) complete: bool,
 }
 
-/// The result of one suite in one manner; the last pair says how many items came from the cache, and the time of the others.
+/// The result of one suite in one manner.
 pub(crate) fn suite_result(
     questions: &Questions,
     manner: &Manner,
     items: Vec<ItemResult>,
-    (items_cached, wall_s): (u64, f64),
+    pace: Pace,
 ) -> SuiteResult {
     let metric = grade_metric(&questions.suite);
     SuiteResult {
@@ -41,9 +42,10 @@ pub(crate) fn suite_result(
         strategy: manner.strategy.name.clone(),
         few_shot: manner.few_shot,
         sampling: manner.sampling.clone(),
-        items_cached,
+        items_cached: items.iter().filter(|item| item.cached).count() as u64,
         scores: dyno_eval::scores(&items, metric),
-        speed: speed(&items, items_cached, wall_s),
+        speed: answer_speed(&items, pace),
+        speeds: task_speeds(&items, pace),
         degeneration: degeneration(questions, manner, &items),
         items,
     }
@@ -56,22 +58,6 @@ fn grade_metric(suite: &Suite) -> &'static str {
     }
     let heuristic = suite.items.iter().find_map(|item| item.scorer);
     heuristic.map_or("heuristic", |heuristic| heuristic.name())
-}
-
-/// Speed of the written answers, those from the cache among them; the wall time is that of the items asked now.
-fn speed(items: &[ItemResult], items_cached: u64, wall_s: f64) -> AnswerSpeed {
-    let written: Vec<&ItemResult> =
-        items.iter().filter(|item| item.choices.is_empty() && item.tokens_out > 0).collect();
-    let tokens_out: u64 = written.iter().map(|item| u64::from(item.tokens_out)).sum();
-    let steps: u64 = written.iter().map(|item| u64::from(item.tokens_out - 1)).sum();
-    let decode_s: f64 = written.iter().map(|item| item.decode_ms / 1e3).sum();
-    AnswerSpeed {
-        tokens_out,
-        items: items.len() as u64 - items_cached,
-        wall_s: if items.len() as u64 == items_cached { 0.0 } else { wall_s },
-        decode_tps: (steps > 0 && decode_s > 0.0).then(|| steps as f64 / decode_s),
-        tokens_per_item: if written.is_empty() { 0.0 } else { tokens_out as f64 / written.len() as f64 },
-    }
 }
 
 /// How written answers look; an answer as long as it could be was cut off.

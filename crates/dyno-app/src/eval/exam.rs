@@ -1,6 +1,7 @@
 //! One suite put in one manner: what was answered before comes from the cache, the rest is asked, every answer is kept at once.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use dyno_eval::ExamplePool;
 use dyno_types::{Event, EventSink, ItemResult, Sampling, SuiteResult};
@@ -15,6 +16,7 @@ use crate::eval::drive::{Ask, drive};
 use crate::eval::host::Host;
 use crate::eval::likelihood::{UNIT_ITEMS, UNITS, Weighing};
 use crate::eval::progress::Progress;
+use crate::eval::speed::Pace;
 use crate::eval::suites::Questions;
 use crate::eval::template::Template;
 
@@ -40,6 +42,8 @@ pub(crate) struct Asked {
 /// Results as they come, with where they are kept.
 struct Sheet<'a> {
     slots: Vec<Option<ItemResult>>,
+    /// Wall time of writing answers, s.
+    written_s: f64,
     cache: Option<AnswerCache>,
     progress: Progress<'a>,
     events: &'a dyn EventSink,
@@ -76,7 +80,12 @@ impl Exam<'_> {
         let missing: Vec<usize> = sheet.missing(questions);
         let cached = (questions.chosen.len() - missing.len()) as u64;
         let asked = self.ask(host, asking, missing, &mut sheet).await;
-        let wall_s = sheet.progress.elapsed().as_secs_f64();
+        let pace = Pace {
+            wall_s: sheet.progress.elapsed().as_secs_f64(),
+            written_s: sheet.written_s,
+            sequences: host.settings().sequences,
+            rss_peak_bytes: host.session().memory().await.ok().map(|memory| memory.process.rss_peak_bytes),
+        };
         let items: Vec<ItemResult> = sheet.slots.into_iter().flatten().collect();
         let mut notes: Vec<String> = questions.remark(manner.sampling.seed).into_iter().collect();
         let name = format!("{}, {}", questions.id.name, manner.strategy.name);
@@ -93,7 +102,7 @@ impl Exam<'_> {
             ));
         }
         notes.extend(dyno_eval::refusals(&items).into_iter().map(|reason| format!("{name}: {reason}")));
-        let result = assemble::suite_result(questions, manner, items, (cached, wall_s));
+        let result = assemble::suite_result(questions, manner, items, pace);
         Ok(Asked { result, notes, error: asked.err() })
     }
 
@@ -114,10 +123,10 @@ impl Exam<'_> {
             let known = cache.as_ref().and_then(|cache| cache.get(&questions.suite.items[*index].id));
             if let Some(known) = known {
                 progress.cached(known);
-                slots[*index] = Some(known.clone());
+                slots[*index] = Some(ItemResult { cached: true, ..known.clone() });
             }
         }
-        Ok(Sheet { slots, cache, progress, events: self.events })
+        Ok(Sheet { slots, written_s: 0.0, cache, progress, events: self.events })
     }
 
     /// Asks what is missing: likelihoods first, then answers.
@@ -141,7 +150,10 @@ impl Exam<'_> {
             // One more than the engine holds, so that it never waits for the next question.
             let width = host.settings().sequences as usize + 1;
             let units = written.into_iter().map(|index| vec![index]).collect();
-            self.drive(host, &writing, (units, width), sheet).await?;
+            let begun = Instant::now();
+            let driven = self.drive(host, &writing, (units, width), sheet).await;
+            sheet.written_s = begun.elapsed().as_secs_f64();
+            driven?;
         }
         Ok(())
     }

@@ -68,9 +68,18 @@ fn together(replies: &[Reply], chosen: usize) -> Reply {
         generated_tokens: sum(|report| report.generated_tokens),
         prefill_start_ns: 0,
         prefill_end_ns: replies.iter().map(|reply| prefill_ns(&reply.report)).sum(),
+        end_ns: replies
+            .iter()
+            .map(|reply| reply.report.end_ns.saturating_sub(reply.report.prefill_start_ns))
+            .sum(),
         ..reply.report.clone()
     };
-    Reply { text: reply.text.clone(), report, decode_ms: replies.iter().map(|reply| reply.decode_ms).sum() }
+    Reply {
+        text: reply.text.clone(),
+        report,
+        ttft_ms: replies[0].ttft_ms,
+        decode_ms: replies.iter().map(|reply| reply.decode_ms).sum(),
+    }
 }
 
 /// The name of the plain strategy, for a result whose answers were held to a policy.

@@ -102,7 +102,9 @@ fn outcomes(record: &EvalRecord, suite: usize) -> Vec<&ItemOutcome> {
 
 /// Results as far as they do not depend on when they were obtained.
 fn answers(record: &EvalRecord) -> Vec<ItemResult> {
-    record.suites.iter().flat_map(|suite| suite.items.clone()).collect()
+    // Where they come from is no part of what they are.
+    let items = record.suites.iter().flat_map(|suite| suite.items.clone());
+    items.map(|item| ItemResult { cached: false, ..item }).collect()
 }
 
 #[tokio::test]
@@ -124,6 +126,13 @@ async fn every_item_is_judged_by_its_kind() {
     assert_eq!((all.metric.as_str(), all.group.as_str(), all.n, all.tied), ("accuracy", "all", 7, 1));
     assert!((all.value - 4.0 / 7.0).abs() < 1e-12);
     assert_eq!((suite.items_cached, suite.speed.items), (0, 8));
+    let speed = &suite.speeds[0];
+    assert_eq!((speed.group.as_str(), speed.written + speed.scored, speed.cached), ("all", 8, 0));
+    assert!(
+        speed.joint_tps.is_some() && speed.ttft_ms.is_some() && speed.rss_peak_bytes.is_some(),
+        "{speed:?}"
+    );
+    assert!(first.time_ms >= first.ttft_ms && first.ttft_ms > Some(0.0), "{first:?}");
     assert!(record.validity.valid && record.validity.flags.is_empty());
     assert_eq!((record.model_sha256.as_str(), record.template.name.as_str()), ("model digest", "model"));
 }
@@ -143,6 +152,9 @@ async fn the_same_again_asks_nothing_and_says_so() {
     assert!(again.error.is_none());
     assert_eq!(answers(&again.record), answers(&first));
     assert_eq!((again.record.suites[0].items_cached, again.record.suites[0].speed.items), (8, 0));
+    let speed = &again.record.suites[0].speeds[0];
+    assert_eq!((speed.written, speed.scored, speed.cached), (0, 0, 8));
+    assert_eq!((speed.time_ms, speed.decode_tps, speed.rss_peak_bytes), (None, None, None));
     assert_eq!(again.record.suites[0].scores, first.suites[0].scores);
     assert!(again.record.notes.iter().any(|note| note.contains("cache")), "{:?}", again.record.notes);
     let without = EvalJob { cache: false, ..job() };

@@ -23,6 +23,9 @@ pub(crate) fn result(id: usize, task: &str, outcome: ItemOutcome, options: u32) 
         tokens_out: 0,
         prefill_ms: 0.0,
         decode_ms: 0.0,
+        ttft_ms: None,
+        time_ms: None,
+        cached: false,
         position: None,
         length: None,
     }

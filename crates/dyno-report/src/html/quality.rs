@@ -23,6 +23,7 @@ pub(crate) fn section(heading: &str, figures: Vec<Figure>, record: &EvalRecord) 
     let tables = [
         table("scores", "Scores", short, SCORES_NOTE),
         every.flatten(),
+        table("speeds", "Speed", said::short_speeds(record), said::SPEEDS_NOTE),
         table("paired", title, comparisons(&whole), PAIRED_NOTE),
         folded(table("paired-groups", &format!("{title}, by group"), comparisons(&by_group), PAIRED_NOTE)),
     ];

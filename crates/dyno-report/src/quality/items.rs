@@ -7,7 +7,7 @@ use crate::csv::{line, text};
 use crate::figure::number;
 use crate::text::plain;
 
-const HEADER: [&str; 21] = [
+const HEADER: [&str; 25] = [
     "eval_id",
     "model",
     "quantization",
@@ -29,6 +29,10 @@ const HEADER: [&str; 21] = [
     "decode_ms",
     "position",
     "length",
+    "prefill_ms",
+    "ttft_ms",
+    "time_ms",
+    "cached",
 ];
 
 /// One row per item (RFC 4180, lines end in CRLF), with its header.
@@ -72,6 +76,10 @@ fn cells(record: &EvalRecord, result: &SuiteResult, item: &ItemResult) -> Vec<St
         item.decode_ms.to_string(),
         optional(item.position),
         item.length.map(|length| length.to_string()).unwrap_or_default(),
+        item.prefill_ms.to_string(),
+        optional(item.ttft_ms),
+        optional(item.time_ms),
+        item.cached.to_string(),
     ]
 }
 

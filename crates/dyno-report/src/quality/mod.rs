@@ -5,6 +5,7 @@ mod items;
 mod labels;
 mod scores;
 mod sentences;
+mod speeds;
 
 pub(crate) use impact::{
     Yardstick, best_for_size, best_for_speed, conclusion as impact_conclusion, note as impact_note, rows_of,
@@ -16,6 +17,7 @@ pub(crate) use scores::{
     TextTable, WHOLE, left_out, short_table, side_by_side, strategy, table as score_cells,
 };
 pub(crate) use sentences::{beside_the_table, comparison, conclusion, differs, findings, named};
+pub(crate) use speeds::{SPEEDS_NOTE, short_table as short_speeds, table as speed_cells};
 
 use dyno_types::{EvalRecord, ModelFacts, QuantImpact, Validity};
 
@@ -36,6 +38,10 @@ pub(crate) fn table_one(record: &EvalRecord, color: Color) -> String {
     let scores = short_table(record);
     if !scores.rows.is_empty() {
         page += &text_section("Scores", &unrepeated(scores), color);
+    }
+    let speeds = short_speeds(record);
+    if !speeds.rows.is_empty() {
+        page += &text_section("Speed", &unrepeated(speeds), color);
     }
     let mut groups = left_out(record);
     if !groups.is_empty() {
@@ -164,6 +170,11 @@ pub(crate) fn markdown_one(record: &EvalRecord) -> String {
     let scores = score_cells(record);
     if !scores.rows.is_empty() {
         page += &format!("\n{}", markdown::table(&scores.header, scores.left, scores.rows));
+    }
+    let speeds = speed_cells(record);
+    if !speeds.rows.is_empty() {
+        page += &format!("\nSpeed:\n\n{}", markdown::table(&speeds.header, speeds.left, speeds.rows));
+        page += &format!("\n{SPEEDS_NOTE}\n");
     }
     let findings = findings(record);
     if !findings.is_empty() {

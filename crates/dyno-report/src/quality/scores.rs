@@ -29,20 +29,8 @@ impl TextTable {
     }
 }
 
-const HEADER: [&str; 12] = [
-    "suite",
-    "strategy",
-    "group",
-    "n",
-    "score",
-    "95 % interval",
-    "chance",
-    "unparsed",
-    "tied",
-    "failed",
-    "tokens/s",
-    "tokens/item",
-];
+const HEADER: [&str; 10] =
+    ["suite", "strategy", "group", "n", "score", "95 % interval", "chance", "unparsed", "tied", "failed"];
 
 /// The group of all items of a suite.
 pub(crate) const WHOLE: &str = "all";
@@ -100,18 +88,15 @@ fn with_share(score: &Score) -> String {
 fn rows_where(record: &EvalRecord, shown: impl Fn(&SuiteResult, &Score) -> bool) -> TextTable {
     let mut rows = Vec::new();
     for result in &record.suites {
-        let scores = result.scores.iter().enumerate().filter(|(_, score)| shown(result, score));
-        rows.extend(scores.map(|(index, score)| row(result, score, index == 0)));
+        let scores = result.scores.iter().filter(|score| shown(result, score));
+        rows.extend(scores.map(|score| row(result, score)));
     }
     TextTable::of(&HEADER, 3, rows)
 }
 
-fn row(result: &SuiteResult, score: &Score, first: bool) -> Vec<String> {
+fn row(result: &SuiteResult, score: &Score) -> Vec<String> {
     let unless_zero = |n: u64| if n == 0 { MISSING.to_owned() } else { count(n) };
     let missing = || MISSING.to_owned();
-    let speed = &result.speed;
-    let rate = speed.decode_tps.filter(|_| first).map_or_else(missing, number);
-    let tokens = (first && speed.tokens_out > 0).then(|| number(speed.tokens_per_item));
     let counted = score.n > 0;
     // Where nothing was written, nothing can be unreadable.
     let generated = counted && result.items.iter().any(|item| item.choices.is_empty());
@@ -126,8 +111,6 @@ fn row(result: &SuiteResult, score: &Score, first: bool) -> Vec<String> {
         if generated { percent(score.unparsed) } else { missing() },
         unless_zero(score.tied),
         unless_zero(score.failed),
-        rate,
-        tokens.unwrap_or_else(missing),
     ]
 }
 

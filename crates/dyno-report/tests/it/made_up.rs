@@ -64,6 +64,9 @@ fn item(draw: &mut Draw, task: Task, number: u64, kind: Kind) -> ItemResult {
         tokens_out,
         prefill_ms: if choices { 0.0 } else { 4.5 },
         decode_ms: f64::from(tokens_out) * 1.9,
+        ttft_ms: (!choices).then_some(6.5),
+        time_ms: (!choices).then(|| 6.5 + f64::from(tokens_out) * 1.9),
+        cached: false,
         position: placed.then_some(position),
         length: placed.then_some(length),
         outcome,
@@ -161,6 +164,7 @@ fn suite(name: &str, strategy: &str, seed: u64, kind: Kind, tasks: &[Task]) -> S
             decode_tps: generated.then_some(521.3),
             tokens_per_item: if generated { tokens_out as f64 / n as f64 } else { 0.0 },
         },
+        speeds: Vec::new(),
         degeneration,
     }
 }

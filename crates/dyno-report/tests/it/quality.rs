@@ -4,7 +4,9 @@ use dyno_report::{
     Color, Format, comparison_sentence, eval_markdown, eval_page, eval_table, page_with_quality,
     quant_impact_document, quant_impact_markdown, quant_impact_table, quant_impact_text, render_evals,
 };
-use dyno_types::{EvalRecord, ItemOutcome, PairedComparison, QuantImpact, Score, Validity, ValidityFlag};
+use dyno_types::{
+    EvalRecord, ItemOutcome, PairedComparison, QuantImpact, Score, TaskSpeed, Validity, ValidityFlag,
+};
 use insta::assert_snapshot;
 use proptest::prelude::*;
 
@@ -21,6 +23,57 @@ fn impacts() -> Vec<QuantImpact> {
 #[test]
 fn table_of_an_evaluation() {
     assert_snapshot!(eval_table(&[micro()], Color::Never));
+}
+
+#[test]
+fn every_task_has_its_speed_beside_its_score_and_the_cache_counts_for_none() {
+    let mut record = micro();
+    let result = &mut record.suites[0];
+    let task = result.items[0].task.clone();
+    let all = TaskSpeed {
+        group: "all".to_owned(),
+        written: 12,
+        scored: 0,
+        cached: 8,
+        time_ms: Some(340.0),
+        ttft_ms: Some(41.0),
+        decode_tps: Some(26.1),
+        tokens_per_answer: Some(9.5),
+        side_by_side: 8,
+        joint_tps: Some(161.0),
+        rss_peak_bytes: Some(77 << 20),
+    };
+    let by_task = TaskSpeed { group: task.clone(), cached: 0, joint_tps: None, ..all.clone() };
+    let old = TaskSpeed { group: "old".to_owned(), cached: 20, ..TaskSpeed::default() };
+    result.speeds = vec![all, by_task, old];
+    let cells = [
+        "340",
+        "12 of 20, 8 cached",
+        "41",
+        "26.1 each, 8 at once: 161.0 together",
+        "9.5",
+        "77.0 MiB",
+        "all from the cache",
+    ];
+    for text in [
+        eval_table(&[record.clone()], Color::Never),
+        eval_markdown(&[record.clone()]),
+        eval_page(&[record.clone()]),
+    ] {
+        for cell in cells {
+            assert!(text.contains(cell), "{cell:?} is not in\n{text}");
+        }
+        assert!(text.contains("26.1 each, 8 at once") && text.contains(&task), "{text}");
+    }
+    let json: serde_json::Value =
+        serde_json::from_str(&render_evals(&[record.clone()], Format::Json)).unwrap();
+    let json = if json.is_array() { json[0].clone() } else { json };
+    assert_eq!(json["suites"][0]["speeds"][0]["joint_tps"], 161.0);
+    record.suites[0].items[0].cached = true;
+    let csv = render_evals(&[record], Format::Csv);
+    let header = csv.lines().next().unwrap();
+    assert!(header.trim_end().ends_with("prefill_ms,ttft_ms,time_ms,cached"), "{header}");
+    assert!(csv.lines().nth(1).unwrap().trim_end().ends_with(",true"), "{csv}");
 }
 
 #[test]

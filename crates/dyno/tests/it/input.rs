@@ -182,3 +182,54 @@ fn synthetic_models_are_made_once_and_repeatable() {
     let other = world.run(&["synth", "tiny-llama@q4_0", "--seed", "7"]).ok();
     assert!(std::fs::read(other.trim()).unwrap() != first, "another seed, other bytes");
 }
+
+#[test]
+fn typical_failures_end_with_the_code_of_the_table() {
+    let world = World::new();
+    std::fs::write(world.path("broken.gguf"), b"GGUF and then nothing").unwrap();
+    std::fs::write(world.path("h.sqlite"), b"this is no history").unwrap();
+    let model = "synth:tiny-llama@q8_0";
+    let cases: &[(i32, &[&str])] = &[
+        (0, &["--version"]),
+        (0, &["history"]),
+        (1, &["report"]),
+        (1, &["generate", model, "-p", "x", "--engine-dir", "nowhere"]),
+        (1, &["history", "--history", "h.sqlite"]),
+        (2, &["nonsense"]),
+        (2, &["generate", model, "-p", "x", "--context", "0"]),
+        (2, &["generate", "synth:no-such@q8_0", "-p", "x"]),
+        (2, &["eval", model, "no-such-suite"]),
+        (3, &["generate", "broken.gguf", "-p", "x"]),
+        (3, &["bench", "missing.gguf"]),
+        (3, &["models", "inspect", "broken.gguf"]),
+    ];
+    for (code, arguments) in cases {
+        let run = world.run(arguments);
+        assert_eq!(run.code, Some(*code), "{arguments:?}: {}", run.err);
+    }
+}
+
+#[test]
+fn the_readme_the_help_and_the_manual_say_every_exit_code() {
+    let readme = include_str!("../../../../README.md");
+    let world = World::new();
+    // Both break their lines where they like.
+    let words = |arguments: &[&str]| {
+        let text = world.run(arguments).ok();
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let (help, manual) = (words(&["--help"]), words(&["man"]));
+    let rows: Vec<(&str, &str)> = readme
+        .lines()
+        .skip_while(|line| !line.starts_with("| exit code"))
+        .skip(2)
+        .map_while(|line| line.trim_matches(['|', ' ']).split_once(" | "))
+        .collect();
+    let codes: Vec<&str> = rows.iter().map(|(code, _)| *code).collect();
+    assert_eq!(codes, ["0", "1", "2", "3", "10", "11", "12", "130"]);
+    for (code, meaning) in rows {
+        assert!(help.contains(&format!("{code} {meaning}")), "{code} {meaning} is not in\n{help}");
+        let first_words: Vec<&str> = meaning.split(' ').take(3).collect();
+        assert!(manual.contains(&first_words.join(" ")), "{meaning} is not in the manual");
+    }
+}
