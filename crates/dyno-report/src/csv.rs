@@ -1,12 +1,14 @@
 //! One row per record and metric (RFC 4180, lines end in CRLF), for spreadsheets and data frames. Numbers are
 //! unrounded, in the metric's own unit.
+//!
+//! Texts are whole, with their line breaks and signs. Where a spreadsheet would take a text for a formula, and only there, one
+//! apostrophe stands before it; taking away one apostrophe before `=`, `+`, `-`, `@` or `'` gives the text back.
 
 use dyno_stats::{HIGH_TAIL, LOW_TAIL};
 use dyno_types::{KNOBS, MetricSummary, RunRecord, ValidityFlag};
 
 use crate::columns::metric_ids;
 use crate::facts::model_name;
-use crate::text::plain;
 
 const CIRCUMSTANCES: [&str; 14] = [
     "run_id",
@@ -97,14 +99,45 @@ fn flag_name(flag: &ValidityFlag) -> String {
     }
 }
 
-/// Text that no spreadsheet takes for a formula: a leading `=`, `+`, `-` or `@` gets an apostrophe before it.
+/// Signs with which a spreadsheet lets formulas begin, also in their full-width form.
+const SIGNS: [char; 8] = ['=', '+', '-', '@', '\u{FF1D}', '\u{FF0B}', '\u{FF0D}', '\u{FF20}'];
+
+/// The text itself; an apostrophe before it where a spreadsheet would run it. Control characters other than line breaks and
+/// tabs, which no reader of CSV knows what to do with, become `\u{FFFD}`.
 pub(crate) fn text(value: &str) -> String {
-    let shown = plain(value);
-    if shown.trim_start().starts_with(['=', '+', '-', '@', '\u{FF1D}', '\u{FF0B}', '\u{FF0D}', '\u{FF20}']) {
-        format!("'{shown}")
-    } else {
-        shown
+    let acts = |character: char| character.is_control() && !matches!(character, '\n' | '\r' | '\t');
+    let shown = value.replace(acts, "\u{FFFD}");
+    if runs(&shown) { format!("'{shown}") } else { shown }
+}
+
+/// Whether a spreadsheet would compute this text instead of showing it, or take an apostrophe of its own for ours.
+fn runs(text: &str) -> bool {
+    let begun = text.trim_start();
+    let mut characters = begun.chars();
+    match characters.next() {
+        Some('=' | '@' | '\u{FF1D}' | '\u{FF20}') => true,
+        Some('+' | '-' | '\u{FF0B}' | '\u{FF0D}') => !is_harmless_behind_a_sign(begun),
+        Some('\'') => is_read_as_ours(characters.as_str()),
+        _ => false,
     }
+}
+
+/// Whether what stands behind an apostrophe makes it look like one of ours.
+fn is_read_as_ours(rest: &str) -> bool {
+    rest.trim_start().starts_with('\'') || rest.trim_start().starts_with(SIGNS)
+}
+
+/// Numbers, and texts that neither compute nor call nor refer to anything: `-4`, `- first point`, but not `-2+3` or `-cmd|'x'!A0`.
+fn is_harmless_behind_a_sign(text: &str) -> bool {
+    let is_number = text.trim_end().parse::<f64>().is_ok();
+    let rest: String = text.chars().skip(1).collect();
+    let computes = rest.contains(['(', '|', '!', '+', '*', '/', '^', '&', '=', '<', '>', '{', '[', '@']);
+    let is_sum =
+        rest.chars().all(|character| character.is_ascii_digit() || " .,-%\r\n\t".contains(character));
+    // A cell, such as A1, or several: A1:B2.
+    let cell = |character: char| character.is_ascii_alphanumeric() || "$:".contains(character);
+    let refers = rest.trim().chars().all(cell) && rest.contains(|character: char| character.is_ascii_digit());
+    is_number || !(computes || refers || (is_sum && rest.contains('-')))
 }
 
 pub(crate) fn line(cells: impl Iterator<Item = String>) -> String {
@@ -133,10 +166,71 @@ mod tests {
 
     #[test]
     fn text_never_becomes_a_formula() {
-        for hostile in ["=1+1", "+1", "-2", "@SUM(A1)", "  =cmd|' /C calc'!A0"] {
-            assert!(text(hostile).starts_with('\''), "{hostile}");
+        for hostile in [
+            "=1+1",
+            "= 4",
+            "@SUM(A1)",
+            "  =cmd|' /C calc'!A0",
+            "\t=1",
+            "\n=1",
+            "+cmd|' /C calc'!A0",
+            "-2+3+cmd|' /C calc'!A0",
+            "-2+3",
+            "-2-3",
+            "+A1*2",
+            "-A1",
+            "-$B$2:C3",
+            "-SUM(A1:A9)",
+            "\u{FF1D}1",
+            "'=1",
+            "'-4",
+        ] {
+            assert_eq!(text(hostile), format!("'{hostile}"), "one apostrophe, and the rest as it is");
         }
-        assert_eq!(text("llama-3.2"), "llama-3.2");
-        assert_eq!(text("\t=1"), "\u{FFFD}=1");
+    }
+
+    #[test]
+    fn texts_survive() {
+        for plain in [
+            "llama-3.2",
+            "-4",
+            "+4",
+            "-4.5e-3",
+            "-4\n",
+            "- first\n- second\n",
+            "-x",
+            "'quoted'",
+            "'",
+            "two\r\nlines",
+            "tab\there",
+            "👩\u{200D}🔬",
+            "−4",
+            "",
+        ] {
+            assert_eq!(text(plain), plain);
+        }
+        let long = "x".repeat(10_000);
+        assert_eq!(text(&long), long);
+        assert_eq!(text("a\u{1b}[31m\0"), "a\u{FFFD}[31m\u{FFFD}");
+    }
+
+    /// What the documentation tells readers to do: one apostrophe before one of these goes.
+    fn given_back(cell: &str) -> &str {
+        cell.strip_prefix('\'').filter(|rest| is_read_as_ours(rest)).unwrap_or(cell)
+    }
+
+    #[test]
+    fn what_was_defused_can_be_given_back() {
+        let parts = ["", "'", " ", "\n", "=", "-", "+", "@", "4", "x", "(", "|", "\u{FF1D}"];
+        for first in parts {
+            for second in parts {
+                for third in parts {
+                    for fourth in parts {
+                        let whole = [first, second, third, fourth].concat();
+                        assert_eq!(given_back(&text(&whole)), whole, "{whole:?}");
+                    }
+                }
+            }
+        }
     }
 }
