@@ -225,6 +225,7 @@ fn row(headline: dyno_store::Headline) -> HistoryRow {
         ttft_ms: headline.ttft_ms,
         rss_peak_bytes: headline.rss_peak_bytes,
         valid: headline.valid,
+        settings: headline.settings,
     }
 }
 

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use dyno_types::{KNOBS, METRICS, Metric, MetricSummary, RunRecord, Unit};
+use dyno_types::{BenchSettings, KNOBS, METRICS, Metric, MetricSummary, RunRecord, Unit};
 
 use crate::facts::model_name;
 use crate::figure::{MISSING, Scale, count};
+use crate::sweep::Sweep;
 use crate::text::plain;
 use crate::windows::Window;
 
@@ -34,15 +35,34 @@ pub(crate) fn varying(records: &[RunRecord]) -> Vec<Column> {
         of("engine version", &|r| plain(&r.engine.version)),
         of("dyno", &|r| plain(&r.tool.version)),
     ];
-    candidates.extend(KNOBS.iter().map(|knob| of(knob.label, &|r| (knob.get)(&r.settings.engine))));
-    candidates.extend([
-        of("temperature", &|r| r.settings.sampling.temperature.to_string()),
-        of("tokens", &|r| r.settings.max_tokens.to_string()),
-        of("processes", &|r| r.settings.processes.to_string()),
-        of("valid", &|r| if r.validity.valid { "yes" } else { "NO" }.to_owned()),
-    ]);
+    let settings: Vec<Option<&BenchSettings>> = records.iter().map(|record| Some(&record.settings)).collect();
+    candidates.extend(settings_columns(&settings));
+    candidates.push(of("valid", &|r| if r.validity.valid { "yes" } else { "NO" }.to_owned()));
     let mut columns = vec![of("model", &|r| model_name(&r.model))];
     columns.extend(candidates.into_iter().filter(differs));
+    columns
+}
+
+/// Everything a run can be told to do; a dash for runs of which that is not known.
+pub(crate) fn settings_columns(settings: &[Option<&BenchSettings>]) -> Vec<Column> {
+    let of = |label, text: &dyn Fn(&BenchSettings) -> String| Column {
+        label,
+        values: settings.iter().map(|one| one.map_or_else(|| MISSING.to_owned(), text)).collect(),
+    };
+    let mut columns: Vec<Column> =
+        KNOBS.iter().map(|knob| of(knob.label, &|s: &BenchSettings| (knob.get)(&s.engine))).collect();
+    columns.extend([
+        of("temperature", &|s| s.sampling.temperature.to_string()),
+        of("top-k", &|s| s.sampling.top_k.to_string()),
+        of("top-p", &|s| s.sampling.top_p.to_string()),
+        of("min-p", &|s| s.sampling.min_p.to_string()),
+        of("repetition", &|s| s.sampling.repetition_penalty.to_string()),
+        of("seed", &|s| s.sampling.seed.to_string()),
+        of("tokens", &|s| s.max_tokens.to_string()),
+        of("runs", &|s| s.runs.to_string()),
+        of("processes", &|s| s.processes.to_string()),
+        of("windows", &|s| s.contexts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")),
+    ]);
     columns
 }
 
@@ -50,8 +70,18 @@ fn differs(column: &Column) -> bool {
     column.values.iter().collect::<BTreeSet<_>>().len() > 1
 }
 
-/// Labels that tell the records apart in a legend: the model when that suffices, else what varies.
+/// Labels that tell the records apart in a legend: the settings of a sweep, the model when that suffices, else what varies.
 pub(crate) fn distinguishing_labels(records: &[RunRecord]) -> Vec<String> {
+    let labels: Vec<String> = match Sweep::of(records) {
+        Some(sweep) => (0..records.len()).map(|index| sweep.setting(index)).collect(),
+        None => varying_labels(records),
+    };
+    let distinct = labels.iter().collect::<BTreeSet<_>>().len() == labels.len();
+    let with_id = |(label, record): (String, &RunRecord)| format!("{label} · {}", plain(&record.id));
+    if distinct { labels } else { labels.into_iter().zip(records).map(with_id).collect() }
+}
+
+fn varying_labels(records: &[RunRecord]) -> Vec<String> {
     let columns = varying(records);
     let label = |row: usize| {
         let varying = columns.iter().skip(1).filter(|column| column.label != "valid");
@@ -64,10 +94,7 @@ pub(crate) fn distinguishing_labels(records: &[RunRecord]) -> Vec<String> {
         }
         parts.join(" · ")
     };
-    let labels: Vec<String> = (0..records.len()).map(label).collect();
-    let distinct = labels.iter().collect::<BTreeSet<_>>().len() == labels.len();
-    let with_id = |(label, record): (String, &RunRecord)| format!("{label} · {}", plain(&record.id));
-    if distinct { labels } else { labels.into_iter().zip(records).map(with_id).collect() }
+    (0..records.len()).map(label).collect()
 }
 
 /// Label of a metric: from its single definition, else (a record of a newer version) its id.

@@ -1,10 +1,12 @@
 //! The lists of past runs and evaluations.
 
+use std::collections::BTreeMap;
+
 use comfy_table::CellAlignment;
-use dyno_types::Unit;
+use dyno_types::{BenchSettings, Unit};
 use serde::Serialize;
 
-use crate::columns::cell;
+use crate::columns::{Column, cell, settings_columns};
 use crate::figure::{MISSING, count, moment, number, percent};
 use crate::terminal::{grid, right, trimmed};
 use crate::text::plain;
@@ -30,6 +32,9 @@ pub struct HistoryRow {
     pub rss_peak_bytes: Option<f64>,
     /// Whether the run may enter comparisons.
     pub valid: bool,
+    /// Everything the run was told to do, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settings: Option<BenchSettings>,
 }
 
 /// What a list of evaluations shows of one.
@@ -105,24 +110,41 @@ pub fn history_table(rows: &[HistoryRow]) -> String {
     if rows.is_empty() {
         return "No runs yet. `dyno bench` makes the first one.\n".to_owned();
     }
-    let mut table =
-        grid(&["run", "started", "model", "quant", "decode", "prefill", "TTFT", "peak memory", "valid"]);
-    for row in rows {
-        table.add_row([
-            plain(&row.id),
-            moment(row.started_unix_ms),
-            plain(&row.model),
-            plain(&row.quantization),
+    let settings = settings_that_differ(rows);
+    let mut header = vec!["run", "started", "model", "quant"];
+    header.extend(settings.iter().map(|column| column.label));
+    let names = header.len();
+    header.extend(["decode", "prefill", "TTFT", "peak memory", "valid"]);
+    let mut table = grid(&header);
+    for (index, row) in rows.iter().enumerate() {
+        let names =
+            [plain(&row.id), moment(row.started_unix_ms), plain(&row.model), plain(&row.quantization)];
+        let figures = [
             cell(Unit::TokensPerSecond, row.decode_tps),
             cell(Unit::TokensPerSecond, row.prefill_tps),
             cell(Unit::Milliseconds, row.ttft_ms),
             cell(Unit::Bytes, row.rss_peak_bytes),
             if row.valid { "yes" } else { "NO" }.to_owned(),
-        ]);
+        ];
+        let differing = settings.iter().map(|column| column.values[index].clone());
+        table.add_row(names.into_iter().chain(differing).chain(figures));
     }
-    right(&mut table, 4..8);
-    if let Some(valid) = table.column_mut(8) {
+    right(&mut table, names..names + 4);
+    if let Some(valid) = table.column_mut(names + 4) {
         valid.set_cell_alignment(CellAlignment::Center);
     }
     trimmed(&table)
+}
+
+/// Settings by which runs of one model differ: what tells rows apart that would look alike. That runs of different models were
+/// told different things is no news.
+fn settings_that_differ(rows: &[HistoryRow]) -> Vec<Column> {
+    let settings: Vec<_> = rows.iter().map(|row| row.settings.as_ref()).collect();
+    let differs = |column: &Column| {
+        let mut known: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+        rows.iter().zip(&column.values).filter(|(row, _)| row.settings.is_some()).any(|(row, value)| {
+            *known.entry((&row.model, &row.quantization)).or_insert(value) != value.as_str()
+        })
+    };
+    settings_columns(&settings).into_iter().filter(differs).collect()
 }

@@ -20,6 +20,7 @@ mod markdown;
 mod quality;
 mod recommendation;
 mod sentences;
+mod sweep;
 mod terminal;
 mod text;
 mod windows;

@@ -8,6 +8,7 @@ use crate::columns::{
 };
 use crate::facts::{engine_line, machine_line, model_line, model_name, plan_line, run_line, settings_line};
 use crate::figure::{bytes, count, parameters};
+use crate::sweep::Sweep;
 use crate::text::markdown;
 use crate::{sentences, windows};
 
@@ -58,7 +59,9 @@ pub(crate) fn many(records: &[RunRecord]) -> String {
         circumstances.chain(HEADLINES.iter().map(|id| headline_cell(record, id))).collect()
     };
     let rows = records.iter().enumerate().map(row).collect();
-    table(&header, columns.len(), rows)
+    let table = table(&header, columns.len(), rows);
+    let said = Sweep::of(records).map(|sweep| sweep.sentences()).unwrap_or_default();
+    if said.is_empty() { table } else { format!("{table}\n{}", bullets(said.into_iter())) }
 }
 
 /// llama-bench's shape: model, size, params, backend, threads, test, t/s.

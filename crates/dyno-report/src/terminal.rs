@@ -13,6 +13,7 @@ use crate::facts::{
     engine_line, header_line, machine_line, model_line, model_name, plan_line, run_line, settings_line,
 };
 use crate::figure::{MISSING, Scale, count};
+use crate::sweep::Sweep;
 use crate::{sentences, windows};
 
 /// Whether to add ANSI colours. Whoever prints decides: this crate knows no terminal.
@@ -88,6 +89,9 @@ pub(crate) fn many(records: &[RunRecord], color: Color) -> String {
     }
     right(&mut table, columns.len()..header.len());
     let mut page: String = trimmed(&table);
+    if let Some(sweep) = Sweep::of(records) {
+        page += &list_section("What the settings change", sweep.sentences(), color);
+    }
     for record in records.iter().filter(|record| !record.validity.valid) {
         let line = format!("{}: {}", crate::text::plain(&record.id), sentences::verdict(&record.validity));
         page += &format!("{}\n", color.paint(Ink::Bad, &line));

@@ -1,6 +1,6 @@
 //! What a list of runs shows of one run, and which records a list shows.
 
-use dyno_types::{ModelFacts, RunRecord};
+use dyno_types::{BenchSettings, ModelFacts, RunRecord};
 
 /// One line of a list of runs.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -27,6 +27,8 @@ pub struct Headline {
     pub rss_peak_bytes: Option<f64>,
     /// Whether the run may enter comparisons.
     pub valid: bool,
+    /// Everything the run could be told to do; absent where the record cannot be read.
+    pub settings: Option<BenchSettings>,
 }
 
 impl Headline {
@@ -47,6 +49,7 @@ impl Headline {
             ttft_ms: mean("ttft_ms"),
             rss_peak_bytes: record.metrics.get("rss_peak_bytes").map(|summary| summary.max),
             valid: record.validity.valid,
+            settings: Some(record.settings.clone()),
         }
     }
 }

@@ -19,8 +19,12 @@ const RETRY_PAUSE: Duration = Duration::from_millis(20);
 const EXAMPLES_MAX: u32 = 5;
 /// Predictions to learn from, the latest.
 const LEDGER_MAX: u32 = 1000;
-/// Columns of a [`Headline`], in the order [`read_headline`] reads them.
+/// Columns that repeat what a [`Headline`] holds.
 const HEADLINE_COLUMNS: &str = "id, started_unix_ms, model, reference, quantization, machine, decode_tps, prefill_tps, ttft_ms, rss_peak_bytes, valid";
+
+/// The same for reading, in the order [`read_headline`] reads them, with the settings out of the record.
+const LIST_COLUMNS: &str = "id, started_unix_ms, model, reference, quantization, machine, decode_tps, prefill_tps, ttft_ms, rss_peak_bytes, valid,
+    CASE WHEN json_valid(record) THEN json_extract(record, '$.settings') END";
 
 /// An open history.
 #[derive(Debug)]
@@ -108,7 +112,7 @@ impl History {
     /// # Errors
     /// [`StoreError::Database`].
     pub fn list(&self, filter: &Filter) -> Result<Vec<Headline>, StoreError> {
-        self.headlines("runs", HEADLINE_COLUMNS, filter, read_headline)
+        self.headlines("runs", LIST_COLUMNS, filter, read_headline)
     }
 
     /// Headlines in a table of records that the filter lets through, newest first.
@@ -243,6 +247,8 @@ fn read_headline(row: &Row<'_>) -> rusqlite::Result<Headline> {
         ttft_ms: row.get(8)?,
         rss_peak_bytes: row.get(9)?,
         valid: row.get(10)?,
+        // Settings of another version are no reason to hide the run.
+        settings: row.get::<_, Option<String>>(11)?.and_then(|text| serde_json::from_str(&text).ok()),
     })
 }
 

@@ -20,6 +20,9 @@ pub(crate) struct Axis {
 /// Windows further apart than this factor are spaced by doublings instead of linearly.
 const LINEAR_TOKENS_MAX: f64 = 16.0;
 
+/// Values further apart than this factor are spaced by ratios instead of linearly.
+const LINEAR_RATIO_MAX: f64 = 10.0;
+
 impl Axis {
     /// From zero to a little above `max`, which must be finite; the ticks are round in the unit shown.
     pub(crate) fn from_zero(unit: Unit, max: f64) -> Self {
@@ -87,13 +90,48 @@ impl Axis {
             let room = ((max - min) * 0.03).max(max * 1e-3);
             return Self::scaled((min - room).max(0.0), max + room, scale.factor(), scale.unit);
         }
+        Self::logarithmic(min, max, scale.factor(), scale.unit)
+    }
+
+    /// From zero; or by ratios, where the values differ so much that on the other axis the smaller ones would lie on the base
+    /// line. Both must be finite and above zero.
+    pub(crate) fn reaching(unit: Unit, least: f64, greatest: f64) -> Self {
+        if greatest / least <= LINEAR_RATIO_MAX {
+            return Self::from_zero(unit, greatest);
+        }
+        let scale = Scale::for_column(unit, [least, greatest].into_iter());
+        Self::logarithmic(least, greatest, scale.factor(), scale.unit)
+    }
+
+    /// The same for plain numbers, which are shown around their values where they do not differ that much.
+    pub(crate) fn spanning(least: f64, greatest: f64) -> Self {
+        if least > 0.0 && greatest / least > LINEAR_RATIO_MAX {
+            Self::logarithmic(least, greatest, 1.0, "")
+        } else {
+            Self::between(least, greatest, "")
+        }
+    }
+
+    /// Whether equal distances are equal ratios.
+    pub(crate) fn is_logarithmic(&self) -> bool {
+        self.log
+    }
+
+    /// By ratios, with ticks at 1, 2 and 5 in the unit shown.
+    fn logarithmic(min: f64, max: f64, factor: f64, unit: &'static str) -> Self {
+        /// Decades with a tick each.
+        const DECADES_MAX: usize = 8;
         let (low, high) = (min * 0.95, max * 1.05);
-        let decades = (low.log10().floor() as i32)..=(high.log10().ceil() as i32);
+        let [first, last] = [low, high].map(|end| (end * factor).log10());
+        let decades = (first.floor() as i32)..=(last.ceil() as i32);
+        let every = decades.clone().count().div_ceil(DECADES_MAX);
         let marks: &[f64] = if high / low > 200.0 { &[1.0] } else { &[1.0, 2.0, 5.0] };
-        let ticks = decades.flat_map(|decade| marks.iter().map(move |mark| mark * 10_f64.powi(decade)));
-        let shown = ticks.filter(|value| (low..=high).contains(value));
-        let label = |value: f64| (value, plain_label(value * scale.factor(), 0.0));
-        Self { low, high, log: true, ticks: shown.map(label).collect(), unit: scale.unit }
+        let ticks = decades
+            .step_by(every)
+            .flat_map(|decade| marks.iter().map(move |mark| mark * 10_f64.powi(decade)))
+            .map(|shown| (shown / factor, plain_label(shown, 0.0)));
+        let ticks = ticks.filter(|(value, _)| (low..=high).contains(value)).collect();
+        Self { low, high, log: true, ticks, unit }
     }
 
     /// Named categories at 0, 1, 2 …, each one unit wide; where there are many, only some names are shown.
@@ -202,6 +240,24 @@ mod tests {
     }
 
     #[test]
+    fn values_more_than_tenfold_apart_are_spaced_by_ratios() {
+        let near = Axis::reaching(Unit::TokensPerSecond, 10.0, 100.0);
+        assert_eq!((labels(&near), near.is_logarithmic()), (vec!["0", "50", "100"], false));
+        let far = Axis::reaching(Unit::TokensPerSecond, 78.0, 4800.0);
+        assert_eq!(
+            (labels(&far), far.is_logarithmic()),
+            (vec!["100", "200", "500", "1,000", "2,000", "5,000"], true)
+        );
+        let place = |value: f64| (far.place(value) - far.low()) / (far.high() - far.low());
+        assert!(place(78.0) > 0.005 && place(780.0) > 0.5 && place(4800.0) < 1.0);
+        let memory = Axis::reaching(Unit::Bytes, 20.0 * 1024.0 * 1024.0, 4.0 * 1024.0_f64.powi(3));
+        assert_eq!((labels(&memory), memory.unit), (vec!["100", "1,000"], "MiB"));
+        assert!(
+            Axis::spanning(10.0, 9000.0).is_logarithmic() && !Axis::spanning(-1.0, 9000.0).is_logarithmic()
+        );
+    }
+
+    #[test]
     fn windows_are_linear_when_near_and_doubled_when_far() {
         let near = Axis::tokens([480.0, 4064.0].into_iter());
         assert_eq!(labels(&near), ["0", "1,024", "2,048", "3,072", "4,096"]);
@@ -219,6 +275,8 @@ mod tests {
                 Axis::times(min.max(1e-9), max.max(1e-9), true),
                 Axis::between(-max, max, "points"),
                 Axis::percent_around(min, max),
+                Axis::reaching(Unit::TokensPerSecond, min.max(1e-9), max.max(1e-9)),
+                Axis::spanning(min, max),
                 Axis::tokens([min, max].into_iter()),
             ] {
                 assert!(axis.low() < axis.high() && axis.ticks().len() <= 1200, "{min} {max}");

@@ -29,6 +29,13 @@ struct Curve {
     law_label: &'static str,
 }
 
+/// Whether a chart shows one record or several, of which the smallest must not lie on the base line.
+#[derive(Clone, Copy)]
+enum Series {
+    One,
+    Several,
+}
+
 /// A law as a function of tokens.
 type Law = Box<dyn Fn(f64) -> f64>;
 
@@ -122,7 +129,7 @@ impl Curve {
         if points.len() <= LABELLED_POINTS_MAX {
             layers.push((Mark::Labels(self.labels(&points, &x)), Ink::Strong));
         }
-        Some(self.figure(x, layers, keys, String::new()))
+        Some(self.figure(Series::One, x, layers, keys, String::new()))
     }
 
     fn overlaid(&self, labels: &[String], windows: &[Vec<Window>]) -> Option<Figure> {
@@ -144,13 +151,25 @@ impl Curve {
             0 => String::new(),
             _ => format!("Only the first {SERIES_INKS} records are drawn; {left_out} more are in the table."),
         };
-        Some(self.figure(x, layers, keys, note))
+        Some(self.figure(Series::Several, x, layers, keys, note))
     }
 
-    fn figure(&self, x: Axis, layers: Vec<(Mark, Ink)>, keys: Vec<Key>, note: String) -> Figure {
-        let highest = layers.iter().flat_map(|(mark, _)| heights(mark)).fold(0.0, f64::max);
-        let y = Axis::from_zero(self.unit, highest);
-        let axes = format!("{}, by tokens in the context", y.unit);
+    fn figure(
+        &self,
+        series: Series,
+        x: Axis,
+        layers: Vec<(Mark, Ink)>,
+        keys: Vec<Key>,
+        note: String,
+    ) -> Figure {
+        let heights = || layers.iter().flat_map(|(mark, _)| heights(mark));
+        let highest = heights().fold(0.0, f64::max);
+        let y = match series {
+            Series::One => Axis::from_zero(self.unit, highest),
+            Series::Several => Axis::reaching(self.unit, heights().fold(highest, f64::min), highest),
+        };
+        let spacing = if y.is_logarithmic() { ", logarithmic" } else { "" };
+        let axes = format!("{}{spacing}, by tokens in the context", y.unit);
         let title = format!("{} by context", self.title);
         let description =
             format!("{} over {}; the table of windows below holds the values.", self.title, axes);

@@ -6,7 +6,7 @@ use dyno_types::{LoadSample, PageCache, RequestSample, RunRecord, Unit};
 use crate::chart::{Axis, Chart, Ink, Mark, Point, token_label};
 use crate::figure::{count, figure};
 use crate::html::view::{Figure, Key};
-use crate::windows::{Window, decode_rate, decode_tps, measured};
+use crate::windows::{Resident, Window, decode_rate, decode_tps, measured};
 
 /// Bars of the histogram.
 const BINS: u32 = 44;
@@ -30,37 +30,82 @@ fn requests(record: &RunRecord) -> &[RequestSample] {
     record.stages.inference.as_ref().map_or(&[], |stage| &stage.samples)
 }
 
-/// Memory by purpose in every window, stacked.
+/// Parts of a stack, from the bottom: their inks and names.
+const RESIDENT_PARTS: [(Ink, &str); 4] = [
+    (Ink::Soft, "weights"),
+    (Ink::Accent, "KV cache"),
+    (Ink::Second, "compute buffers, as far as touched"),
+    (Ink::Series(2), "everything else of the process"),
+];
+
+/// The resident set by purpose in every window, stacked; what is only reserved stands apart, in words.
 fn purposes(record: &RunRecord) -> Option<Figure> {
     let mut windows = measured(record);
     windows.truncate(DRAWN_MAX);
-    let parts = |window: &Window| {
-        [window.weights_bytes, window.kv_bytes, window.compute_bytes].map(|bytes| bytes.unwrap_or(0.0))
+    let resident: Option<Vec<Resident>> = windows.iter().map(|window| window.resident).collect();
+    let stacks: Vec<[f64; 4]> = match &resident {
+        Some(resident) => resident.iter().map(resident_parts).collect(),
+        None => windows.iter().map(accounted_parts).collect(),
     };
-    let highest = windows.iter().map(|window| parts(window).iter().sum::<f64>()).fold(0.0, f64::max);
+    let highest = stacks.iter().map(|parts| parts.iter().sum::<f64>()).fold(0.0, f64::max);
     if highest <= 0.0 {
         return None;
     }
-    let inks = [(Ink::Soft, "weights"), (Ink::Accent, "KV cache"), (Ink::Second, "compute buffers")];
+    let drawn =
+        RESIDENT_PARTS.iter().enumerate().filter(|(part, _)| stacks.iter().any(|one| one[*part] > 0.0));
+    let drawn: Vec<(usize, &(Ink, &str))> = drawn.collect();
     // The tallest stack first: every following layer covers the part below it.
-    let layer = |top: usize| {
-        let bar = |(column, window): (usize, &Window)| {
-            let height = parts(window)[..=top].iter().sum();
-            (column as f64 - 0.3, column as f64 + 0.3, height)
+    let layer = |(top, (ink, _)): &(usize, &(Ink, &str))| {
+        let bar = |(column, parts): (usize, &[f64; 4])| {
+            (column as f64 - 0.3, column as f64 + 0.3, parts[..=*top].iter().sum())
         };
-        (Mark::Bars(windows.iter().enumerate().map(bar).collect()), inks[top].0)
+        (Mark::Bars(stacks.iter().enumerate().map(bar).collect()), *ink)
     };
-    let layers = vec![layer(2), layer(1), layer(0)];
+    let layers = drawn.iter().rev().map(layer).collect();
     let names: Vec<String> = windows.iter().map(|window| token_label(f64::from(window.context))).collect();
     let y = Axis::from_zero(Unit::Bytes, highest);
-    let axes = format!("{}, by window in tokens", y.unit);
+    let what = if resident.is_some() { "resident memory" } else { "memory" };
+    let axes = format!("{what} in {}, by window in tokens", y.unit);
     let title = "Memory by purpose and window".to_owned();
     let description =
-        "Stacked bars: weights, KV cache and compute buffers as the engine accounts for them.".to_owned();
+        "Stacked bars: weights, KV cache, compute buffers and the rest of the process.".to_owned();
     let svg = Chart { title, description, x: Axis::categories(&names), y, layers }.svg("purposes");
-    let keys = inks.into_iter().map(|(ink, label)| Key::line(ink, label)).collect();
-    let note = "As the engine accounts for it; the process holds more besides.".to_owned();
+    let keys = drawn.iter().map(|(_, (ink, label))| Key::area(*ink, *label)).collect();
+    let note = match &resident {
+        Some(resident) => reserved_note(&windows, resident),
+        None => "As the engine accounts for it; how much of it is resident is not known.".to_owned(),
+    };
     Some(Figure { id: "purposes", title: "Where the memory goes".to_owned(), axes, svg, keys, note })
+}
+
+fn resident_parts(resident: &Resident) -> [f64; 4] {
+    [resident.weights_bytes, resident.kv_bytes, resident.compute_bytes, resident.process_bytes]
+}
+
+fn accounted_parts(window: &Window) -> [f64; 4] {
+    let [weights, kv, compute] =
+        [window.weights_bytes, window.kv_bytes, window.compute_bytes].map(|bytes| bytes.unwrap_or(0.0));
+    [weights, kv, compute, 0.0]
+}
+
+/// What buffers reserve beyond what was touched, where that is worth a word.
+fn reserved_note(windows: &[Window], resident: &[Resident]) -> String {
+    /// Less than this share of the resident set is no news.
+    const NEWS: f64 = 0.02;
+    let most = windows
+        .iter()
+        .zip(resident)
+        .max_by(|one, other| one.1.reserved_bytes.total_cmp(&other.1.reserved_bytes));
+    let whole = |resident: &Resident| resident_parts(resident).iter().sum::<f64>();
+    match most.filter(|(_, resident)| resident.reserved_bytes > NEWS * whole(resident)) {
+        None => "The stacks are the resident set right after each window was filled.".to_owned(),
+        Some((window, resident)) => format!(
+            "The stacks are the resident set right after each window was filled. Buffers reserve up to {} more (window of {} \
+             tokens) that was never touched: it takes addresses, not memory.",
+            figure(Unit::Bytes, resident.reserved_bytes),
+            count(u64::from(window.context))
+        ),
+    }
 }
 
 /// Histogram of the gaps between tokens, pooled over the inference stage.

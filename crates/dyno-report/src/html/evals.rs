@@ -7,6 +7,7 @@ use dyno_types::{EvalRecord, SuiteResult};
 use crate::facts::{machine_line, model_facts, model_line, model_name};
 use crate::figure::{count, duration, moment, number, percent, percent_interval};
 use crate::html::page::{capitalized, facts, fill, footer, trust, unbroken};
+use crate::html::trust::together;
 use crate::html::view::{Facts, Findings, Page, Tile};
 use crate::html::{quality, quality_figures};
 use crate::quality as said;
@@ -18,7 +19,7 @@ fn one(record: &EvalRecord) -> String {
     let name = model_name(&record.model);
     let remarks = remarks(&record.validity, &record.model, &record.notes);
     let sentences = findings(record).iter().map(|sentence| unbroken(sentence)).collect();
-    let findings = Findings { record: String::new(), sentences };
+    let findings = Findings { record: String::new(), sentences, folded: false };
     fill(&Page {
         title: format!("{name}: quality – dyno"),
         heading: name,
@@ -55,21 +56,26 @@ pub(crate) fn many(records: &[EvalRecord]) -> String {
     });
     let findings = labelled()
         .map(|(label, record)| {
-            let said = if same { said::beside_the_table(record) } else { findings(record) };
+            let own = Some(said::conclusion(record)).filter(|text| !same && !text.is_empty());
+            let sentences = own.into_iter().chain(said::findings_in_company(record, same));
             Findings {
                 record: label.clone(),
-                sentences: said.iter().map(|sentence| unbroken(sentence)).collect(),
+                sentences: sentences.map(|sentence| unbroken(&sentence)).collect(),
+                folded: false,
             }
         })
         .filter(|findings| !findings.sentences.is_empty());
     let conclusion = if same { said::impact_conclusion(&said::rows_of(records)) } else { String::new() };
-    let overall = (!conclusion.is_empty())
-        .then(|| Findings { record: String::new(), sentences: vec![unbroken(&conclusion)] });
+    let conclusion = Some(conclusion).filter(|text| !text.is_empty());
+    let sentences: Vec<String> =
+        conclusion.into_iter().chain(said::alike(records)).map(|sentence| unbroken(&sentence)).collect();
+    let overall =
+        (!sentences.is_empty()).then(|| Findings { record: String::new(), sentences, folded: false });
     fill(&Page {
         title: format!("{heading} – dyno"),
         heading,
         subtitles: vec!["Scores with their 95 % intervals over items.".to_owned()],
-        trust: trusts.filter(|trust| trust.level != "good").collect(),
+        trust: together(trusts.collect()),
         tiles: Vec::new(),
         comparisons: Vec::new(),
         findings: overall.into_iter().chain(findings).collect(),

@@ -6,6 +6,8 @@ mod evals;
 mod page;
 mod quality;
 mod quality_figures;
+mod response;
+mod trust;
 mod view;
 
 pub(crate) use evals::many as evals_many;

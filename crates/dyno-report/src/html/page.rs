@@ -14,8 +14,9 @@ use crate::facts::{
 };
 use crate::figure::{MISSING, Scale, count};
 use crate::html::view::{Cell, Definition, Facts, Findings, Page, Table, Tile, Trust};
-use crate::html::{curves, distributions, quality};
+use crate::html::{curves, distributions, quality, response, trust};
 use crate::sentences::Remark;
+use crate::sweep::Sweep;
 use crate::text::plain;
 use crate::{sentences, windows};
 
@@ -36,7 +37,7 @@ fn page_of(record: &RunRecord) -> Page {
     let name = model_name(&record.model);
     let mut figures = curves::of_one(record);
     figures.extend(distributions::of_one(record));
-    let findings = Findings { record: String::new(), sentences: findings(record) };
+    let findings = Findings { record: String::new(), sentences: findings(record), folded: false };
     Page {
         title: format!("{name} – dyno"),
         heading: name,
@@ -64,26 +65,39 @@ fn page_of(record: &RunRecord) -> Page {
 /// One page that compares several records.
 pub(crate) fn many(records: &[RunRecord]) -> String {
     let labels = distinguishing_labels(records);
-    let findings = labels
-        .iter()
-        .zip(records)
-        .map(|(label, record)| Findings { record: label.clone(), sentences: findings(record) });
+    let sweep = Sweep::of(records);
+    let best = sweep.iter().map(|sweep| {
+        let sentences = sweep.sentences().iter().map(|sentence| unbroken(sentence)).collect();
+        Findings { record: String::new(), sentences, folded: false }
+    });
+    // What each run says for itself; side by side, the tables and charts say it better.
+    let of_runs = labels.iter().zip(records).map(|(label, record)| Findings {
+        record: label.clone(),
+        sentences: findings(record),
+        folded: true,
+    });
+    let findings = best.chain(of_runs);
     let failures = labels.iter().zip(records).filter_map(|(label, record)| {
         let mut table = failure_table(record)?;
         table.title = format!("{}: {label}", table.title);
         Some(table)
     });
-    let trusted = |(label, record): (&String, &RunRecord)| trust_in(record, label.clone());
+    let trusted = labels.iter().zip(records).map(|(label, record)| trust_in(record, label.clone())).collect();
+    let mut subtitles = vec![
+        "Figures with 95 % intervals of what a repetition of the run here, later, would give, where there are any."
+            .to_owned(),
+    ];
+    subtitles.splice(0..0, sweep.iter().map(Sweep::varied));
+    let mut figures = sweep.as_ref().map(response::of_sweep).unwrap_or_default();
+    figures.extend(curves::of_many(records));
     fill(&Page {
         title: format!("{} runs compared – dyno", records.len()),
         heading: format!("{} runs compared", records.len()),
-        subtitles: vec![
-            "Figures with 95 % intervals of what a repetition of the run here, later, would give, where there are any.".to_owned(),
-        ],
-        trust: labels.iter().zip(records).map(trusted).filter(|trust| trust.level != "good").collect(),
+        subtitles,
+        trust: trust::together(trusted),
         tiles: Vec::new(),
         comparisons: vec![comparison_table(records)],
-        figures: curves::of_many(records),
+        figures,
         tables: failures.collect(),
         findings: findings.filter(|findings| !findings.sentences.is_empty()).collect(),
         quality: None,

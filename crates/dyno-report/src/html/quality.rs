@@ -2,7 +2,7 @@
 
 use dyno_types::{EvalRecord, PairedComparison};
 
-use crate::figure::{MISSING, count, moment, percent_interval, points};
+use crate::figure::{count, moment};
 use crate::html::page::{capitalized, unbroken};
 use crate::html::quality_figures;
 use crate::html::view::{Cell, Definition, Figure, Quality, Table, Wrong};
@@ -24,8 +24,8 @@ pub(crate) fn section(heading: &str, figures: Vec<Figure>, record: &EvalRecord) 
         table("scores", "Scores", short, SCORES_NOTE),
         every.flatten(),
         table("speeds", "Speed", said::short_speeds(record), said::SPEEDS_NOTE),
-        table("paired", title, comparisons(&whole), PAIRED_NOTE),
-        folded(table("paired-groups", &format!("{title}, by group"), comparisons(&by_group), PAIRED_NOTE)),
+        folded_where_alike(table("paired", title, said::pairs(&whole), PAIRED_NOTE), &whole),
+        folded(table("paired-groups", &format!("{title}, by group"), said::pairs(&by_group), PAIRED_NOTE)),
     ];
     let tables: Vec<Table> = tables.into_iter().flatten().collect();
     let nothing = (figures.is_empty() && tables.is_empty()).then(|| "Nothing was scored.".to_owned());
@@ -151,32 +151,6 @@ pub(crate) fn definitions() -> Vec<Definition> {
     all
 }
 
-fn comparisons(comparisons: &[&PairedComparison]) -> TextTable {
-    let header =
-        ["suite", "group", "compared", "items", "gained", "lost", "points", "95 % interval", "p", "verdict"];
-    let row = |one: &&PairedComparison| {
-        let verdict = match (said::differs(one), one.difference > 0.0) {
-            (false, _) => "no difference visible",
-            (true, true) => "better",
-            (true, false) => "worse",
-        };
-        let p = if one.p_adjusted < 0.001 { "< 0.001".to_owned() } else { format!("{:.3}", one.p_adjusted) };
-        vec![
-            plain(&one.suite),
-            plain(&one.group),
-            format!("{} against {}", plain(&one.candidate), plain(&one.baseline)),
-            count(one.n),
-            count(one.gained),
-            count(one.lost),
-            points(one.difference),
-            percent_interval(one.ci95),
-            if one.p_adjusted.is_finite() { p } else { MISSING.to_owned() },
-            verdict.to_owned(),
-        ]
-    };
-    TextTable::of(&header, 3, comparisons.iter().map(row).collect())
-}
-
 /// A table of the page; nothing where there are no rows.
 fn table(id: &'static str, title: &str, cells: TextTable, note: &str) -> Option<Table> {
     let rows = cells.rows.into_iter().map(|row| row.into_iter().map(Cell::from).collect());
@@ -191,6 +165,12 @@ fn table(id: &'static str, title: &str, cells: TextTable, note: &str) -> Option<
         folded: false,
         note: note.to_owned(),
     })
+}
+
+/// The table closed where several comparisons show nothing, which a sentence says better.
+fn folded_where_alike(table: Option<Table>, comparisons: &[&PairedComparison]) -> Option<Table> {
+    let alike = comparisons.iter().filter(|one| !said::differs(one)).count();
+    if alike > 1 && alike == comparisons.len() { folded(table) } else { table }
 }
 
 /// The table closed; its rows are many, and few look for them.

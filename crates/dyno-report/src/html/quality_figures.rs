@@ -447,9 +447,9 @@ fn pareto(rows: &[QuantImpact], cost: &Cost) -> Option<Figure> {
     let y = if yardstick == Yardstick::Accuracy {
         Axis::percent_around(low, high)
     } else {
-        Axis::between(low, high, "")
+        Axis::spanning(low, high)
     };
-    let x = Axis::from_zero(cost.unit, variants.iter().map(|one| one.0).fold(0.0, f64::max));
+    let x = Axis::reaching(cost.unit, variants[0].0, variants[variants.len() - 1].0);
     let points = |inside: bool| {
         variants.iter().filter(|one| one.4 == inside).map(|one| (one.0, one.1)).collect::<Vec<_>>()
     };
@@ -464,7 +464,14 @@ fn pareto(rows: &[QuantImpact], cost: &Cost) -> Option<Figure> {
         Yardstick::Accuracy => ("accuracy in %", "more accurate"),
         Yardstick::Perplexity => ("perplexity (lower is better)", "of lower perplexity"),
     };
-    let axes = format!("{measure}, by {} in {}; the upright axis does not start at zero", cost.what, x.unit);
+    let spacing = |axis: &Axis| if axis.is_logarithmic() { ", logarithmic" } else { "" };
+    let axes = format!(
+        "{measure}{}, by {} in {}{}; the upright axis does not start at zero",
+        spacing(&y),
+        cost.what,
+        x.unit,
+        spacing(&x)
+    );
     let described: Vec<String> =
         variants.iter().map(|one| format!("{} {:.1}", short(&one.3.name), one.1)).collect();
     let description = format!("One named dot per variant with its 95 % interval: {}.", described.join(", "));

@@ -37,7 +37,7 @@ pub(crate) struct Page {
 }
 
 /// Whether to trust a record.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct Trust {
     /// `good`, `fair` or `bad`.
     pub(crate) level: &'static str,
@@ -71,6 +71,8 @@ pub(crate) struct Findings {
     pub(crate) record: String,
     /// Sentences.
     pub(crate) sentences: Vec<String>,
+    /// Whether they stay closed until somebody opens them.
+    pub(crate) folded: bool,
 }
 
 /// How good a model is: drawings, tables and the answers that were wrong.
@@ -129,6 +131,11 @@ impl Key {
     /// A line in an ink, and what it means.
     pub(crate) fn line(ink: Ink, label: impl Into<String>) -> Self {
         Self { style: ink.style("stroke"), label: label.into() }
+    }
+
+    /// A filled area in an ink, and what it means.
+    pub(crate) fn area(ink: Ink, label: impl Into<String>) -> Self {
+        Self { style: ink.style("fill").replacen("fill:", "stroke:", 1), label: label.into() }
     }
 }
 

@@ -3,6 +3,7 @@
 mod impact;
 mod items;
 mod labels;
+mod pairs;
 mod scores;
 mod sentences;
 mod speeds;
@@ -13,13 +14,14 @@ pub(crate) use impact::{
 };
 pub(crate) use items::{WRONG_HEADER, WrongItems, csv, wrong};
 pub(crate) use labels::{labels, same_base};
+pub(crate) use pairs::pairs;
 pub(crate) use scores::{
     TextTable, WHOLE, left_out, short_table, side_by_side, strategy, table as score_cells,
 };
-pub(crate) use sentences::{beside_the_table, comparison, conclusion, differs, findings, named};
+pub(crate) use sentences::{alike, comparison, conclusion, differs, findings, findings_in_company, named};
 pub(crate) use speeds::{SPEEDS_NOTE, short_table as short_speeds, table as speed_cells};
 
-use dyno_types::{EvalRecord, ModelFacts, QuantImpact, Validity};
+use dyno_types::{EvalRecord, ModelFacts, PairedComparison, QuantImpact, Validity};
 
 use crate::facts::{machine_line, model_line, model_name};
 use crate::figure::{duration, moment};
@@ -66,9 +68,9 @@ pub(crate) fn table_many(records: &[EvalRecord], color: Color) -> String {
     let labels = labels(records);
     let mut page = text_section("Scores", &unrepeated(side_by_side(records, &labels)), color);
     let same = same_base(records);
+    page += &list_section("Together", alike(records).into_iter().collect(), color);
     for (record, label) in records.iter().zip(&labels) {
-        let said = if same { beside_the_table(record) } else { findings(record) };
-        page += &list_section(label, said, color);
+        page += &list_section(label, findings_in_company(record, same), color);
     }
     if same {
         page += &format!("\n{}", impact_table(&rows_of(records), color));
@@ -180,6 +182,12 @@ pub(crate) fn markdown_one(record: &EvalRecord) -> String {
     if !findings.is_empty() {
         page += "\nWhat the figures say:\n";
         page += &markdown::bullets(findings.into_iter());
+    }
+    let whole: Vec<&PairedComparison> = record.comparisons.iter().filter(|one| one.group == WHOLE).collect();
+    let compared = pairs(&whole);
+    if compared.rows.len() > 1 {
+        let table = markdown::table(&compared.header, compared.left, compared.rows);
+        page += &format!("\nComparisons over the same items:\n\n{table}");
     }
     let conclusion = conclusion(record);
     if !conclusion.is_empty() {

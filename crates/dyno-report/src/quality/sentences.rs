@@ -16,25 +16,61 @@ const DEGENERATE: f64 = 0.05;
 
 /// Everything the record says beside its scores.
 pub(crate) fn findings(record: &EvalRecord) -> Vec<String> {
-    let mut said = compared(record);
+    let mut said = visible(record);
+    said.extend(alike(std::slice::from_ref(record)));
     said.extend(record.perplexity.as_ref().map(perplexity));
     said.extend(record.divergence.as_ref().map(divergence));
-    said.extend(record.suites.iter().filter_map(looks));
-    said.extend(cautions(record));
+    said.extend(beside_scores(record));
     said
 }
 
-/// What the comparisons over whole suites say.
-fn compared(record: &EvalRecord) -> Vec<String> {
-    record.comparisons.iter().filter(|one| one.group == WHOLE).map(comparison).collect()
+/// What a record shown among others has to say for itself: what [`alike`] says of all of them is left out, and, beside the table
+/// of quantization impact, what that holds.
+pub(crate) fn findings_in_company(record: &EvalRecord, beside_the_table: bool) -> Vec<String> {
+    let mut said = visible(record);
+    if !beside_the_table {
+        said.extend(record.perplexity.as_ref().map(perplexity));
+        said.extend(record.divergence.as_ref().map(divergence));
+    }
+    said.extend(beside_scores(record));
+    said
 }
 
-/// What a variant has to say beside the table of quantization impact, which holds its figures.
-pub(crate) fn beside_the_table(record: &EvalRecord) -> Vec<String> {
-    let mut said = compared(record);
-    said.extend(record.suites.iter().filter_map(looks));
-    said.extend(cautions(record));
-    said
+fn beside_scores(record: &EvalRecord) -> Vec<String> {
+    record.suites.iter().filter_map(looks).chain(cautions(record)).collect()
+}
+
+/// Comparisons over whole suites.
+fn whole(record: &EvalRecord) -> impl Iterator<Item = &PairedComparison> {
+    record.comparisons.iter().filter(|one| one.group == WHOLE)
+}
+
+/// Whether a comparison was made and shows no difference.
+fn is_alike(one: &&PairedComparison) -> bool {
+    one.n > 0 && !differs(one)
+}
+
+/// The comparisons that show a difference, and those that could not be made.
+fn visible(record: &EvalRecord) -> Vec<String> {
+    whole(record).filter(|one| !is_alike(one)).map(comparison).collect()
+}
+
+/// The comparisons of all these records that show no difference, in one sentence.
+pub(crate) fn alike(records: &[EvalRecord]) -> Option<String> {
+    let all = || records.iter().flat_map(whole);
+    let alike: Vec<&PairedComparison> = all().filter(is_alike).collect();
+    match (alike.as_slice(), all().count()) {
+        ([], _) => None,
+        ([one], _) => Some(comparison(one)),
+        (several, all) if several.len() == all => {
+            Some(format!("A difference is visible in none of {} comparisons.", count(all as u64)))
+        }
+        (several, all) => Some(format!(
+            "No difference is visible in {} of {} comparisons.",
+            count(several.len() as u64),
+            count(all as u64)
+        )),
+    }
 }
 
 /// Whether a comparison shows a difference.

@@ -54,10 +54,39 @@ fn history_of_three_runs() {
         ttft_ms: decode_tps.map(|tps| 6500.0 / tps),
         rss_peak_bytes: Some(1.09e9),
         valid,
+        settings: None,
     };
     let rows = [row("20261121T065100-4f2a", Some(42.4), true), row("20261121T073000-0c11", None, false)];
     assert_snapshot!(history_table(&rows));
     assert!(history_table(&[]).contains("dyno bench"));
+}
+
+/// Settings are columns where runs of one model differ in them, and only there.
+#[test]
+fn history_of_a_sweep() {
+    let row = |model: &str, threads: u32, kv: dyno_types::KvType, tokens: u32| {
+        let mut settings = complete().settings;
+        settings.engine.threads = threads;
+        settings.engine.kv_type_k = kv;
+        settings.max_tokens = tokens;
+        let (id, model) = (format!("{model}-{threads}-{}", kv.name()), model.to_owned());
+        HistoryRow {
+            id,
+            model,
+            quantization: "f16".to_owned(),
+            settings: Some(settings),
+            ..HistoryRow::default()
+        }
+    };
+    let (f16, q8_0) = (dyno_types::KvType::F16, dyno_types::KvType::Q8_0);
+    let mut rows = vec![
+        row("nano", 1, f16, 64),
+        row("nano", 1, q8_0, 64),
+        row("nano", 2, f16, 64),
+        row("other", 2, f16, 128),
+    ];
+    rows.push(HistoryRow { id: "unreadable".to_owned(), settings: None, ..rows[0].clone() });
+    assert_snapshot!(history_table(&rows));
 }
 
 #[test]
