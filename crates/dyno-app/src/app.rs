@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use dyno_bench::CancelFlag;
 use dyno_engine::{Deadlines, ProcessEngine, ProcessEngineConfig, find_engine};
 use dyno_hub::{HubSettings, Lease};
-use dyno_models::Reference;
+use dyno_models::{ModelIdentity, Reference};
 use dyno_types::{EngineSettings, Event, EventSink, ModelFacts, ThreadChoice, ToolInfo};
 
 use crate::AppError;
@@ -61,6 +61,8 @@ pub(crate) struct Model {
     pub(crate) path: PathBuf,
     /// What its header says.
     pub(crate) facts: ModelFacts,
+    /// The files that the header was read from.
+    pub(crate) identity: ModelIdentity,
     /// Time to read and check the header, ms.
     pub(crate) read_ms: f64,
 }
@@ -153,9 +155,9 @@ impl App {
             }
         };
         let begun = Instant::now();
-        let facts = dyno_models::read_facts(&path, reference)?;
+        let (facts, identity) = dyno_models::read_identified(&path, reference)?;
         let read_ms = begun.elapsed().as_secs_f64() * 1e3;
-        Ok(Model { path, facts, read_ms })
+        Ok(Model { path, facts, identity, read_ms })
     }
 
     /// Progress of making a model; the phase ends with it.

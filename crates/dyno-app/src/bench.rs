@@ -5,15 +5,18 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use dyno_bench::{BenchContext, BenchOutcome, BenchPlan, PlanRequest, Wording};
+use dyno_engine::Engine;
+use dyno_models::ModelError;
 use dyno_store::History;
 use dyno_types::{
     ChatMessage, EngineSettings, Event, EventSink, HardwareProfile, RunRecord, Sampling, ThreadChoice,
-    Validity,
+    Validity, ValidityFlag,
 };
 
 use crate::app::Model;
 use crate::eval::template::known;
 use crate::variation::enter_variation;
+use crate::watched::{self, WatchedEngine};
 use crate::{App, AppError, predictions, write_page};
 
 /// Which windows the context stage fills.
@@ -78,7 +81,23 @@ impl App {
         // Opened first: finding out after ten minutes that nothing can be kept would be unkind.
         let history = if job.save { Some(self.open_history()?) } else { self.existing_history() };
         let plans = self.plans(job, events)?;
-        let engine = self.engine()?;
+        let mut result = self.bench_with(&self.engine()?, plans, history.as_ref(), events).await;
+        if job.save {
+            self.write_bench_page(job, &mut result);
+        }
+        Ok(result)
+    }
+
+    /// Carries out plans with this engine; each record is kept as soon as it is there.
+    async fn bench_with(
+        &self,
+        engine: &dyn Engine,
+        plans: Vec<(Model, BenchPlan)>,
+        history: Option<&History>,
+        events: &dyn EventSink,
+    ) -> BenchResult {
+        let identities = plans.iter().map(|(model, _)| model.identity.clone()).collect();
+        let engine = WatchedEngine::new(engine, identities);
         let machine = dyno_hardware::profile();
         let mut result = BenchResult::default();
         for (model, plan) in plans {
@@ -93,6 +112,10 @@ impl App {
             if outcome.record.settings.thread_choice == ThreadChoice::Fixed {
                 outcome.record.settings.thread_choice = job.thread_choice;
             }
+            let changed = model.identity.check().err();
+            if let Some(error) = &changed {
+                void(&mut outcome.record, error);
+            }
             outcome.record.machine_fingerprint = dyno_hardware::fingerprint(&machine);
             outcome.record.predictions = predictions::compared(&predictor, &outcome.record);
             doubt_what_was_predicted(&mut outcome.record);
@@ -106,15 +129,13 @@ impl App {
                 result.error.get_or_insert(error.into());
             }
             result.records.push(outcome.record);
-            if let Some(error) = outcome.error {
-                result.error = Some(error.into());
+            let ended = outcome.error.map(AppError::from);
+            if let Some(error) = ended.or(changed.map(|error| watched::changed(error).into())) {
+                result.error = Some(error);
                 break;
             }
         }
-        if job.save {
-            self.write_bench_page(job, &mut result);
-        }
-        Ok(result)
+        result
     }
 
     /// The history that a run which is not kept can still learn from; one that cannot be read teaches nothing.
@@ -192,6 +213,16 @@ fn doubt_what_was_predicted(record: &mut RunRecord) {
     record.validity = Validity::from_flags(flags.collect());
 }
 
+/// Takes back the verdict on a record whose model was replaced meanwhile.
+fn void(record: &mut RunRecord, error: &ModelError) {
+    let flags = record.validity.flags.iter().copied().chain([ValidityFlag::ModelChanged]).collect();
+    record.validity = Validity::from_flags(flags);
+    let text = error.to_string();
+    if !record.notes.iter().any(|note| note.contains(&text)) {
+        record.notes.push(text);
+    }
+}
+
 fn check_counts(job: &BenchJob) -> Result<(), AppError> {
     for (flag, value) in
         [("--runs", job.runs), ("--processes", job.processes), ("--max-tokens", job.max_tokens)]
@@ -262,7 +293,94 @@ fn up_to_training(train: u64) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::up_to_training;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use dyno_engine::{FakeEngine, FakeScript};
+
+    use super::*;
+    use crate::testing::app;
+
+    /// Puts another model in the place of the measured one when a step of the run is announced.
+    struct Replacing {
+        when: &'static str,
+        /// Whether the same file is written to, rather than replaced.
+        in_place: bool,
+        model: PathBuf,
+        done: AtomicBool,
+    }
+
+    impl EventSink for Replacing {
+        fn emit(&self, event: Event) {
+            let Event::PhaseAdvanced { detail, .. } = event else { return };
+            if detail.contains(self.when) && !self.done.swap(true, Ordering::Relaxed) {
+                let other = self.model.with_extension("other");
+                std::fs::copy(&self.model, &other).unwrap();
+                if self.in_place {
+                    std::fs::copy(&other, &self.model).unwrap();
+                } else {
+                    std::fs::rename(&other, &self.model).unwrap();
+                }
+            }
+        }
+    }
+
+    /// One run of three processes during which the model is replaced; and how many of them were measured.
+    async fn replaced(when: &'static str, in_place: bool) -> (BenchResult, usize) {
+        let folder = tempfile::tempdir().unwrap();
+        let app = app(folder.path(), &dyno_bench::CancelFlag::default());
+        let model = folder.path().join("m.gguf");
+        let made = app.find("synth:tiny-llama@q8_0", &dyno_types::Silent).unwrap().path;
+        std::fs::copy(made, &model).unwrap();
+        let job = BenchJob {
+            models: vec![model.display().to_string()],
+            runs: 1,
+            processes: 3,
+            max_tokens: 2,
+            contexts: ContextChoice::List(vec![64]),
+            context_decode_tokens: 2,
+            sampling: Sampling::greedy(),
+            thread_choice: ThreadChoice::Fixed,
+            knobs: BTreeMap::from([
+                ("threads", vec!["1".to_owned()]),
+                ("threads_prefill", vec!["1".to_owned()]),
+            ]),
+            save: false,
+            page: None,
+        };
+        let events = Replacing { when, in_place, model, done: AtomicBool::new(false) };
+        let plans = app.plans(&job, &events).unwrap();
+        let result = app.bench_with(&FakeEngine::new(FakeScript::default()), plans, None, &events).await;
+        let samples = result.records[0].stages.inference.iter().flat_map(|stage| &stage.samples);
+        let measured: std::collections::BTreeSet<u32> = samples.map(|sample| sample.process).collect();
+        let count = measured.len();
+        (result, count)
+    }
+
+    #[tokio::test]
+    async fn a_model_replaced_while_it_is_measured_ends_the_run_and_voids_its_record() {
+        // Before the second measured process, and while the last one works.
+        for (when, in_place, measured) in [
+            ("process 2: loading", false, 1),
+            ("process 2: loading", true, 1),
+            ("process 3: filling", false, 3),
+        ] {
+            let (result, processes) = replaced(when, in_place).await;
+            let validity = &result.records[0].validity;
+            assert!(
+                !validity.valid && validity.flags.contains(&ValidityFlag::ModelChanged),
+                "{when}: {validity:?}"
+            );
+            let error = result.error.unwrap();
+            assert_eq!(error.exit_code(), 3, "{when}: {error}");
+            assert!(error.to_string().contains("m.gguf is not the model it was"), "{when}: {error}");
+            let told = result.records[0].notes.iter().filter(|note| note.contains("m.gguf is not")).count();
+            assert_eq!(told, 1, "{:?}", result.records[0].notes);
+            assert_eq!(processes, measured, "{when}");
+        }
+        let (result, _) = replaced("never", false).await;
+        let flags = &result.records[0].validity.flags;
+        assert!(result.error.is_none() && !flags.contains(&ValidityFlag::ModelChanged), "{flags:?}");
+    }
 
     #[test]
     fn windows_double_up_to_the_training_context() {

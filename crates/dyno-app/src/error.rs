@@ -176,7 +176,7 @@ impl AppError {
 
 fn engine_exit(error: &EngineError) -> Exit {
     match error {
-        EngineError::Model { .. } | EngineError::Template(_) => Exit::Model,
+        EngineError::Model { .. } | EngineError::ModelChanged(_) | EngineError::Template(_) => Exit::Model,
         EngineError::BadRequest(_) | EngineError::NoTemplate => Exit::Input,
         EngineError::Cancelled => Exit::Interrupted,
         _ => Exit::Runtime,

@@ -75,7 +75,7 @@ pub(crate) struct Subject {
 
 impl Subject {
     fn loading(&self) -> Loading {
-        Loading { path: self.model.path.clone(), settings: self.settings.clone() }
+        Loading::of(&self.model, self.settings.clone())
     }
 }
 
@@ -146,7 +146,7 @@ impl App {
         let mut settings = job.settings.clone();
         self.fit_context(&mut settings, &model.facts, job.context_given)?;
         self.choose_threads(&mut settings, events);
-        let sha256 = self.model_sha256(&model.path, events)?;
+        let sha256 = self.model_sha256(&model.identity, events)?;
         let thread_choice = Self::thread_choice(&job.settings, job.thread_choice);
         Ok(Subject { model, sha256, settings, thread_choice })
     }
@@ -183,6 +183,9 @@ impl App {
                 measure_text(&mut host, job, (passage, distributions), &mut findings, events).await;
             error = measured.err();
         }
+        let changed = host.check_model().err();
+        let model_changed = changed.is_some();
+        error = error.or(changed);
         findings.deaths = host.deaths();
         let circumstances = Circumstances {
             started_unix_ms,
@@ -192,6 +195,7 @@ impl App {
             template: template.used(),
             memory: host.session().memory().await.ok(),
             complete: error.is_none(),
+            model_changed,
         };
         host.close().await;
         let record = assemble::record(subject, circumstances, findings);
@@ -246,14 +250,16 @@ impl App {
         let mut settings = EngineSettings { context: text.chunk, ..job.settings.clone() };
         self.choose_threads(&mut settings, events);
         let folder = self.distributions_folder()?;
-        let mut host =
-            Host::open(engine, Loading { path: model.path, settings }, &self.cancel, events).await?;
+        let mut host = Host::open(engine, Loading::of(&model, settings), &self.cancel, events).await?;
         let measuring = Measuring {
             chunk: text.chunk,
             chunks_max: text.chunks_max,
             store: Some(folder.path().join(DISTRIBUTIONS_FILE)),
             reference: None,
         };
+        if let Some(remark) = perplexity::beyond_training(reference, text.chunk, host.loaded()) {
+            events.emit(Event::Warning(remark));
+        }
         let measured = perplexity::measure(&mut host, passage, &measuring, events).await;
         host.close().await;
         measured.map(|_| Some((reference.clone(), folder)))
@@ -286,6 +292,8 @@ async fn measure_text(
         Some(Distributions::Compare(name, file)) => (Some(name), None, Some(file)),
     };
     let measuring = Measuring { chunk: text.chunk, chunks_max: text.chunks_max, store, reference };
+    let beyond = perplexity::beyond_training("the model", text.chunk, host.loaded());
+    findings.notes.extend(beyond);
     let chunks = perplexity::measure(host, passage, &measuring, events).await?;
     findings.perplexity = perplexity::perplexity(passage, text.chunk, &chunks);
     if let Some(name) = name {

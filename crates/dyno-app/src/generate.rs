@@ -185,14 +185,14 @@ impl App {
         (policy, judge): (Option<Policy>, Option<Loading>),
         (events, on_text): Shown<'_>,
     ) -> Result<Generated, AppError> {
-        let sampling = self.sampling_for(job, &model.path, events)?;
+        let sampling = self.sampling_for(job, model, events)?;
         if let Some(policy) = &policy {
             policy.check_sampling(&sampling)?;
         }
         let mut settings = job.settings.clone();
         self.choose_threads(&mut settings, events);
         let limit = self.window_limit(&settings, &model.facts, job.context_given)?;
-        let loading = Loading { path: model.path.clone(), settings };
+        let loading = Loading::of(model, settings);
         let mut host = Host::load(engine, loading, &self.cancel, events).await?;
         if !host.loaded().has_chat_template && !job.raw {
             events.emit(Event::Note(dyno_bench::NO_TEMPLATE.to_owned()));
@@ -283,7 +283,7 @@ impl App {
         let mut settings = EngineSettings::default();
         self.fit_context(&mut settings, &model.facts, false)?;
         self.choose_threads(&mut settings, events);
-        Ok(Loading { path: model.path, settings })
+        Ok(Loading::of(&model, settings))
     }
 }
 

@@ -19,6 +19,7 @@ mod known_files;
 mod models;
 mod page;
 mod past;
+mod plain_text;
 mod predictions;
 mod presets;
 mod quant_impact;
@@ -30,6 +31,7 @@ mod synth;
 mod testing;
 mod tune;
 mod variation;
+mod watched;
 
 pub use app::{App, Limits, Places};
 pub use bench::{BenchJob, BenchResult, ContextChoice};
@@ -54,6 +56,7 @@ pub use generate::{
 pub use models::{Fetched, Inspected, ListedModel, ModelRow, damaged, kept_elsewhere, listed};
 pub use page::write_page;
 pub use past::Records;
+pub use plain_text::plain_text;
 pub use presets::{ModelPresets, TunedPreset};
 pub use quant_impact::{QUANT_IMPACT_TYPES, QuantImpactJob, QuantImpactResult};
 pub use quantize::{QuantizeJob, QuantizeResult, Quantized};

@@ -111,7 +111,8 @@ impl App {
         events: &dyn EventSink,
     ) -> Result<PathBuf, AppError> {
         let model = self.with_job(events, |library, _| library.find_in_ollama(reference))?;
-        let found = self.model_sha256(&model.path, events)?;
+        let (_, identity) = ModelFiles::open_identified(&model.path)?;
+        let found = self.model_sha256(&identity, events)?;
         if found == model.sha256 {
             return Ok(model.path);
         }

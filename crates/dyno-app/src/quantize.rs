@@ -3,15 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use dyno_engine::{Engine, Session};
-use dyno_models::{FILE_TYPES, FileType, ModelError, Reference};
-use dyno_types::{Event, EventSink, ModelFacts, QuantizeRequest};
+use dyno_models::{BlockFit, FILE_TYPES, FileType, ModelError, ModelFiles, Reference};
+use dyno_types::{Event, EventSink, ModelFacts, QuantizeRequest, TensorTypeShare};
 use serde::Serialize;
 
 use crate::app::Model;
+use crate::watched::WatchedEngine;
 use crate::{App, AppError};
 
 /// Room asked for beyond the estimate: mixtures keep some tensors in larger types than the one they are named after.
 const ROOM_FACTOR: f64 = 1.2;
+
+/// Share of the weights that a type must be able to hold for a file to be named after it alone.
+const NAMED_SHARE_MIN: f64 = 0.1;
 
 /// What to make, as asked for.
 #[derive(Debug, Clone)]
@@ -41,8 +45,18 @@ pub struct Quantized {
     pub quantization: String,
     /// Size, bytes.
     pub file_bytes: u64,
-    /// Share of the source's size.
+    /// Share of the source's size, all its parts counted.
     pub size_ratio: f64,
+    /// Bits of a weight on average, over all tensors.
+    pub bits_per_weight: f64,
+    /// Types of its tensors by bytes, largest first.
+    pub tensor_types: Vec<TensorTypeShare>,
+    /// Types that weights fell back to because their rows are no whole blocks of the type asked for, largest first.
+    pub fell_back: Vec<TensorTypeShare>,
+    /// Share of the matrices' weights that fell back, 0 to 1.
+    pub fell_back_share: f64,
+    /// What fell back, as a sentence; absent where nothing did.
+    pub remark: Option<String>,
     /// Time it took in the engine, ms.
     pub quantize_ms: f64,
 }
@@ -99,7 +113,8 @@ impl App {
         }
         let model = self.find(&job.model, events)?;
         let folder = self.quantized_folder(job, &model.path)?;
-        let orders = orders(&types, &model, &folder);
+        let files = ModelFiles::open(&model.path)?;
+        let orders = orders(&types, &model, &files, &folder);
         check_orders(&orders, &model, job)?;
         check_room(&orders, &model.facts, &folder)?;
         Ok((model, orders))
@@ -113,7 +128,7 @@ impl App {
         (model, orders): (&Model, &[Order]),
         events: &dyn EventSink,
     ) -> Result<QuantizeResult, AppError> {
-        let session = engine.start().await?;
+        let session = WatchedEngine::new(engine, vec![model.identity.clone()]).start().await?;
         let mut result = QuantizeResult {
             source: model.path.clone(),
             model: model.facts.clone(),
@@ -162,14 +177,22 @@ impl App {
         let report = session.quantize(&request, &mut show).await;
         events.emit(Event::PhaseEnded);
         let report = report?;
-        let facts = dyno_models::read_facts(&fresh, &order.target.display().to_string())?;
+        let files = ModelFiles::open(&fresh)?;
+        let facts = dyno_models::facts_of(&files, &order.target.display().to_string());
         check_made(order, &facts)?;
         std::fs::rename(&fresh, &order.target).map_err(fail)?;
+        let fit = FileType::from_label(order.label).map(|asked| BlockFit::of(&files, asked));
+        let remark = fit.as_ref().and_then(|fit| fallback(order.label, fit));
         Ok(Quantized {
             path: order.target.clone(),
             quantization: facts.quantization,
             file_bytes: report.target_bytes,
-            size_ratio: report.target_bytes as f64 / (report.source_bytes.max(1)) as f64,
+            size_ratio: report.target_bytes as f64 / (model.facts.file_bytes.max(1)) as f64,
+            bits_per_weight: facts.weights_bytes as f64 * 8.0 / facts.parameters.max(1) as f64,
+            tensor_types: facts.tensor_types,
+            fell_back_share: fit.as_ref().map_or(0.0, |fit| 1.0 - fit.share()),
+            fell_back: fit.map(|fit| fit.kinds).unwrap_or_default(),
+            remark,
             quantize_ms: report.quantize_ms,
         })
     }
@@ -220,17 +243,45 @@ pub(crate) fn known_types(names: &[String]) -> Result<Vec<&'static FileType>, Ap
     Ok(types)
 }
 
-fn orders(types: &[&'static FileType], model: &Model, folder: &Path) -> Vec<Order> {
+fn orders(types: &[&'static FileType], model: &Model, files: &ModelFiles, folder: &Path) -> Vec<Order> {
     let order = |known: &&'static FileType| Order {
         label: known.label,
-        target: folder.join(target_name(&model.path, &model.facts.quantization, known.label)),
+        target: folder.join(target_of(model, files, known)),
     };
     types.iter().map(order).collect()
 }
 
-/// The source's name with its quantization replaced: `micro-f16.gguf` becomes `micro-q4_0.gguf`.
+/// File name of a quantization of this model. A file that holds next to nothing of the type it is asked for is not named after
+/// that alone.
+pub(crate) fn target_of(model: &Model, files: &ModelFiles, quantization: &FileType) -> String {
+    let holds = BlockFit::of(files, quantization).share() >= NAMED_SHARE_MIN;
+    let label =
+        if holds { quantization.label.to_owned() } else { format!("{}-fallback", quantization.label) };
+    target_name(&model.path, &model.facts.quantization, &label)
+}
+
+/// What the quantizer took instead of the type that gives the file its name. `None` where it took nothing else.
+pub(crate) fn fallback(label: &str, fit: &BlockFit) -> Option<String> {
+    if fit.kinds.is_empty() {
+        return None;
+    }
+    let percent = |elements: u64| elements as f64 * 100.0 / fit.elements.max(1) as f64;
+    let kinds: Vec<String> =
+        fit.kinds.iter().map(|kind| format!("{:.0} % {}", percent(kind.elements), kind.kind)).collect();
+    let rows: Vec<String> = fit.rows.iter().take(4).map(ToString::to_string).collect();
+    Some(format!(
+        "{label} in part only: rows of {} are no multiple of {}, so {:.0} % of its weights fell back to other types ({}).",
+        rows.join(", "),
+        fit.block,
+        percent(fit.elements - fit.fitting),
+        kinds.join(", ")
+    ))
+}
+
+/// The source's name with its quantization replaced: `micro-f16.gguf` becomes `micro-q4_0.gguf`. Of a split model the number
+/// of the part goes: the quantizer writes one file.
 pub(crate) fn target_name(source: &Path, quantization: &str, label: &str) -> String {
-    let stem = source.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let stem = ModelFiles::stem(source);
     let cut = stem.len().saturating_sub(quantization.len());
     let base = match stem.get(cut..) {
         Some(end) if !quantization.is_empty() && end.eq_ignore_ascii_case(quantization) => {
@@ -307,6 +358,60 @@ mod tests {
         assert_eq!(name("f16.gguf", "f16"), "model-q4_0.gguf");
         assert_eq!(name("モデル.gguf", "f16"), "モデル-q4_0.gguf");
         assert_eq!(name("x.gguf", ""), "x-q4_0.gguf");
+        assert_eq!(name("n-00001-of-00003.gguf", "f16"), "n-q4_0.gguf");
+        assert_eq!(name("Llama-70B-Q8_0-00001-of-00003.gguf", "q8_0"), "Llama-70B-q4_0.gguf");
+    }
+
+    #[test]
+    fn weights_that_fell_back_are_told_with_rows_types_and_shares() {
+        let kind =
+            |kind: &str, elements| TensorTypeShare { kind: kind.to_owned(), tensors: 1, elements, bytes: 0 };
+        let fit = BlockFit {
+            block: 256,
+            elements: 200,
+            fitting: 50,
+            rows: vec![192, 576],
+            kinds: vec![kind("iq4_nl", 120), kind("q8_0", 30)],
+        };
+        assert_eq!(
+            fallback("iq1_m", &fit).unwrap(),
+            "iq1_m in part only: rows of 192, 576 are no multiple of 256, so 75 % of its weights fell back to other types \
+             (60 % iq4_nl, 15 % q8_0)."
+        );
+        assert_eq!(fallback("q4_0", &BlockFit { kinds: Vec::new(), ..fit }), None);
+    }
+
+    /// A model of one matrix with rows of 64 weights, which no block of 256 holds.
+    fn narrow(folder: &Path) -> PathBuf {
+        use dyno_models::gguf::{Content, GgufPlan, GgufWriter, Scalar, TensorSpec, TensorType};
+        let architecture = Content::Scalar(Scalar::String("llama".to_owned()));
+        let metadata = [("general.architecture".to_owned(), architecture)];
+        let tensor =
+            TensorSpec { name: "token_embd.weight".to_owned(), shape: vec![64, 4], kind: TensorType::F16 };
+        let plan = GgufPlan::new(&metadata, &[tensor]).unwrap();
+        let mut writer = GgufWriter::begin(Vec::new(), &plan).unwrap();
+        writer.data(&[0; 512]).unwrap();
+        let file = folder.join("narrow-f16.gguf");
+        std::fs::write(&file, writer.finish().unwrap()).unwrap();
+        file
+    }
+
+    #[test]
+    fn a_file_that_holds_nothing_of_its_type_is_not_named_after_it_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = crate::testing::app(folder.path(), &dyno_bench::CancelFlag::default());
+        let job = QuantizeJob {
+            model: narrow(folder.path()).display().to_string(),
+            types: ["q4_0", "iq1_m", "q4_k_m"].map(str::to_owned).to_vec(),
+            imatrix: None,
+            folder: None,
+            force: false,
+            requantize: false,
+            threads: 1,
+        };
+        let (_, orders) = app.quantize_plan(&job, &dyno_types::Silent).unwrap();
+        let names: Vec<_> = orders.iter().map(|order| order.target.file_name().unwrap()).collect();
+        assert_eq!(names, ["narrow-q4_0.gguf", "narrow-iq1_m-fallback.gguf", "narrow-q4_k_m-fallback.gguf"]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use dyno_types::{EngineRates, Event, EventSink, HardwareProfile, RateTiming};
 
 use crate::abilities::unix_ms;
 use crate::app::ENGINE;
+use crate::watched::WatchedEngine;
 use crate::{App, AppError, kept};
 
 /// Schema of the kept file.
@@ -92,18 +93,20 @@ impl App {
         let advance = |done: usize, detail: &str| {
             events.emit(Event::PhaseAdvanced { done: done as u64, detail: detail.to_owned() });
         };
-        let mut models = Vec::new();
+        let (mut models, mut identities) = (Vec::new(), Vec::new());
         for (index, spec) in RATE_MODELS.iter().enumerate() {
             advance(index, "making small models");
             let reference = format!("synth:{spec}");
             let cancel = &self.cancel;
             let file = dyno_models::resolve(&reference, folder, &mut |_, _| !cancel.is_cancelled())?;
-            let facts = dyno_models::read_facts(&file, &reference)?;
+            let (facts, identity) = dyno_models::read_identified(&file, &reference)?;
+            identities.push(identity);
             models.push(CalibrationModel { file, facts, depths: rate_depths(index) });
         }
         let timed = |done: usize| advance(RATE_MODELS.len() + done, "timing them");
         let sizes = (threads, RATE_PROMPT_TOKENS);
-        let timings = time_models(engine, &models, sizes, &self.cancel, &timed).await?;
+        let engine = WatchedEngine::new(engine, identities);
+        let timings = time_models(&engine, &models, sizes, &self.cancel, &timed).await?;
         timings.ok_or(AppError::Cancelled)
     }
 

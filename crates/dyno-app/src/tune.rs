@@ -206,7 +206,7 @@ impl App {
         (plan, subject): (Plan, &Subject),
         events: &dyn EventSink,
     ) -> Result<TuneResult, AppError> {
-        let loading = Loading { path: subject.model.path.clone(), settings: subject.settings.clone() };
+        let loading = Loading::of(&subject.model, subject.settings.clone());
         let mut host = Host::open(engine, loading, &self.cancel, events).await?;
         let (template, remark) =
             Template::choose(job.template.as_deref(), host.session(), host.loaded()).await?;

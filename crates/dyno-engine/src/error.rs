@@ -98,6 +98,9 @@ pub enum EngineError {
         /// Last log lines.
         log: Vec<String>,
     },
+    /// The model's file is not the one that was looked at; a sentence says how it differs.
+    #[error("{0}")]
+    ModelChanged(String),
     /// Not enough memory for what was asked.
     #[error("not enough memory {during}: {reason}; choose a smaller model, context or KV type")]
     OutOfMemory {

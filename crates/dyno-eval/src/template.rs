@@ -1,7 +1,7 @@
 //! Chat templates by name: roles with what stands before and after them.
 
 use dyno_types::ChatMessage;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The templates that ship.
 const BUILT_IN: &str = include_str!("../data/templates.toml");
@@ -10,7 +10,7 @@ const BUILT_IN: &str = include_str!("../data/templates.toml");
 const SCHEMA: &str = "dyno.templates/1";
 
 /// One template.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NamedTemplate {
     /// Name, as flags and records write it.

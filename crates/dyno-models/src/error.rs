@@ -53,6 +53,14 @@ pub enum ModelError {
         /// What differs.
         reason: String,
     },
+    /// Another file, or other content, since it was looked at.
+    #[error("{} is not the model it was at the start: {what}; leave model files alone while they are in use, and start again", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// How it differs.
+        what: String,
+    },
     /// No file at all.
     #[error("the model has no files; name at least one .gguf file")]
     NoParts,

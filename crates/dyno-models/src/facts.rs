@@ -13,9 +13,10 @@ use sha2::{Digest, Sha256};
 
 use crate::gguf::{GgufHeader, Scalar, TensorType};
 use crate::split::ModelFiles;
-use crate::{FileType, ModelError};
+use crate::{FileType, ModelError, ModelIdentity};
 
 use keys::Keys;
+pub(crate) use weights::role;
 
 /// Key that marks random weights.
 pub const SYNTHETIC_KEY: &str = "dyno.synthetic";
@@ -42,10 +43,19 @@ const RECURRENT_KEYS: &[&str] = &["ssm.state_size", "wkv.head_size", "shortconv.
 /// # Errors
 /// [`ModelError`] when the file, or a part of it, is missing, unreadable or broken.
 pub fn read_facts(path: &Path, reference: &str) -> Result<ModelFacts, ModelError> {
+    read_identified(path, reference).map(|(facts, _)| facts)
+}
+
+/// The same, with what tells later whether the files are still those that the facts are of.
+///
+/// # Errors
+/// As [`read_facts`].
+pub fn read_identified(path: &Path, reference: &str) -> Result<(ModelFacts, ModelIdentity), ModelError> {
     if !ModelFiles::exist(path)? {
         return Err(ModelError::NotFound { path: path.to_owned(), hint: String::new() });
     }
-    Ok(facts_of(&ModelFiles::open(path)?, reference))
+    let (files, identity) = ModelFiles::open_identified(path)?;
+    Ok((facts_of(&files, reference), identity))
 }
 
 /// Refuses a file that cannot generate: a bare vocabulary, or a model that only embeds.

@@ -18,6 +18,7 @@ mod tests;
 
 pub use error::GgufError;
 pub use header::GgufHeader;
+pub(crate) use header::open_file;
 pub use read_at::ReadAt;
 pub use tensor_type::TensorType;
 pub use tensors::{DataArea, TensorInfo};

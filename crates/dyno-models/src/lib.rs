@@ -2,6 +2,7 @@
 
 pub mod gguf;
 
+mod block_fit;
 mod builtin;
 mod cache;
 mod catalogue;
@@ -10,6 +11,7 @@ mod facts;
 mod file_type;
 mod hub_address;
 mod hub_reference;
+mod identity;
 mod ollama_reference;
 mod placement;
 mod reference;
@@ -17,13 +19,15 @@ mod shapes;
 mod split;
 mod synth;
 
+pub use block_fit::BlockFit;
 pub use builtin::{BUILTINS, Builtin};
 pub use cache::default_cache_dir;
 pub use catalogue::{CatalogueHit, asked_rank, catalogue, find_model, models_for, recognise};
 pub use error::ModelError;
-pub use facts::{SYNTHETIC_KEY, check_runnable, facts_of, read_facts};
+pub use facts::{SYNTHETIC_KEY, check_runnable, facts_of, read_facts, read_identified};
 pub use file_type::{FILE_TYPES, FileType};
 pub use hub_reference::{DEFAULT_REVISION, HubReference, check_path};
+pub use identity::{FileStamp, ModelIdentity, PartIdentity};
 pub use ollama_reference::OllamaReference;
 pub use reference::{DEFAULT_REFERENCE, Reference, resolve};
 pub use shapes::{Experts, Family, Latent, Llama3Rope, SHAPES, Shape, State, Window, shape_names};

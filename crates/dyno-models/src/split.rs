@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::ModelError;
-use crate::gguf::{GgufError, GgufHeader, Scalar, Value, limits};
+use crate::gguf::{GgufError, GgufHeader, Scalar, Value, limits, open_file};
+use crate::identity::{FileStamp, ModelIdentity};
 
 /// Most parts accepted: names have five digits, and llama.cpp numbers parts with 16 bits.
 const PARTS_MAX: u64 = 65_535;
@@ -54,28 +55,41 @@ impl ModelFiles {
     /// # Errors
     /// A part that is missing, broken or from another model.
     pub fn open(path: &Path) -> Result<Self, ModelError> {
-        let header = read(path)?;
+        Self::open_identified(path).map(|(files, _)| files)
+    }
+
+    /// The same, with what tells later whether these are still the files.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_identified(path: &Path) -> Result<(Self, ModelIdentity), ModelError> {
+        let (header, stamp) = read(path)?;
         let count = parts_stated(path, &header)?;
         if count <= 1 {
-            return Ok(Self { parts: vec![(path.to_owned(), header)] });
+            let files = Self { parts: vec![(path.to_owned(), header)] };
+            let identity = ModelIdentity::new(&files.parts, &[stamp]);
+            return Ok((files, identity));
         }
         let name = PartName::parse(path).filter(|name| name.count == count && count <= PARTS_MAX);
         let Some(name) = name.filter(|name| (1..=count).contains(&name.number)) else {
             return Err(ModelError::PartRenamed { path: path.to_owned(), count });
         };
-        let mut parts = Vec::new();
+        let (mut parts, mut stamps) = (Vec::new(), Vec::new());
         let mut header_bytes = 0;
         for number in 1..=count {
             let part = name.path(path, number);
             if !Self::exist(&part)? {
                 return Err(ModelError::PartMissing { path: part, number, count });
             }
-            let header = if number == name.number { header.clone() } else { read(&part)? };
+            let (header, stamp) = if number == name.number { (header.clone(), stamp) } else { read(&part)? };
             header_bytes += header.header_bytes;
             check_header_bytes(&part, header_bytes)?;
             parts.push((part, header));
+            stamps.push(stamp);
         }
-        Self::from_parts(parts)
+        let files = Self::from_parts(parts)?;
+        let identity = ModelIdentity::new(&files.parts, &stamps);
+        Ok((files, identity))
     }
 
     /// A model from the headers of all its files, in order; the paths are names for messages only. For headers that were
@@ -92,6 +106,15 @@ impl ModelFiles {
         Ok(Self { parts })
     }
 
+    /// Name of a file without its ending, and without its number when it is named as a part of a split model.
+    #[must_use]
+    pub fn stem(path: &Path) -> String {
+        match PartName::parse(path) {
+            Some(part) => part.prefix,
+            None => path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default(),
+        }
+    }
+
     /// The part to hand to an engine: the first.
     #[must_use]
     pub fn first(&self) -> &Path {
@@ -105,8 +128,12 @@ impl ModelFiles {
     }
 }
 
-fn read(path: &Path) -> Result<GgufHeader, ModelError> {
-    GgufHeader::read(path).map_err(|source| ModelError::File { path: path.to_owned(), source })
+/// The header of a file, and the stamp of the very file it was read from, whatever the path names later.
+fn read(path: &Path) -> Result<(GgufHeader, FileStamp), ModelError> {
+    let fail = |source| ModelError::File { path: path.to_owned(), source };
+    let file = open_file(path).map_err(fail)?;
+    let stamp = FileStamp::from(&file.metadata().map_err(|error| fail(error.into()))?);
+    Ok((GgufHeader::read_at(file).map_err(fail)?, stamp))
 }
 
 /// How many parts the header says that the model has; 0 when it says nothing.

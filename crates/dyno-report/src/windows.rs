@@ -253,7 +253,7 @@ mod tests {
                 let memory = memory([rss, anonymous, rss - anonymous.min(rss)], [40, 30, 20]);
                 let Some([weights, kv, compute, process, reserved]) = parts(&memory) else { continue };
                 assert_eq!(weights + kv + compute + process, (rss as f64).max(weights + kv + compute));
-                assert!(reserved >= 0.0 && reserved <= 90.0, "{memory:?}");
+                assert!((0.0..=90.0).contains(&reserved), "{memory:?}");
             }
         }
     }

@@ -40,6 +40,8 @@ pub enum ValidityFlag {
     Oversubscribed,
     /// Slower by an order of magnitude than the run's own comparison of thread counts, or than predicted.
     FarSlowerThanExpected,
+    /// Another model file took the place of the measured one, or it was written to.
+    ModelChanged,
 }
 
 impl ValidityFlag {
@@ -56,6 +58,7 @@ impl ValidityFlag {
                 | Self::Disturbed
                 | Self::Oversubscribed
                 | Self::FarSlowerThanExpected
+                | Self::ModelChanged
         )
     }
 
@@ -108,6 +111,9 @@ impl ValidityFlag {
             Self::FarSlowerThanExpected => {
                 "Decode was slower by a factor of ten or more than the comparison of thread counts before the run, or the prediction, \
                  said; something was in the way."
+            }
+            Self::ModelChanged => {
+                "The model file was replaced or written to during the run, so figures may be of two models; repeat the run."
             }
         }
     }

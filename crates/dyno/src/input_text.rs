@@ -66,22 +66,8 @@ impl Source {
 
 /// The text these bytes are, or what is wrong with them.
 fn text(bytes: Vec<u8>) -> Result<String, String> {
-    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        return Err("it is UTF-16; save it as UTF-8, for example with `iconv -f UTF-16 -t UTF-8`".to_owned());
-    }
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        let bytes = error.as_bytes();
-        let line = bytes[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
-        format!(
-            "it is not UTF-8 text: byte {} (0x{:02X}, line {line}); if it is in an older encoding, convert it, for example with \
-             `iconv -f LATIN1 -t UTF-8`",
-            at + 1,
-            bytes[at]
-        )
-    })?;
-    let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
-    let text = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
+    let text = dyno_app::plain_text(bytes)?;
+    let text = text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
     Ok(text.to_owned())
 }
 

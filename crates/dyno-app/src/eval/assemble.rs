@@ -27,6 +27,8 @@ pub(crate) struct Circumstances {
     pub(crate) memory: Option<EngineMemory>,
     /// Whether everything planned was done.
     pub(crate) complete: bool,
+    /// Whether the model's files changed meanwhile.
+    pub(crate) model_changed: bool,
 }
 
 /// The result of one suite in one manner.
@@ -106,14 +108,16 @@ fn comparisons(suites: &[SuiteResult]) -> Vec<PairedComparison> {
 
 /// Whether to trust the record. Unlike speed, answers do not suffer from a debug build or an engine that was started anew:
 /// these are noted, and only a record that is not whole is invalid.
-fn validity(complete: bool, deaths: u32, engine: &EngineInfo) -> Validity {
+fn validity(circumstances: &Circumstances, deaths: u32) -> Validity {
+    let Circumstances { complete, model_changed, engine, .. } = circumstances;
     let flags = [
         (!complete, ValidityFlag::Incomplete),
+        (*model_changed, ValidityFlag::ModelChanged),
         (engine.profile == "debug", ValidityFlag::DebugBuild),
         (deaths > 0, ValidityFlag::EngineRestarted),
     ];
     let flags = flags.into_iter().filter(|(raised, _)| *raised).map(|(_, flag)| flag).collect();
-    Validity { valid: complete, ..Validity::from_flags(flags) }
+    Validity { valid: *complete && !model_changed, ..Validity::from_flags(flags) }
 }
 
 /// Rates are those of single streams; answers given side by side say nothing about them.
@@ -130,7 +134,8 @@ fn footprint(memory: EngineMemory) -> Footprint {
 /// The record of everything that was found out.
 pub(crate) fn record(subject: &Subject, circumstances: Circumstances, findings: Findings) -> EvalRecord {
     let machine = dyno_hardware::profile();
-    let Circumstances { started_unix_ms, ended_unix_ms, engine, settings, template, memory, complete } =
+    let validity = validity(&circumstances, findings.deaths);
+    let Circumstances { started_unix_ms, ended_unix_ms, engine, settings, template, memory, .. } =
         circumstances;
     let mut notes = findings.notes;
     notes.extend(held::remarks(&findings.suites));
@@ -150,7 +155,7 @@ pub(crate) fn record(subject: &Subject, circumstances: Circumstances, findings: 
         machine,
         model: subject.model.facts.clone(),
         model_sha256: subject.sha256.clone(),
-        validity: validity(complete, findings.deaths, &engine),
+        validity,
         engine,
         engine_settings: settings,
         thread_choice: Some(subject.thread_choice),

@@ -1,12 +1,12 @@
 //! Answers given before, one file per model, suite and settings: a line for each finished item, written at once. Killing
 //! dyno loses at most what was being answered; the same evaluation again asks nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use dyno_types::{ItemOutcome, ItemResult, KvType, Sampling, Switch};
+use dyno_types::{EngineSettings, ItemOutcome, ItemResult, Sampling};
 use serde::{Deserialize, Serialize};
 
 use crate::AppError;
@@ -18,8 +18,25 @@ const SCHEMA: &str = "dyno.answers/2";
 /// Largest file read, bytes; a larger one is made anew.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
-/// Everything an answer depends on. Threads and the number of sequences are not part of it: they change the order of
-/// floating point sums at most, as stated where sampling is.
+/// Knobs that no answer depends on. Every other one is part of the key, a new one by itself.
+pub(crate) const KNOBS_WITHOUT_EFFECT: [&str; 5] = [
+    // They change the order of floating point sums at most, as stated where sampling is.
+    "threads",
+    "threads_prefill",
+    "sequences",
+    // They say where the same weights are held.
+    "mmap",
+    "mlock",
+];
+
+/// The settings that answers may depend on, by knob.
+pub(crate) fn settings_that_count(settings: &EngineSettings) -> BTreeMap<String, serde_json::Value> {
+    let all = serde_json::to_value(settings).expect("settings are plain data");
+    let all = all.as_object().cloned().unwrap_or_default();
+    all.into_iter().filter(|(knob, _)| !KNOBS_WITHOUT_EFFECT.contains(&knob.as_str())).collect()
+}
+
+/// Everything an answer depends on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct AnswerKey {
     /// dyno's version: extraction and scoring belong to it.
@@ -31,7 +48,8 @@ pub(crate) struct AnswerKey {
     /// The whole strategy, so that editing one changes the key.
     pub(crate) strategy: serde_json::Value,
     pub(crate) few_shot: u32,
-    pub(crate) template: String,
+    /// The whole template, too; of the model's own, which its digest covers, the name.
+    pub(crate) template: serde_json::Value,
     pub(crate) sampling: Sampling,
     pub(crate) max_tokens: u32,
     /// What answers are held to; absent for plain ones.
@@ -39,13 +57,8 @@ pub(crate) struct AnswerKey {
     pub(crate) policy: Option<serde_json::Value>,
     /// Backend of the engine with its version.
     pub(crate) backend: String,
-    /// Window of a sequence, tokens: what does not fit cannot be asked.
-    pub(crate) context: u32,
-    pub(crate) kv_type_k: KvType,
-    pub(crate) kv_type_v: KvType,
-    pub(crate) flash_attention: Switch,
-    /// Layers on the accelerator, which computes with other kernels.
-    pub(crate) gpu_layers: u32,
+    /// Knobs; see [`settings_that_count`].
+    pub(crate) settings: BTreeMap<String, serde_json::Value>,
     /// Whether generated code is run.
     pub(crate) code: String,
 }

@@ -1,15 +1,15 @@
-//! SHA-256 of model files, remembered by size and modification time: quality belongs to the weights, and hashing gigabytes
-//! should cost its time once.
+//! SHA-256 of model files, remembered by what tells one file from another: quality belongs to the weights, and hashing
+//! gigabytes should cost its time once.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
-use dyno_models::ModelFiles;
+use dyno_models::{FileStamp, ModelIdentity, PartIdentity};
 use dyno_types::{Event, EventSink};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::watched::changed;
 use crate::{App, AppError, kept};
 
 /// Schema of the file of digests.
@@ -24,42 +24,71 @@ struct Known {
     bytes: u64,
     /// Modification time, ns since 1970, as text: JSON numbers are too small for it elsewhere.
     modified_ns: String,
+    /// Device and number there, as text; entries of earlier versions lack them and are not used.
+    #[serde(default)]
+    file: String,
+    /// Fingerprint of the header.
+    #[serde(default)]
+    header: String,
     sha256: String,
+}
+
+impl Known {
+    fn of(part: &PartIdentity, sha256: String) -> Self {
+        let stamp = part.stamp;
+        Self {
+            bytes: stamp.bytes,
+            modified_ns: stamp.modified_ns.to_string(),
+            file: format!("{}:{}", stamp.device, stamp.inode),
+            header: hex(&part.fingerprint),
+            sha256,
+        }
+    }
+
+    /// The digest, when it is of this very file.
+    fn sha256_of(&self, part: &PartIdentity) -> Option<String> {
+        (*self == Self::of(part, self.sha256.clone())).then(|| self.sha256.clone())
+    }
 }
 
 type Digests = BTreeMap<String, Known>;
 
 /// SHA-256 of a text or of bytes, as 64 lower-case hexadecimal digits.
 pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl App {
-    /// SHA-256 of a model: of its file, or of the digests of all parts in order, one per line.
-    pub(crate) fn model_sha256(&self, path: &Path, events: &dyn EventSink) -> Result<String, AppError> {
-        let files = ModelFiles::open(path)?;
+    /// SHA-256 of a model: of its file, or of the digests of all parts in order, one per line. It is that of the files the
+    /// identity is of, or an error.
+    pub(crate) fn model_sha256(
+        &self,
+        identity: &ModelIdentity,
+        events: &dyn EventSink,
+    ) -> Result<String, AppError> {
         let mut digests = Vec::new();
-        for (part, _) in &files.parts {
+        for part in identity.parts() {
             digests.push(self.file_sha256(part, events)?);
         }
+        identity.check_stamps().map_err(changed)?;
         Ok(of_parts(&digests))
     }
 
     /// The same, as far as it is known without reading the model.
-    pub(crate) fn remembered_sha256(&self, path: &Path) -> Option<String> {
-        let files = ModelFiles::open(path).ok()?;
+    pub(crate) fn remembered_sha256(&self, identity: &ModelIdentity) -> Option<String> {
         let known = kept::read::<Digests>(&self.digests_file(), SCHEMA).ok()??;
-        let of_part = |(part, _): &(PathBuf, _)| {
-            let known = known.get(&absolute(part))?;
-            let (bytes, modified_ns) = stamp(part)?;
-            (known.bytes == bytes && known.modified_ns == modified_ns).then(|| known.sha256.clone())
-        };
-        files.parts.iter().map(of_part).collect::<Option<Vec<String>>>().map(|digests| of_parts(&digests))
+        let of_part = |part: &PartIdentity| known.get(&absolute(&part.path))?.sha256_of(part);
+        let digests = identity.parts().iter().map(of_part).collect::<Option<Vec<String>>>();
+        digests.map(|digests| of_parts(&digests))
     }
 
-    /// SHA-256 of a file, from memory when its size and modification time are as they were.
-    fn file_sha256(&self, path: &Path, events: &dyn EventSink) -> Result<String, AppError> {
-        let name = absolute(path);
+    /// SHA-256 of a file, from memory when it is the file that was hashed.
+    fn file_sha256(&self, part: &PartIdentity, events: &dyn EventSink) -> Result<String, AppError> {
+        let name = absolute(&part.path);
         let file = self.digests_file();
         let mut digests = match kept::read::<Digests>(&file, SCHEMA) {
             Ok(digests) => digests.unwrap_or_default(),
@@ -69,18 +98,15 @@ impl App {
                 Digests::new()
             }
         };
-        let before = stamp(path);
-        if let (Some(known), Some((bytes, modified_ns))) = (digests.get(&name), &before)
-            && known.bytes == *bytes
-            && known.modified_ns == *modified_ns
-        {
-            return Ok(known.sha256.clone());
+        if let Some(sha256) = digests.get(&name).and_then(|known| known.sha256_of(part)) {
+            return Ok(sha256);
         }
+        let path = &part.path;
         let shown = path.file_name().unwrap_or(path.as_os_str()).display().to_string();
         let sha256 = self.with_hub_job(events, |job| dyno_hub::sha256_of(path, &shown, job))?;
         // A file written to while it was read has no digest worth remembering.
-        if let Some((bytes, modified_ns)) = before.filter(|before| stamp(path).as_ref() == Some(before)) {
-            remember(&mut digests, name, Known { bytes, modified_ns, sha256: sha256.clone() });
+        if FileStamp::of(path).is_ok_and(|stamp| stamp == part.stamp) {
+            remember(&mut digests, name, Known::of(part, sha256.clone()));
             if let Err(error) = kept::write(&file, SCHEMA, &digests) {
                 events.emit(Event::Warning(format!("the digest of the model is not kept: {error}")));
             }
@@ -106,13 +132,6 @@ fn absolute(path: &Path) -> String {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
 }
 
-/// Size and modification time.
-fn stamp(path: &Path) -> Option<(u64, String)> {
-    let about = std::fs::metadata(path).ok()?;
-    let modified = about.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-    Some((about.len(), modified.as_nanos().to_string()))
-}
-
 /// Adds an entry; when there are too many, those whose files are gone go first.
 fn remember(digests: &mut Digests, name: String, known: Known) {
     digests.insert(name.clone(), known);
@@ -130,7 +149,8 @@ mod tests {
     use super::*;
 
     fn known(sha256: &str) -> Known {
-        Known { bytes: 1, modified_ns: "2".to_owned(), sha256: sha256.to_owned() }
+        let (modified_ns, file, header) = ("2".to_owned(), "3:4".to_owned(), "5".to_owned());
+        Known { bytes: 1, modified_ns, file, header, sha256: sha256.to_owned() }
     }
 
     #[test]

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use dyno_eval::ExamplePool;
+use dyno_models::ModelIdentity;
 use dyno_types::{Event, EventSink, ItemResult, Sampling, SuiteResult};
 
 use crate::AppError;
 use crate::eval::answers::Writing;
 use crate::eval::ask::{Asking, Manner};
 use crate::eval::assemble;
-use crate::eval::cache::{AnswerCache, AnswerKey};
+use crate::eval::cache::{AnswerCache, AnswerKey, settings_that_count};
 use crate::eval::code::CodeRunner;
 use crate::eval::drive::{Ask, drive};
 use crate::eval::host::Host;
@@ -19,6 +20,7 @@ use crate::eval::progress::Progress;
 use crate::eval::speed::Pace;
 use crate::eval::suites::Questions;
 use crate::eval::template::Template;
+use crate::watched::changed;
 
 /// What all suites and manners of an evaluation share.
 pub(crate) struct Exam<'a> {
@@ -47,10 +49,14 @@ struct Sheet<'a> {
     cache: Option<AnswerCache>,
     progress: Progress<'a>,
     events: &'a dyn EventSink,
+    /// The files that answer.
+    identity: ModelIdentity,
 }
 
 impl Sheet<'_> {
-    fn take(&mut self, index: usize, item: ItemResult) {
+    /// Keeps a result; one of other files than those that the answers are kept under is none.
+    fn take(&mut self, index: usize, item: ItemResult) -> Result<(), AppError> {
+        self.identity.check_stamps().map_err(changed)?;
         if let Some(cache) = &mut self.cache
             && let Err(error) = cache.keep(&item)
         {
@@ -59,6 +65,7 @@ impl Sheet<'_> {
         }
         self.progress.answered(&item);
         self.slots[index] = Some(item);
+        Ok(())
     }
 }
 
@@ -126,7 +133,8 @@ impl Exam<'_> {
                 slots[*index] = Some(ItemResult { cached: true, ..known.clone() });
             }
         }
-        Ok(Sheet { slots, written_s: 0.0, cache, progress, events: self.events })
+        let identity = host.identity().clone();
+        Ok(Sheet { slots, written_s: 0.0, cache, progress, events: self.events, identity })
     }
 
     /// Asks what is missing: likelihoods first, then answers.
@@ -165,16 +173,12 @@ impl Exam<'_> {
         work: (Vec<Vec<usize>>, usize),
         sheet: &mut Sheet<'_>,
     ) -> Result<(), AppError> {
-        let mut take = |index: usize, item: ItemResult| {
-            sheet.take(index, item);
-            Ok(())
-        };
+        let mut take = |index: usize, item: ItemResult| sheet.take(index, item);
         drive(host, asker, work, &mut take, self.events).await
     }
 
     /// Everything the answers depend on. Where likelihoods decide about all items, sampling does not count.
     fn key(&self, host: &Host<'_>, questions: &Questions, manner: &Manner) -> AnswerKey {
-        let settings = host.settings();
         let items = || questions.suite.items.iter();
         let only_weighed = items().all(|item| manner.by_likelihood(item));
         let with_examples = manner.few_shot > 0;
@@ -192,7 +196,7 @@ impl Exam<'_> {
             suite_sha256: questions.understood_sha256.clone(),
             strategy: serde_json::to_value(&manner.strategy).expect("a strategy is plain data"),
             few_shot: manner.few_shot,
-            template: self.template.used().name,
+            template: self.template.identity(),
             sampling,
             max_tokens: if only_weighed { 0 } else { manner.max_tokens },
             policy: manner
@@ -200,11 +204,7 @@ impl Exam<'_> {
                 .as_ref()
                 .map(|policy| serde_json::to_value(&policy.policy).expect("a policy is plain data")),
             backend: host.info().backend.clone(),
-            context: settings.context,
-            kv_type_k: settings.kv_type_k,
-            kv_type_v: settings.kv_type_v,
-            flash_attention: settings.flash_attention,
-            gpu_layers: settings.gpu_layers,
+            settings: settings_that_count(host.settings()),
             code: self.code.map(CodeRunner::describe).unwrap_or_default(),
         }
     }

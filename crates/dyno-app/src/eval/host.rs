@@ -4,9 +4,12 @@ use std::path::PathBuf;
 
 use dyno_bench::CancelFlag;
 use dyno_engine::{Engine, EngineError, Session};
+use dyno_models::ModelIdentity;
 use dyno_types::{EngineInfo, EngineSettings, Event, EventSink, LoadReport};
 
 use crate::AppError;
+use crate::app::Model;
+use crate::watched::{WatchedEngine, changed};
 
 /// Most deaths of the engine in one evaluation; something is wrong with more than single questions then.
 const DEATHS_MAX: u32 = 8;
@@ -16,8 +19,17 @@ const DEATHS_MAX: u32 = 8;
 pub(crate) struct Loading {
     /// First (or only) file of the model.
     pub(crate) path: PathBuf,
+    /// The files it was when it was looked at.
+    pub(crate) identity: ModelIdentity,
     /// Knobs, threads and window chosen.
     pub(crate) settings: EngineSettings,
+}
+
+impl Loading {
+    /// This model with these settings.
+    pub(crate) fn of(model: &Model, settings: EngineSettings) -> Self {
+        Self { path: model.path.clone(), identity: model.identity.clone(), settings }
+    }
 }
 
 /// A model that can be asked.
@@ -77,6 +89,16 @@ impl<'a> Host<'a> {
     /// Knobs in use.
     pub(crate) fn settings(&self) -> &EngineSettings {
         &self.loading.settings
+    }
+
+    /// Refuses when the model's files are no longer those that answer.
+    pub(crate) fn check_model(&self) -> Result<(), AppError> {
+        self.loading.identity.check_stamps().map_err(|error| changed(error).into())
+    }
+
+    /// The files that answer.
+    pub(crate) fn identity(&self) -> &ModelIdentity {
+        &self.loading.identity
     }
 
     /// How often the process died.
@@ -145,7 +167,7 @@ async fn load(
     cancel: &CancelFlag,
     events: &dyn EventSink,
 ) -> Result<(Box<dyn Session>, LoadReport), AppError> {
-    let session = engine.start().await?;
+    let session = WatchedEngine::new(engine, vec![loading.identity.clone()]).start().await?;
     let name = loading.path.file_name().unwrap_or(loading.path.as_os_str()).display();
     events.emit(Event::PhaseStarted { phase: format!("loading {name}"), total: 100 });
     let mut show = |fraction: f32| {

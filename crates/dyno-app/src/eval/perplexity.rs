@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use dyno_eval::{ChunkDivergence, ChunkLikelihood};
 use dyno_types::{
-    ChunkScore, DivergenceResult, Event, EventSink, PERPLEXITY_TEXT_BYTES_MAX, PerplexityRequest,
+    ChunkScore, DivergenceResult, Event, EventSink, LoadReport, PERPLEXITY_TEXT_BYTES_MAX, PerplexityRequest,
     PerplexityResult,
 };
 use futures::StreamExt as _;
@@ -13,13 +13,14 @@ use futures::StreamExt as _;
 use crate::AppError;
 use crate::eval::digest::sha256_hex;
 use crate::eval::host::{Host, is_death};
+use crate::plain_text;
 
 /// A text to measure.
 #[derive(Debug, Clone)]
 pub(crate) struct Passage {
     /// File name.
     pub(crate) name: String,
-    /// What is measured: without one newline at the end, as `llama-perplexity` does.
+    /// What is measured: without a byte order mark and one newline at the end; the latter as `llama-perplexity` does.
     pub(crate) text: String,
     /// SHA-256 of the file's bytes.
     pub(crate) sha256: String,
@@ -58,7 +59,7 @@ impl Passage {
             return Err(refuse(format!("it has more than {most} bytes; take a part of it")));
         }
         let sha256 = sha256_hex(&bytes);
-        let mut text = String::from_utf8(bytes).map_err(|_| refuse("it is not UTF-8".to_owned()))?;
+        let mut text = plain_text(bytes).map_err(refuse)?;
         if text.ends_with('\n') {
             text.pop();
         }
@@ -68,6 +69,17 @@ impl Passage {
         let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
         Ok(Self { name, text, sha256 })
     }
+}
+
+/// What to say of chunks that a model was not trained for.
+pub(crate) fn beyond_training(name: &str, chunk: u32, loaded: &LoadReport) -> Option<String> {
+    let train = loaded.context_train;
+    (train > 0 && chunk > train).then(|| {
+        format!(
+            "perplexity in chunks of {chunk} tokens is beyond the {train} tokens {name} was trained for and rises there for \
+             that alone; choose a chunk of at most {train}"
+        )
+    })
 }
 
 /// Scores a text; an engine that dies is started anew once more than it dies at most.
@@ -124,6 +136,8 @@ async fn once(
             () = host.cancel().cancelled() => return Err(AppError::Cancelled),
             next = stream.next() => next,
         };
+        // A file written to under the engine is another model from some chunk on.
+        host.check_model()?;
         let Some(chunk) = next else { return Ok(chunks) };
         let chunk = chunk?;
         let done = u64::from(chunk.index + 1) * 100 / u64::from(chunk.chunks.max(1));
@@ -211,6 +225,30 @@ mod tests {
         assert!((result.standard_error - 0.5 * 1.5_f64.exp()).abs() < 1e-12);
         assert_eq!(perplexity(&passage(), 9, &chunks[..1]).unwrap().standard_error, 0.0);
         assert_eq!(perplexity(&passage(), 9, &[]), None);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = |name: &str, bytes: &[u8]| {
+            let file = folder.path().join(name);
+            std::fs::write(&file, bytes).unwrap();
+            Passage::read(&file)
+        };
+        let plain = read("plain.txt", b"Once upon a time\n").unwrap();
+        let marked = read("marked.txt", b"\xEF\xBB\xBFOnce upon a time\n").unwrap();
+        assert_eq!((plain.text.as_str(), &marked.text), ("Once upon a time", &plain.text));
+        assert_ne!(plain.sha256, marked.sha256, "that of the file");
+        assert!(read("only.txt", b"\xEF\xBB\xBF\n").unwrap_err().to_string().contains("empty"));
+    }
+
+    #[test]
+    fn only_chunks_beyond_the_training_context_get_a_remark() {
+        let loaded = |context_train| LoadReport { context_train, ..LoadReport::default() };
+        assert_eq!(beyond_training("m", 512, &loaded(512)), None);
+        assert_eq!(beyond_training("m", 513, &loaded(0)), None, "nobody knows");
+        let told = beyond_training("m.gguf", 513, &loaded(512)).unwrap();
+        assert!(told.contains("513") && told.contains("512 tokens m.gguf was trained for"), "{told}");
     }
 
     #[test]

@@ -69,6 +69,14 @@ impl Template {
         TemplateUse { name: name.to_owned(), own }
     }
 
+    /// All that answers depend on: a known template is more than its name.
+    pub(crate) fn identity(&self) -> serde_json::Value {
+        match self {
+            Self::Known(known, _) => serde_json::to_value(known).expect("a template is plain data"),
+            Self::Model | Self::None => self.used().name.into(),
+        }
+    }
+
     /// How questions are framed for it.
     pub(crate) fn framing(&self) -> Framing {
         if *self == Self::None { Framing::Text } else { Framing::Chat }

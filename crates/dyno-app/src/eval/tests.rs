@@ -7,7 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use dyno_bench::CancelFlag;
 use dyno_engine::{ExitCause, FakeEngine, FakeFailure, FakeFault, FakePoint, FakeScript};
 use dyno_eval::{ChoiceStyle, Item, ItemKind, Suite, SuiteHeader, strategies};
-use dyno_types::{EvalRecord, ItemOutcome, ItemResult, ModelFacts, Sampling, Silent, ValidityFlag};
+use dyno_models::ModelIdentity;
+use dyno_types::{
+    EvalRecord, ItemOutcome, ItemResult, KNOBS, Knob, KnobKind, ModelFacts, Sampling, Silent, ValidityFlag,
+};
 
 use super::*;
 use crate::PolicyWishes;
@@ -82,12 +85,89 @@ fn plan(items: Vec<Item>, names: &[&str]) -> EvalPlan {
 }
 
 fn subject(job: &EvalJob) -> Subject {
-    let model = Model { path: PathBuf::from("x.gguf"), facts: ModelFacts::default(), read_ms: 0.0 };
+    let model = Model {
+        path: PathBuf::from("x.gguf"),
+        facts: ModelFacts::default(),
+        identity: ModelIdentity::default(),
+        read_ms: 0.0,
+    };
     Subject {
         model,
         sha256: "model digest".to_owned(),
         settings: job.settings.clone(),
         thread_choice: dyno_types::ThreadChoice::Fixed,
+    }
+}
+
+/// A value of the knob that is not the one in use.
+fn another_value(knob: &Knob, settings: &EngineSettings) -> String {
+    let now = (knob.get)(settings);
+    let values: Vec<String> = match knob.kind {
+        KnobKind::Number { .. } => vec!["128".to_owned(), "64".to_owned()],
+        KnobKind::Choice(words) => words.iter().map(ToString::to_string).collect(),
+    };
+    values.into_iter().find(|value| *value != now).unwrap()
+}
+
+/// A new knob counts until somebody says here that it does not.
+#[tokio::test]
+async fn an_answer_given_under_another_knob_is_no_answer() {
+    let without_effect = ["threads", "threads_prefill", "sequences", "mmap", "mlock"];
+    let plan = plan(vec![numeric(0, "4")], &["direct"]);
+    let base = EngineSettings { ubatch: 32, batch: 512, ..job().settings };
+    for knob in KNOBS {
+        let folder = tempfile::tempdir().unwrap();
+        let first = EvalJob { settings: base.clone(), ..job() };
+        let mut second = first.clone();
+        knob.set(&mut second.settings, &another_value(knob, &base)).unwrap();
+        assert_eq!(evaluate(folder.path(), script(), &first, &plan).await.record.suites[0].items_cached, 0);
+        let again = evaluate(folder.path(), script(), &second, &plan).await.record.suites[0].items_cached;
+        assert_eq!(again, u64::from(without_effect.contains(&knob.id)), "{}", knob.id);
+    }
+}
+
+/// Writes to the model file when so many answers are there.
+struct Writing {
+    file: PathBuf,
+    after: u64,
+}
+
+impl EventSink for Writing {
+    fn emit(&self, event: Event) {
+        if matches!(event, Event::PhaseAdvanced { done, .. } if done == self.after) {
+            std::fs::write(&self.file, "another model, perhaps").unwrap();
+        }
+    }
+}
+
+/// Answers are kept under the digest of the model that gave them, and under no other.
+#[tokio::test]
+async fn a_model_written_to_while_it_answers_ends_the_evaluation() {
+    let folder = tempfile::tempdir().unwrap();
+    let app = app(folder.path(), &CancelFlag::default());
+    let made = app.find("synth:tiny-llama@q8_0", &Silent).unwrap().path;
+    let file = folder.path().join("m.gguf");
+    let sums: Vec<Item> = (0..12).map(|id| numeric(id, "4")).collect();
+    let plan = plan(sums, &["direct"]);
+    let job = EvalJob { settings: EngineSettings { sequences: 1, ..job().settings }, ..job() };
+    for (after, whole) in [(5, false), (99, true)] {
+        std::fs::copy(&made, &file).unwrap();
+        let model = app.find(&file.display().to_string(), &Silent).unwrap();
+        let sha256 = app.model_sha256(&model.identity, &Silent).unwrap();
+        let subject = Subject { model, sha256, ..subject(&job) };
+        let events = Writing { file: file.clone(), after };
+        let engine = FakeEngine::new(script());
+        let result = app.eval_with(&engine, &job, (&plan, &subject), &events).await.unwrap();
+        let answered = result.record.suites[0].items.len() as u64;
+        let flagged = result.record.validity.flags.contains(&ValidityFlag::ModelChanged);
+        assert_eq!((flagged, result.record.validity.valid, result.error.is_none()), (!whole, whole, whole));
+        assert_eq!(answered, if whole { 12 } else { after });
+        if let Some(error) = result.error {
+            assert_eq!(error.exit_code(), 3, "{error}");
+        } else {
+            // The second time only what was not answered before is asked.
+            assert_eq!(result.record.suites[0].items_cached, 5);
+        }
     }
 }
 

@@ -1,9 +1,8 @@
 //! Which sampling a generation gets: what was asked for, over the model's preset where one is named, over the defaults.
 
-use std::path::Path;
-
 use dyno_types::{Event, EventSink, Sampling};
 
+use crate::app::Model;
 use crate::{App, AppError, GenerateJob};
 
 /// Instead of a task: no preset, and no remark about those there are.
@@ -17,15 +16,15 @@ impl App {
     pub(super) fn sampling_for(
         &self,
         job: &GenerateJob,
-        path: &Path,
+        model: &Model,
         events: &dyn EventSink,
     ) -> Result<Sampling, AppError> {
         let defaults = match job.preset.as_deref() {
             Some(NO_PRESET) => Sampling::default(),
-            Some(task) => self.preset_sampling(task, (&job.model, path), events)?,
+            Some(task) => self.preset_sampling(task, (&job.model, model), events)?,
             None => {
                 if !job.sampling.shape_the_draw() {
-                    self.mention_presets(path, events);
+                    self.mention_presets(model, events);
                 }
                 Sampling::default()
             }
@@ -38,12 +37,12 @@ impl App {
     fn preset_sampling(
         &self,
         name: &str,
-        (model, path): (&str, &Path),
+        (name_of_model, model): (&str, &Model),
         events: &dyn EventSink,
     ) -> Result<Sampling, AppError> {
         let start = start_of(name)?;
         let task = &start.task;
-        let sha256 = self.model_sha256(path, events)?;
+        let sha256 = self.model_sha256(&model.identity, events)?;
         let tuned = self.model_presets(&sha256, events).and_then(|mut presets| presets.tasks.remove(task));
         let choice = match tuned {
             Some(tuned) => {
@@ -52,7 +51,7 @@ impl App {
             }
             None => {
                 events.emit(Event::Warning(format!(
-                    "{model} was not tuned for {task}; the search's start is used: {} (`dyno tune {model} --sampling --task \
+                    "{name_of_model} was not tuned for {task}; the search's start is used: {} (`dyno tune {name_of_model} --sampling --task \
                      {task}` finds what suits it)",
                     start.choice()
                 )));
@@ -63,8 +62,8 @@ impl App {
     }
 
     /// Says that there are presets, where that is known without reading the model.
-    fn mention_presets(&self, path: &Path, events: &dyn EventSink) {
-        let Some(sha256) = self.remembered_sha256(path) else { return };
+    fn mention_presets(&self, model: &Model, events: &dyn EventSink) {
+        let Some(sha256) = self.remembered_sha256(&model.identity) else { return };
         let Some(presets) = self.model_presets(&sha256, events) else { return };
         let tasks: Vec<&str> = presets.tasks.keys().map(String::as_str).collect();
         if !tasks.is_empty() {

@@ -55,11 +55,19 @@ impl EventSink for Notes {
 
 async fn generate(script: FakeScript, job: &GenerateJob) -> (Result<Generated, AppError>, Vec<String>, u32) {
     let folder = tempfile::tempdir().unwrap();
-    let model = Model { path: PathBuf::from("x.gguf"), facts: ModelFacts::default(), read_ms: 0.0 };
+    let model = Model {
+        path: PathBuf::from("x.gguf"),
+        facts: ModelFacts::default(),
+        identity: dyno_models::ModelIdentity::default(),
+        read_ms: 0.0,
+    };
     let policy = job.policy.policy().unwrap();
     let judge = policy.as_ref().and_then(|policy| policy.judge.clone());
-    let judge =
-        judge.map(|judge| Loading { path: PathBuf::from(judge), settings: EngineSettings::default() });
+    let judge = judge.map(|judge| Loading {
+        path: PathBuf::from(judge),
+        identity: dyno_models::ModelIdentity::default(),
+        settings: EngineSettings::default(),
+    });
     let (engine, notes) = (FakeEngine::new(script), Notes::default());
     let mut shown = String::new();
     let mut show = |text: &str| shown.push_str(text);
@@ -227,7 +235,7 @@ fn a_preset_is_taken_where_it_is_named_and_flags_win_over_it() {
     let model = app.find("synth:tiny-llama@q8_0", &Silent).unwrap();
     let sampling = |job: &GenerateJob| {
         let notes = Notes::default();
-        let sampling = app.sampling_for(job, &model.path, &notes).unwrap();
+        let sampling = app.sampling_for(job, &model, &notes).unwrap();
         (sampling, notes.0.into_inner().unwrap())
     };
     let named = |preset: Option<&str>, sampling: SamplingWishes| GenerateJob {
@@ -242,7 +250,7 @@ fn a_preset_is_taken_where_it_is_named_and_flags_win_over_it() {
     assert!(notes[0].contains("was not tuned for code") && notes[0].contains("dyno tune"), "{notes:?}");
 
     let choice = SamplingChoice { temperature: 0.5, top_p: 0.8, min_p: 0.05, repetition_penalty: 1.1 };
-    let sha256 = app.model_sha256(&model.path, &Silent).unwrap();
+    let sha256 = app.model_sha256(&model.identity, &Silent).unwrap();
     let file = app.keep_preset(("m", &sha256), "creativity", tuned(choice), &Silent).unwrap();
     app.keep_preset(("m", &sha256), "code", tuned(SamplingChoice::GREEDY), &Silent).unwrap();
     let (found, notes) = sampling(&named(Some("creative"), nothing));
@@ -257,7 +265,7 @@ fn a_preset_is_taken_where_it_is_named_and_flags_win_over_it() {
     assert!(notes[0].contains("code, creativity"), "{notes:?}");
     assert!(sampling(&named(Some("none"), nothing)).1.is_empty());
     assert!(sampling(&named(None, hot)).1.is_empty());
-    let unknown = app.sampling_for(&named(Some("cooking"), nothing), &model.path, &Silent).unwrap_err();
+    let unknown = app.sampling_for(&named(Some("cooking"), nothing), &model, &Silent).unwrap_err();
     assert!(unknown.to_string().contains("creativity"), "{unknown}");
 
     std::fs::write(&file, "{}").unwrap();

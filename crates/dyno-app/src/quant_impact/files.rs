@@ -3,14 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use dyno_engine::Engine;
-use dyno_models::gguf::TensorType;
-use dyno_models::{FileType, Reference, SynthSpec};
-use dyno_types::{Event, EventSink, ModelFacts, WeightRole};
+use dyno_models::{BlockFit, FileType, ModelFiles, Reference, SynthSpec};
+use dyno_types::{Event, EventSink};
 
 use crate::app::Model;
 use crate::eval::{EvalJob, Subject};
 use crate::quant_impact::Variant;
-use crate::quantize::{QuantizeJob, target_name};
+use crate::quantize::{QuantizeJob, fallback, target_of};
 use crate::{App, AppError};
 
 /// Characters of the source's digest in a folder's name.
@@ -43,8 +42,8 @@ impl App {
         for model in models {
             let Subject { settings, thread_choice, .. } = &variants[0].subject;
             let (settings, thread_choice) = (settings.clone(), *thread_choice);
-            let sha256 = self.model_sha256(&model.path, events)?;
-            let remark = fallback(&model.facts);
+            let sha256 = self.model_sha256(&model.identity, events)?;
+            let remark = remark(&model)?;
             variants.push(Variant { subject: Subject { model, sha256, settings, thread_choice }, remark });
         }
         Ok(variants)
@@ -78,9 +77,8 @@ impl App {
         let key = folder_name(&original.sha256, &backend);
         let folder = self.places.cache_dir.join("quantized").join(&key);
         let source = &original.model;
-        let target = |known: &&'static FileType| {
-            folder.join(target_name(&source.path, &source.facts.quantization, known.label))
-        };
+        let files = ModelFiles::open(&source.path)?;
+        let target = |known: &&'static FileType| folder.join(target_of(source, &files, known));
         let missing: Vec<String> = types
             .iter()
             .filter(|known| !is_there(&target(known), known.label))
@@ -116,9 +114,9 @@ impl App {
 }
 
 fn read(path: PathBuf) -> Result<Model, AppError> {
-    let facts = dyno_models::read_facts(&path, &path.display().to_string())?;
+    let (facts, identity) = dyno_models::read_identified(&path, &path.display().to_string())?;
     dyno_models::check_runnable(&facts)?;
-    Ok(Model { path, facts, read_ms: 0.0 })
+    Ok(Model { path, facts, identity, read_ms: 0.0 })
 }
 
 /// Whether the file was made before and says of itself what is wanted.
@@ -134,77 +132,15 @@ fn folder_name(sha256: &str, backend: &str) -> String {
     format!("{}-{backend}", sha256.get(..DIGEST_CHARACTERS).unwrap_or(sha256))
 }
 
-/// What the quantizer took instead of the type that gives the file its name: rows that are no multiple of a type's block go to
-/// types with smaller blocks. `None` where it took none.
-fn fallback(facts: &ModelFacts) -> Option<String> {
-    let label = &facts.quantization;
-    let block = FileType::from_label(label)?.base.block_elements();
-    let smaller = |kind: &str| {
-        let known = TensorType::ALL.iter().find(|known| known.name() == kind);
-        // Nothing falls back to 32-bit floats; small matrices are left in them on purpose. Mixtures of eight experts hold a
-        // few matrices in q8_0 on purpose.
-        let on_purpose = kind == "f32" || (kind == "q8_0" && facts.experts == Some(8));
-        known.is_some_and(|known| known.block_elements() < block) && !on_purpose
-    };
-    let matrices = || facts.weights.iter().filter(|share| share.role != WeightRole::Vector);
-    let whole: u64 = matrices().map(|share| share.elements).sum();
-    let mut kinds: Vec<(&str, u64)> = Vec::new();
-    for share in matrices().filter(|share| smaller(&share.kind)) {
-        match kinds.iter_mut().find(|(kind, _)| *kind == share.kind) {
-            Some((_, elements)) => *elements += share.elements,
-            None => kinds.push((&share.kind, share.elements)),
-        }
-    }
-    kinds.sort_by_key(|(_, elements)| std::cmp::Reverse(*elements));
-    let percent = |elements: u64| elements as f64 * 100.0 / whole.max(1) as f64;
-    let named: Vec<String> = kinds
-        .iter()
-        .map(|(kind, elements)| format!("{:.0} % of its weights are {kind}", percent(*elements)))
-        .collect();
-    (!named.is_empty()).then(|| {
-        format!(
-            "{label} is not the mixture its name says: rows that are no multiple of {block} fell back to other types; {}.",
-            named.join(", ")
-        )
-    })
+/// What fell back in this file.
+fn remark(model: &Model) -> Result<Option<String>, AppError> {
+    let Some(asked) = FileType::from_label(&model.facts.quantization) else { return Ok(None) };
+    Ok(fallback(asked.label, &BlockFit::of(&ModelFiles::open(&model.path)?, asked)))
 }
 
 #[cfg(test)]
 mod tests {
-    use dyno_types::WeightShare;
-
     use super::*;
-
-    fn facts(label: &str, weights: &[(WeightRole, &str, u64)]) -> ModelFacts {
-        let share = |(role, kind, elements): &(WeightRole, &str, u64)| WeightShare {
-            role: *role,
-            kind: (*kind).to_owned(),
-            tensors: 1,
-            elements: *elements,
-            bytes: 0,
-        };
-        let weights = weights.iter().map(share).collect();
-        ModelFacts { quantization: label.to_owned(), weights, ..ModelFacts::default() }
-    }
-
-    #[test]
-    fn types_with_smaller_blocks_than_the_label_are_told_with_their_share() {
-        use WeightRole::{Embedding, Matrix, Vector};
-        let told = fallback(&facts(
-            "q4_k_m",
-            &[(Embedding, "q8_0", 20), (Matrix, "q5_0", 60), (Matrix, "q8_0", 20), (Vector, "f32", 500)],
-        ));
-        let told = told.unwrap();
-        assert!(told.starts_with("q4_k_m") && told.contains("multiple of 256"), "{told}");
-        assert!(told.ends_with("60 % of its weights are q5_0, 40 % of its weights are q8_0."), "{told}");
-        // Larger blocks, small matrices left alone and vectors belong to the mixture.
-        let whole = [(Embedding, "q6_k", 20), (Matrix, "q4_0", 60), (Matrix, "f32", 1), (Vector, "f32", 5)];
-        assert_eq!(fallback(&facts("q4_0", &whole)), None);
-        assert_eq!(fallback(&facts("f16", &[(Matrix, "f16", 1)])), None);
-        let experts =
-            ModelFacts { experts: Some(8), ..facts("q4_k_m", &[(Matrix, "q4_k", 9), (Matrix, "q8_0", 1)]) };
-        assert_eq!(fallback(&experts), None);
-    }
 
     #[test]
     fn a_folder_belongs_to_weights_and_backend() {

@@ -7,6 +7,7 @@ use dyno_types::{
 };
 
 use crate::eval::Subject;
+use crate::watched::{WatchedEngine, changed};
 use crate::{App, AppError};
 
 /// Tokens of a prompt, and of its answer, where the window has room.
@@ -36,7 +37,9 @@ impl App {
         let watch = TurnWatch { advance: &advance, process_cpu_s: &dyno_hardware::process_cpu_s };
         let own_cpu_s = || dyno_hardware::process_cpu_s(std::process::id()).unwrap_or(0.0);
         let (before, front_s) = (dyno_hardware::state(), own_cpu_s());
-        let outcome = measure_in_turn(engine, &models, &plan, &self.cancel, watch).await;
+        let identities = subjects.iter().map(|subject| subject.model.identity.clone()).collect();
+        let engine = WatchedEngine::new(engine, identities);
+        let outcome = measure_in_turn(&engine, &models, &plan, &self.cancel, watch).await;
         let engines_s: f64 = outcome.models.iter().map(|turns| turns.cpu_s).sum();
         let own_s = engines_s + (own_cpu_s() - front_s).max(0.0);
         let machine_flags = dyno_hardware::judge(&before, &dyno_hardware::state(), own_s);
@@ -48,10 +51,19 @@ impl App {
                     Validity { valid: false, ..record.validity.noting(&[ValidityFlag::Incomplete]) };
             }
         }
-        outcome.error.map(|error| match error {
+        let mut changed_first = None;
+        for (record, subject) in records.iter_mut().zip(subjects) {
+            if let Err(error) = subject.model.identity.check() {
+                record.validity =
+                    Validity { valid: false, ..record.validity.noting(&[ValidityFlag::ModelChanged]) };
+                changed_first.get_or_insert(AppError::from(changed(error)));
+            }
+        }
+        let ended = outcome.error.map(|error| match error {
             dyno_bench::BenchError::Cancelled => AppError::Cancelled,
             error => error.into(),
-        })
+        });
+        ended.or(changed_first)
     }
 }
 

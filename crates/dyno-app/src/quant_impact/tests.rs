@@ -48,7 +48,12 @@ fn variant(job: &QuantImpactJob, label: &str, synthetic: bool) -> Variant {
         synthetic,
         ..ModelFacts::default()
     };
-    let model = Model { path: PathBuf::from(format!("{label}.gguf")), facts, read_ms: 0.0 };
+    let model = Model {
+        path: PathBuf::from(format!("{label}.gguf")),
+        facts,
+        identity: dyno_models::ModelIdentity::default(),
+        read_ms: 0.0,
+    };
     let subject = Subject {
         model,
         sha256: format!("digest of {label}"),

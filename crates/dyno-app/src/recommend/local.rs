@@ -113,8 +113,8 @@ fn measured_before(app: &App, named: &Named) -> Option<Spot> {
 }
 
 fn read(app: &App, spot: &Spot) -> Result<LocalModel, AppError> {
-    let facts = dyno_models::read_facts(&spot.path, &spot.whereabouts.reference)?;
-    Ok(LocalModel { whereabouts: spot.whereabouts.clone(), facts, sha256: app.remembered_sha256(&spot.path) })
+    let (facts, identity) = dyno_models::read_identified(&spot.path, &spot.whereabouts.reference)?;
+    Ok(LocalModel { whereabouts: spot.whereabouts.clone(), facts, sha256: app.remembered_sha256(&identity) })
 }
 
 /// One model by its reference, when it is on this machine: a file, a model of the cache or of a store, a built-in one.

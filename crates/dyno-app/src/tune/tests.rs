@@ -67,7 +67,12 @@ fn sums(job: &TuneJob) -> Plan {
 }
 
 fn subject(job: &TuneJob) -> Subject {
-    let model = Model { path: PathBuf::from("x.gguf"), facts: ModelFacts::default(), read_ms: 0.0 };
+    let model = Model {
+        path: PathBuf::from("x.gguf"),
+        facts: ModelFacts::default(),
+        identity: dyno_models::ModelIdentity::default(),
+        read_ms: 0.0,
+    };
     Subject {
         model,
         sha256: "model-digest".to_owned(),

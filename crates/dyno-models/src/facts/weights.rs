@@ -23,7 +23,7 @@ const NOT_MULTIPLIED: &[&str] = &[
 ];
 
 /// Role of a tensor.
-pub(super) fn role(tensor: &TensorInfo) -> WeightRole {
+pub(crate) fn role(tensor: &TensorInfo) -> WeightRole {
     let Some(name) = tensor.name.strip_suffix(".weight") else { return WeightRole::Vector };
     let rows_and_columns = tensor.shape.len() >= 2 && tensor.shape.iter().take(2).all(|length| *length > 1);
     match name {

@@ -43,7 +43,7 @@ impl GgufHeader {
     /// # Errors
     /// Every [`GgufError`] but the writer's.
     pub fn read(path: &Path) -> Result<Self, GgufError> {
-        Self::read_at(open(path)?)
+        Self::read_at(open_file(path)?)
     }
 
     /// Reads and checks the header of anything that can be read by ranges, such as a remote file. Less is read ahead than
@@ -130,7 +130,7 @@ impl GgufHeader {
 }
 
 /// Opens a regular file; says in words what else it is.
-fn open(path: &Path) -> Result<File, GgufError> {
+pub(crate) fn open_file(path: &Path) -> Result<File, GgufError> {
     let regular = |about: std::fs::Metadata| match about {
         about if about.is_dir() => Err(GgufError::Directory),
         about if about.is_file() => Ok(()),

@@ -28,7 +28,8 @@ fn write_part(folder: &Path, index: u16, count: u16, tensor: &str) -> PathBuf {
     path
 }
 
-fn three_parts(folder: &Path) -> Vec<PathBuf> {
+/// A model of three parts.
+pub(crate) fn three_parts(folder: &Path) -> Vec<PathBuf> {
     (0..3).map(|index| write_part(folder, index, 3, &format!("t{index}"))).collect()
 }
 

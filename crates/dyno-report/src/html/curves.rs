@@ -29,7 +29,7 @@ struct Curve {
     law_label: &'static str,
 }
 
-/// Whether a chart shows one record or several, of which the smallest must not lie on the base line.
+/// Whether a chart shows one record or several.
 #[derive(Clone, Copy)]
 enum Series {
     One,
@@ -129,7 +129,8 @@ impl Curve {
         if points.len() <= LABELLED_POINTS_MAX {
             layers.push((Mark::Labels(self.labels(&points, &x)), Ink::Strong));
         }
-        Some(self.figure(Series::One, x, layers, keys, String::new()))
+        let y = self.upright(&layers, Series::One);
+        Some(self.figure([x, y], layers, keys, String::new()))
     }
 
     fn overlaid(&self, labels: &[String], windows: &[Vec<Window>]) -> Option<Figure> {
@@ -151,23 +152,21 @@ impl Curve {
             0 => String::new(),
             _ => format!("Only the first {SERIES_INKS} records are drawn; {left_out} more are in the table."),
         };
-        Some(self.figure(Series::Several, x, layers, keys, note))
+        let y = self.upright(&layers, Series::Several);
+        Some(self.figure([x, y], layers, keys, note))
     }
 
-    fn figure(
-        &self,
-        series: Series,
-        x: Axis,
-        layers: Vec<(Mark, Ink)>,
-        keys: Vec<Key>,
-        note: String,
-    ) -> Figure {
+    /// The upright axis; where several records share it, the smallest must not lie on the base line.
+    fn upright(&self, layers: &[(Mark, Ink)], series: Series) -> Axis {
         let heights = || layers.iter().flat_map(|(mark, _)| heights(mark));
         let highest = heights().fold(0.0, f64::max);
-        let y = match series {
+        match series {
             Series::One => Axis::from_zero(self.unit, highest),
             Series::Several => Axis::reaching(self.unit, heights().fold(highest, f64::min), highest),
-        };
+        }
+    }
+
+    fn figure(&self, [x, y]: [Axis; 2], layers: Vec<(Mark, Ink)>, keys: Vec<Key>, note: String) -> Figure {
         let spacing = if y.is_logarithmic() { ", logarithmic" } else { "" };
         let axes = format!("{}{spacing}, by tokens in the context", y.unit);
         let title = format!("{} by context", self.title);

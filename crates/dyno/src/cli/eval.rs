@@ -70,7 +70,7 @@ pub(crate) struct EvalArgs {
     /// Measure the perplexity of this text.
     #[arg(long, value_name = "FILE", help_heading = "Perplexity")]
     pub(crate) perplexity: Option<PathBuf>,
-    /// Tokens per chunk of that text.
+    /// Tokens per chunk of that text; at most the training context of the model.
     #[arg(long, value_name = "N", default_value_t = 512, requires = "perplexity",
           value_parser = clap::value_parser!(u32).range(4..=131_072), help_heading = "Perplexity")]
     pub(crate) chunk: u32,

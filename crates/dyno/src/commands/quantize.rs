@@ -40,12 +40,14 @@ fn text(result: &QuantizeResult) -> String {
     );
     for made in &result.made {
         text += &format!(
-            "{:<9} {:>10}  {}  ({:.0} % of it)\n",
+            "{:<9} {:>10}  {}  ({:.0} % of it, {:.2} bits a weight)\n",
             made.quantization,
             bytes_text(made.file_bytes),
             made.path.display(),
-            made.size_ratio * 100.0
+            made.size_ratio * 100.0,
+            made.bits_per_weight
         );
+        text += &made.remark.as_ref().map_or(String::new(), |remark| format!("  {remark}\n"));
     }
     if let Some(first) = result.made.first() {
         text += &format!("\nmeasure one: dyno bench {}\n", first.path.display());

@@ -10,16 +10,12 @@ fn key() -> AnswerKey {
         suite_sha256: "q".to_owned(),
         strategy: serde_json::json!({"name": "direct"}),
         few_shot: 0,
-        template: "model".to_owned(),
+        template: "model".into(),
         sampling: Sampling::greedy(),
         max_tokens: 8,
         policy: None,
         backend: "b".to_owned(),
-        context: 512,
-        kv_type_k: KvType::F16,
-        kv_type_v: KvType::F16,
-        flash_attention: Switch::Auto,
-        gpu_layers: 0,
+        settings: settings_that_count(&EngineSettings::default()),
         code: String::new(),
     }
 }
@@ -61,6 +57,7 @@ fn every_part_of_the_key_counts() {
         AnswerKey { max_tokens: 9, ..key() },
         AnswerKey { model_sha256: "n".to_owned(), ..key() },
         AnswerKey { sampling: Sampling { seed: 1, ..Sampling::greedy() }, ..key() },
+        AnswerKey { template: serde_json::json!({"name": "model"}), ..key() },
         AnswerKey { strategy: serde_json::json!({"name": "direct", "prefix": "x"}), ..key() },
     ];
     for other in others {

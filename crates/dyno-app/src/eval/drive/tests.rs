@@ -59,7 +59,8 @@ async fn driven(script: FakeScript, lengths: &[usize], width: usize, cancel_afte
     let engine = FakeEngine::new(script);
     let cancel = CancelFlag::default();
     let settings = EngineSettings { sequences: 4, ..EngineSettings::default() };
-    let loading = Loading { path: PathBuf::from("x.gguf"), settings };
+    let loading =
+        Loading { path: PathBuf::from("x.gguf"), identity: dyno_models::ModelIdentity::default(), settings };
     let mut host = Host::open(&engine, loading, &cancel, &Silent).await.unwrap();
     let asker = Lengths(lengths.to_vec());
     let units = if width == 0 {
