@@ -70,6 +70,12 @@ pub struct BenchResult {
     pub error: Option<AppError>,
 }
 
+/// What is to be measured, everything checked, and where it is kept.
+struct Prepared {
+    plans: Vec<(Model, BenchPlan)>,
+    history: Option<History>,
+}
+
 impl App {
     /// Measures. What was measured before an error is in the result beside the error.
     ///
@@ -80,8 +86,8 @@ impl App {
         check_counts(job)?;
         // Opened first: finding out after ten minutes that nothing can be kept would be unkind.
         let history = if job.save { Some(self.open_history()?) } else { self.existing_history() };
-        let plans = self.plans(job, events)?;
-        let mut result = self.bench_with(&self.engine()?, plans, history.as_ref(), events).await;
+        let prepared = Prepared { plans: self.plans(job, events)?, history };
+        let mut result = self.bench_with(&self.engine()?, job, prepared, events).await;
         if job.save {
             self.write_bench_page(job, &mut result);
         }
@@ -92,8 +98,8 @@ impl App {
     async fn bench_with(
         &self,
         engine: &dyn Engine,
-        plans: Vec<(Model, BenchPlan)>,
-        history: Option<&History>,
+        job: &BenchJob,
+        Prepared { plans, history }: Prepared,
         events: &dyn EventSink,
     ) -> BenchResult {
         let identities = plans.iter().map(|(model, _)| model.identity.clone()).collect();
@@ -348,8 +354,8 @@ mod tests {
             page: None,
         };
         let events = Replacing { when, in_place, model, done: AtomicBool::new(false) };
-        let plans = app.plans(&job, &events).unwrap();
-        let result = app.bench_with(&FakeEngine::new(FakeScript::default()), plans, None, &events).await;
+        let prepared = Prepared { plans: app.plans(&job, &events).unwrap(), history: None };
+        let result = app.bench_with(&FakeEngine::new(FakeScript::default()), &job, prepared, &events).await;
         let samples = result.records[0].stages.inference.iter().flat_map(|stage| &stage.samples);
         let measured: std::collections::BTreeSet<u32> = samples.map(|sample| sample.process).collect();
         let count = measured.len();

@@ -63,7 +63,12 @@ async fn generate(
         file_name: "x.gguf".to_owned(),
         ..ModelFacts::default()
     };
-    let model = Model { path: PathBuf::from("x.gguf"), facts, read_ms: 0.0 };
+    let model = Model {
+        path: PathBuf::from("x.gguf"),
+        facts,
+        identity: dyno_models::ModelIdentity::default(),
+        read_ms: 0.0,
+    };
     let (policy, said) = (job.policy.policy().unwrap(), Said::default());
     let mut shown = String::new();
     let mut show = |text: &str| shown.push_str(text);

@@ -154,7 +154,7 @@ fn a_file_that_was_named_from_another_folder_is_found_where_it_was_noted() {
         locals.into_iter().map(|local| local.whereabouts.reference).collect::<Vec<_>>()
     };
     assert_eq!(found(), Vec::<String>::new(), "no such file in this folder");
-    let model = crate::app::Model { path: file.clone(), facts: record.model.clone(), read_ms: 0.0 };
+    let model = app.find(&file.display().to_string(), &dyno_types::Silent).unwrap();
     app.note_file(&model, &dyno_types::Silent);
     assert_eq!(found(), [file.display().to_string()]);
 }
