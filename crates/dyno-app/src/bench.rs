@@ -345,6 +345,7 @@ mod tests {
             contexts: ContextChoice::List(vec![64]),
             context_decode_tokens: 2,
             sampling: Sampling::greedy(),
+            wait_quiet_s: None,
             thread_choice: ThreadChoice::Fixed,
             knobs: BTreeMap::from([
                 ("threads", vec!["1".to_owned()]),
