@@ -144,4 +144,8 @@ impl Session for WatchedSession {
     async fn stop(self: Box<Self>) -> ExitCause {
         self.session.stop().await
     }
+
+    async fn kill(self: Box<Self>) -> ExitCause {
+        self.session.kill().await
+    }
 }
