@@ -351,6 +351,7 @@ mod tests {
                 ("threads", vec!["1".to_owned()]),
                 ("threads_prefill", vec!["1".to_owned()]),
             ]),
+            template: None,
             save: false,
             page: None,
         };

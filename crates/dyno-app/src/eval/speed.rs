@@ -103,6 +103,7 @@ mod tests {
             cluster: None,
             outcome: ItemOutcome::Correct,
             outcome_norm: None,
+            outcome_per_char: None,
             choices: Vec::new(),
             options: 0,
             answer: String::new(),
@@ -159,7 +160,7 @@ mod tests {
 
     #[test]
     fn scored_items_share_the_wall_time() {
-        let choice = ChoiceScore { logprob: -1.0, tokens: 3, bytes: 9, greedy: true };
+        let choice = ChoiceScore { logprob: -1.0, tokens: 3, bytes: 9, chars: 9, greedy: true };
         let scored =
             ItemResult { choices: vec![choice], ttft_ms: None, time_ms: None, ..written("a", 3, 0.0) };
         let speeds = task_speeds(&[scored.clone(), scored], PACE);
