@@ -30,11 +30,24 @@ pub fn header(bytes: &[u8]) {
         Err(error) => {
             refused(&error);
             // The same header at the beginning of a file that has room for its tensors.
-            match GgufHeader::read_from(Cursor::new(bytes), limits::FILE_BYTES_MAX) {
+            match with_room(bytes) {
                 Ok(header) => accepted(bytes, header),
                 Err(error) => refused(&error),
             }
         }
+    }
+}
+
+/// Reads a header as the beginning of a file that ends with its last tensor.
+///
+/// # Errors
+/// Every [`GgufError`] of a header that no length of the file mends.
+pub fn with_room(bytes: &[u8]) -> Result<GgufHeader, GgufError> {
+    match GgufHeader::read_from(Cursor::new(bytes), limits::FILE_BYTES_MAX) {
+        Err(GgufError::BehindTensors { end, .. }) => {
+            GgufHeader::read_from(Cursor::new(bytes), end.max(bytes.len() as u64))
+        }
+        read => read,
     }
 }
 
