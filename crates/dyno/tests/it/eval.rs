@@ -136,7 +136,14 @@ fn data_sets_load_and_score_badly_and_honestly() {
     let again = record(&world.run(&arguments).ok());
     for (suite, before) in again["suites"].as_array().unwrap().iter().zip(suites) {
         assert_eq!(suite["items_cached"], 12);
-        assert_eq!(suite["items"], before["items"]);
+        assert_eq!(suite["items"].as_array().unwrap().len(), 12);
+        for (item, before) in
+            suite["items"].as_array().unwrap().iter().zip(before["items"].as_array().unwrap())
+        {
+            let mut kept = before.clone();
+            kept["cached"] = Value::from(true);
+            assert_eq!(*item, kept, "only where it came from differs");
+        }
     }
     let table = world.run(&arguments[..arguments.len() - 2]).ok();
     assert!(table.contains("gsm8k") && table.contains("hellaswag"), "{table}");

@@ -119,7 +119,7 @@ fn every_verb_ends_at_every_stage() {
     let quantized = quantized.to_str().unwrap();
     let stages = [
         stage("synth", "making", &["synth", "qwen2.5-1.5b@q8_0"]),
-        stage("generate", "loading", &["generate", model, "-p", "x", "--max-tokens", "100000"]),
+        stage("generate", "loading", &["generate", model, "-p", "x", "--max-tokens", "8000"]),
         stage("bench, first loads", "measuring", &["bench", model, "--contexts", "512"]),
         stage("bench, inference", ", run ", &["bench", "builtin:nano", "--runs", "500", "--contexts", "128"]),
         stage("eval, hashing", "checking", &["eval", model, "heldout-choice", "--no-cache"]),
