@@ -8,6 +8,9 @@ use dyno_types::{Metric, RunRecord, RunVariation, Stages};
 use crate::analyze;
 use crate::summary::{Scope, run_figures, summarize};
 
+/// An interval whose ends differ by more than this factor says nothing: two processes that differ much give such.
+const SPAN_MAX: f64 = 100.0;
+
 /// How each metric varied over earlier runs, from their samples.
 #[must_use]
 pub fn run_variation<'a>(earlier: impl IntoIterator<Item = &'a Stages>) -> BTreeMap<String, RunVariation> {
@@ -29,7 +32,7 @@ pub fn recomputed(mut record: RunRecord) -> RunRecord {
     record
 }
 
-/// The interval of a figure; `None` with fewer than two processes, or for figures without a logarithm.
+/// The interval of a figure; `None` with fewer than two processes, for figures without a logarithm, and where it would say nothing.
 pub(crate) fn interval(metric: &Metric, run: &RunFigure, scope: Scope<'_>) -> Option<[f64; 2]> {
     let interval = match scope {
         Scope::Session => session_interval_95(run),
@@ -38,7 +41,7 @@ pub(crate) fn interval(metric: &Metric, run: &RunFigure, scope: Scope<'_>) -> Op
             repetition_interval_95(run, &spread(&earlier), metric.assumed_variation())
         }
     };
-    interval.ok().map(|interval| interval.bounds())
+    interval.ok().map(|interval| interval.bounds()).filter(|[low, high]| *high <= SPAN_MAX * *low)
 }
 
 fn kept(spread: &RunSpread) -> RunVariation {

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use dyno_types::{BenchSettings, KNOBS, METRICS, Metric, MetricSummary, RunRecord, Unit};
+use dyno_types::{BenchSettings, KNOBS, METRICS, Metric, MetricSummary, ModelFacts, RunRecord, Unit};
 
-use crate::facts::model_name;
 use crate::figure::{MISSING, Scale, count};
+use crate::model_names::model_names;
 use crate::sweep::Sweep;
 use crate::text::plain;
 use crate::windows::Window;
@@ -38,7 +38,8 @@ pub(crate) fn varying(records: &[RunRecord]) -> Vec<Column> {
     let settings: Vec<Option<&BenchSettings>> = records.iter().map(|record| Some(&record.settings)).collect();
     candidates.extend(settings_columns(&settings));
     candidates.push(of("valid", &|r| if r.validity.valid { "yes" } else { "NO" }.to_owned()));
-    let mut columns = vec![of("model", &|r| model_name(&r.model))];
+    let models: Vec<&ModelFacts> = records.iter().map(|record| &record.model).collect();
+    let mut columns = vec![Column { label: "model", values: model_names(&models) }];
     columns.extend(candidates.into_iter().filter(differs));
     columns
 }

@@ -19,7 +19,7 @@ pub enum Format {
 
 /// A name that is no format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{given:?} is not a report format; {}choose one of table, html, md, csv, json, jsonl", suggestion_text(.nearest))]
+#[error("{given:?} is not a report format; {}choose one of {}", suggestion_text(.nearest), Format::ACCEPTED)]
 pub struct FormatError {
     /// What was given, shortened and without control characters.
     pub given: String,
@@ -44,6 +44,9 @@ const NAMES: [(&str, Format); 9] = [
 ];
 
 impl Format {
+    /// Names of the formats, for people.
+    pub const ACCEPTED: &str = "table, html, md, csv, json, jsonl";
+
     /// Reads a format's name, in any letter case.
     ///
     /// # Errors

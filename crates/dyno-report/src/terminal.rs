@@ -14,7 +14,7 @@ use crate::facts::{
 };
 use crate::figure::{MISSING, Scale, count};
 use crate::sweep::Sweep;
-use crate::{sentences, windows};
+use crate::{remarks, sentences, windows};
 
 /// Whether to add ANSI colours. Whoever prints decides: this crate knows no terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,11 +92,7 @@ pub(crate) fn many(records: &[RunRecord], color: Color) -> String {
     if let Some(sweep) = Sweep::of(records) {
         page += &list_section("What the settings change", sweep.sentences(), color);
     }
-    for record in records.iter().filter(|record| !record.validity.valid) {
-        let line = format!("{}: {}", crate::text::plain(&record.id), sentences::verdict(&record.validity));
-        page += &format!("{}\n", color.paint(Ink::Bad, &line));
-    }
-    page
+    page + &remarks::of_several(records, color)
 }
 
 /// A table without borders, columns two spaces apart, header underlined.

@@ -47,7 +47,7 @@ impl Headline {
             decode_tps: mean("decode_tps"),
             prefill_tps: mean("prefill_tps"),
             ttft_ms: mean("ttft_ms"),
-            rss_peak_bytes: record.metrics.get("rss_peak_bytes").map(|summary| summary.max),
+            rss_peak_bytes: mean("rss_peak_bytes"),
             valid: record.validity.valid,
             settings: Some(record.settings.clone()),
         }

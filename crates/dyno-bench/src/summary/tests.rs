@@ -140,6 +140,16 @@ fn an_interval_lies_around_the_printed_figure_however_uneven_the_processes() {
 }
 
 #[test]
+fn an_interval_that_says_nothing_is_none() {
+    let in_process = |process, gap: f64| request(process, 10, 20.0, &[20.0, 20.0 + gap]);
+    for (slower, told) in [(11.0, true), (14.0, true), (15.0, false), (20.0, false)] {
+        let stages = stages(vec![in_process(1, 10.0), in_process(2, slower)]);
+        let metrics = summarize(&stages, Scope::Session);
+        assert_eq!(metrics["decode_tps"].ci95.is_some(), told, "{slower}: {:?}", metrics["decode_tps"].ci95);
+    }
+}
+
+#[test]
 fn the_variation_of_earlier_runs_decides_what_a_repetition_would_give() {
     let run =
         |gap: f64| stages((1..4).map(|process| request(process, 10, 20.0, &[20.0, 20.0 + gap])).collect());

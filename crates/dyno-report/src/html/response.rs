@@ -50,11 +50,12 @@ fn response(sweep: &Sweep<'_>, metric: &str, id: &'static str) -> Option<Figure>
     let description =
         format!("{title}: one dot per run with its 95 % interval; the table above holds the values.");
     let drawn = sweep.series.len().min(SERIES_INKS);
-    let layers = (0..drawn).flat_map(|series| layers(sweep, &dots, (series, drawn), unit)).collect();
+    let all = || (0..drawn).map(|index| Series { index, of: drawn });
+    let layers = all().flat_map(|series| series.layers(sweep, &dots, unit)).collect();
     let svg =
         Chart { title: title.clone(), description, x: Axis::categories(&sweep.values), y, layers }.svg(id);
-    let keys = sweep.series.iter().take(SERIES_INKS).enumerate().filter(|_| drawn > 1);
-    let keys = keys.map(|(series, text)| Key::line(ink(series, drawn), text.as_str())).collect();
+    let keys = all().zip(&sweep.series).filter(|_| drawn > 1);
+    let keys = keys.map(|(series, text)| Key::line(series.ink(), text.as_str())).collect();
     Some(Figure { id, title, axes, svg, keys, note: note(sweep) })
 }
 
@@ -67,36 +68,54 @@ fn axis(unit: Unit, dots: &[Dot<'_>]) -> Axis {
     Axis::reaching(unit, means().fold(greatest, f64::min), greatest)
 }
 
-fn ink(series: usize, of: usize) -> Ink {
-    if of == 1 { Ink::Accent } else { Ink::Series(series as u8) }
+/// One of the series that are drawn beside each other.
+#[derive(Clone, Copy)]
+struct Series {
+    index: usize,
+    of: usize,
 }
 
-/// One series; several stand beside each other, so that their intervals do not cover each other.
-fn layers(sweep: &Sweep<'_>, dots: &[Dot<'_>], (series, of): (usize, usize), unit: Unit) -> Vec<(Mark, Ink)> {
-    let shift = (series as f64 - (of as f64 - 1.0) / 2.0) * 0.5 / of as f64;
-    let mut own: Vec<&Dot<'_>> = dots.iter().filter(|dot| dot.place.1 == series).collect();
-    own.sort_by_key(|dot| dot.place.0);
-    let x = |dot: &Dot<'_>| dot.place.0 as f64 + shift;
-    let points: Vec<Point> = own.iter().map(|dot| (x(dot), dot.summary.mean)).collect();
-    let intervals = own.iter().filter_map(|dot| {
-        let [low, high] = dot.summary.ci95.filter(|ends| ends.iter().all(|end| end.is_finite()))?;
-        Some((x(dot), low, high))
-    });
-    let ink = ink(series, of);
-    let mut layers = vec![(Mark::Intervals(intervals.collect()), if of == 1 { Ink::Soft } else { ink })];
-    // A line joins what has an order.
-    if matches!(sweep.knob.kind, KnobKind::Number { .. }) {
-        layers.push((Mark::Line(points.clone()), ink));
+impl Series {
+    fn is_alone(self) -> bool {
+        self.of == 1
     }
-    layers.push((Mark::Dots(points.clone()), ink));
-    if of == 1 && points.len() <= LABELLED_POINTS_MAX {
-        let greatest = points.iter().map(|point| point.1).fold(0.0, f64::max);
-        let least = points.iter().map(|point| point.1).fold(greatest, f64::min);
-        let scale = Scale::of(unit, greatest).resolving(least);
-        let labels = points.iter().map(|(x, y)| (*x, *y, scale.number(*y))).collect();
-        layers.push((Mark::Labels(labels), Ink::Strong));
+
+    fn ink(self) -> Ink {
+        if self.is_alone() { Ink::Accent } else { Ink::Series(self.index as u8) }
     }
-    layers
+
+    /// How far its dots stand from the middle, so that the intervals of several do not cover each other.
+    fn shift(self) -> f64 {
+        (self.index as f64 - (self.of as f64 - 1.0) / 2.0) * 0.5 / self.of as f64
+    }
+
+    /// What is drawn of it.
+    fn layers(self, sweep: &Sweep<'_>, dots: &[Dot<'_>], unit: Unit) -> Vec<(Mark, Ink)> {
+        let mut own: Vec<&Dot<'_>> = dots.iter().filter(|dot| dot.place.1 == self.index).collect();
+        own.sort_by_key(|dot| dot.place.0);
+        let x = |dot: &Dot<'_>| dot.place.0 as f64 + self.shift();
+        let points: Vec<Point> = own.iter().map(|dot| (x(dot), dot.summary.mean)).collect();
+        let intervals = own.iter().filter_map(|dot| {
+            let [low, high] = dot.summary.ci95.filter(|ends| ends.iter().all(|end| end.is_finite()))?;
+            Some((x(dot), low, high))
+        });
+        let ink = self.ink();
+        let around = if self.is_alone() { Ink::Soft } else { ink };
+        let mut layers = vec![(Mark::Intervals(intervals.collect()), around)];
+        // A line joins what has an order.
+        if matches!(sweep.knob.kind, KnobKind::Number { .. }) {
+            layers.push((Mark::Line(points.clone()), ink));
+        }
+        layers.push((Mark::Dots(points.clone()), ink));
+        if self.is_alone() && points.len() <= LABELLED_POINTS_MAX {
+            let greatest = points.iter().map(|point| point.1).fold(0.0, f64::max);
+            let least = points.iter().map(|point| point.1).fold(greatest, f64::min);
+            let scale = Scale::of(unit, greatest).resolving(least);
+            let labels = points.iter().map(|(x, y)| (*x, *y, scale.number(*y))).collect();
+            layers.push((Mark::Labels(labels), Ink::Strong));
+        }
+        layers
+    }
 }
 
 fn note(sweep: &Sweep<'_>) -> String {

@@ -101,7 +101,7 @@ fn a_headline_repeats_the_metrics_of_its_record() {
     let run = record("one", 0);
     let line = Headline::of(&run);
     assert_eq!(line.decode_tps, Some(run.metrics["decode_tps"].mean));
-    assert_eq!(line.rss_peak_bytes, Some(run.metrics["rss_peak_bytes"].max));
+    assert_eq!(line.rss_peak_bytes, Some(run.metrics["rss_peak_bytes"].mean));
     assert_eq!((line.model.as_str(), line.valid), ("Llama 3.2 1B (random weights)", true));
     let empty = Headline::of(&RunRecord::default());
     assert_eq!((empty.decode_tps, empty.ttft_ms, empty.valid), (None, None, false));
