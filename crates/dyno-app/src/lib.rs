@@ -16,6 +16,7 @@ mod inspect;
 mod interruptible;
 mod kept;
 mod known_files;
+mod loss_clock;
 mod models;
 mod page;
 mod past;
@@ -36,7 +37,7 @@ mod watched;
 pub use app::{App, Limits, Places};
 pub use bench::{BenchJob, BenchResult, ContextChoice};
 pub use doctor::{Check, CheckStatus, DoctorReport};
-pub use dyno_advise::{Complexity, DetectedTier, Fallback, Route, WindowBound};
+pub use dyno_advise::{Complexity, DetectedTier, Fallback, Route, RouteError, WindowBound};
 pub use dyno_bench::CancelFlag;
 pub use dyno_eval::{CHECK_SPECS, SamplingChoice, Standing, Weights};
 pub use dyno_hub::{

@@ -5,6 +5,8 @@ use dyno_types::{
 };
 use futures::future::BoxFuture;
 
+use crate::LossMeter;
+
 /// What the machine's state before and after a run says about the run, given the processor seconds that the run itself
 /// used (front and engines); everything beyond those was foreign.
 pub type Judge = dyn Fn(&MachineState, &MachineState, f64) -> Vec<ValidityFlag> + Send + Sync;
@@ -37,4 +39,15 @@ pub struct BenchContext {
     pub drop_page_cache: Box<dyn Fn() -> PageCache + Send + Sync>,
     /// Memory of a live process; `None` when it is not to be had (the engine's own count is used then).
     pub process_memory: Box<dyn Fn(u32) -> Option<ProcessMemory> + Send + Sync>,
+}
+
+impl BenchContext {
+    /// What looks at the counts of the scheduler.
+    pub(crate) fn loss_meter(&self) -> LossMeter<'_> {
+        LossMeter {
+            scheduling: &*self.scheduling,
+            clock_ms: &*self.clock_ms,
+            processors: self.machine.cores_usable,
+        }
+    }
 }

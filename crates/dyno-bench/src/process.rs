@@ -1,10 +1,10 @@
 //! One engine process of a run, and what is remembered about it.
 
 use dyno_engine::Session;
-use dyno_types::{LoadReport, ProcessLoss, ProcessMemory, Scheduling};
+use dyno_types::{LoadReport, ProcessLoss, ProcessMemory};
 
 use crate::budget::ContextHistory;
-use crate::{BenchContext, loss};
+use crate::{BenchContext, Look};
 
 /// A running engine process.
 pub(crate) struct Process {
@@ -23,12 +23,6 @@ pub(crate) struct Process {
     pub(crate) loss: Option<ProcessLoss>,
 }
 
-/// A look at the counts of the scheduler, and when it was taken.
-pub(crate) struct Look {
-    counts: Scheduling,
-    at_ms: f64,
-}
-
 impl Process {
     pub(crate) fn new(session: Box<dyn Session>, number: u32) -> Self {
         Self {
@@ -45,19 +39,12 @@ impl Process {
 
     /// Counts before a timed window; absent where the system has none.
     pub(crate) fn look(&self, context: &BenchContext) -> Option<Look> {
-        let counts = (context.scheduling)(self.session.info().pid)?;
-        Some(Look { counts, at_ms: (context.clock_ms)() })
+        context.loss_meter().look(self.session.info().pid)
     }
 
     /// Adds what was lost since the look.
     pub(crate) fn note_loss(&mut self, context: &BenchContext, before: Option<Look>) {
-        let Some(before) = before else { return };
-        let now_ms = (context.clock_ms)();
-        let Some(after) = (context.scheduling)(self.session.info().pid) else { return };
-        let processors = context.machine.cores_usable;
-        let none = ProcessLoss { process: self.number, processors, ..ProcessLoss::default() };
-        let loss = self.loss.get_or_insert(none);
-        loss::add_window(loss, [&before.counts, &after], now_ms - before.at_ms);
+        context.loss_meter().add(before, self.number, &mut self.loss);
     }
 
     /// Notes the processor time used so far, which is gone with the process.

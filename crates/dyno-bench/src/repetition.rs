@@ -3,24 +3,22 @@
 use dyno_types::{DiscardedProcess, PageCache, ProcessLoss, Stages};
 
 use crate::BenchError;
+use crate::loss_meter::RETRIES_MAX;
 use crate::run::Run;
 
-/// How often one process is measured again.
-const RETRIES_MAX: u32 = 2;
-
 /// When to measure a process again: at most twice each, and never again once one stayed disturbed, since the record is void then.
-#[derive(Debug, Default)]
-struct Retries {
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Retries {
     of_this: u32,
     gave_up: bool,
 }
 
 impl Retries {
-    fn next_process(&mut self) {
+    pub(crate) fn next_process(&mut self) {
         self.of_this = 0;
     }
 
-    fn again(&mut self, loss: Option<&ProcessLoss>) -> bool {
+    pub(crate) fn again(&mut self, loss: Option<&ProcessLoss>) -> bool {
         if self.gave_up || !loss.is_some_and(ProcessLoss::is_disturbed) {
             return false;
         }
@@ -88,14 +86,19 @@ impl Run<'_> {
 
     fn discard(&mut self, mark: &Mark, loss: ProcessLoss) {
         let stages = split_off(&mut self.record.stages, mark);
-        self.note(format!(
-            "engine process {} lost {:.0} % of its measured time to others and was measured again",
-            loss.process,
-            loss.lost_share() * 100.0
-        ));
+        self.note(measured_again(&loss));
         self.record.discarded.push(DiscardedProcess { loss, stages });
         self.steps_back_to(mark.steps_done);
     }
+}
+
+/// A remark on a process that was measured again.
+pub(crate) fn measured_again(loss: &ProcessLoss) -> String {
+    format!(
+        "engine process {} lost {:.0} % of its measured time to others and was measured again",
+        loss.process,
+        loss.lost_share() * 100.0
+    )
 }
 
 /// Takes everything measured since the mark.

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use dyno_engine::{Engine, EngineError, Session};
 use dyno_types::{
-    EngineInfo, EngineMemory, EngineSettings, GenerateRequest, InferenceStage, Prompt, RequestSample,
-    Sampling, Stages, TokenId,
+    DiscardedProcess, EngineInfo, EngineMemory, EngineSettings, GenerateRequest, InferenceStage, ProcessLoss,
+    Prompt, RequestSample, Sampling, Stages, TokenId,
 };
 
 use crate::prompt::{CORPUS, Filling, Nonces};
+use crate::repetition::{Retries, measured_again};
 use crate::sample::{Asked, collect};
-use crate::{BenchError, CancelFlag, WarmUp};
+use crate::{BenchError, CancelFlag, LossMeter, WarmUp};
 
 /// Name of the prompt in samples.
 const PROMPT: &str = "prose";
@@ -57,6 +58,18 @@ pub struct Turns {
     pub warm: bool,
     /// Processor time of all its processes, s; 0 where it is not to be had.
     pub cpu_s: f64,
+    /// What each process lost to others; empty where the system does not say.
+    pub losses: Vec<ProcessLoss>,
+    /// Processes that lost too much and were measured again.
+    pub discarded: Vec<DiscardedProcess>,
+}
+
+impl Turns {
+    /// Remarks on processes that were measured again.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        self.discarded.iter().map(|one| measured_again(&one.loss)).collect()
+    }
 }
 
 /// What all models gave, in their order, as far as it went.
@@ -75,6 +88,8 @@ pub struct TurnWatch<'a> {
     pub advance: &'a (dyn Fn(u32, &str) + Sync),
     /// Processor time a live process has used so far, s.
     pub process_cpu_s: &'a (dyn Fn(u32) -> Option<f64> + Sync),
+    /// Looks at what processes lose to others.
+    pub meter: LossMeter<'a>,
 }
 
 /// Order of so many models in a round, counted from 0: every second round goes backwards.
@@ -91,13 +106,15 @@ pub async fn measure_in_turn(
     watch: TurnWatch<'_>,
 ) -> TurnsOutcome {
     let mut found = vec![Turns { warm: true, ..Turns::default() }; models.len()];
+    let mut retries = vec![Retries::default(); models.len()];
     let mut done = 0;
     for round in 0..plan.processes {
         for index in order(round, models.len()) {
             let model = &models[index];
             (watch.advance)(done, &format!("{}, process {} of {}", model.name, round + 1, plan.processes));
-            if let Err(error) = one_turn(engine, (model, plan, round), cancel, watch, &mut found[index]).await
-            {
+            let turn = TurnOf { engine, model, plan, round, cancel, watch };
+            retries[index].next_process();
+            if let Err(error) = turn.until_calm(&mut retries[index], &mut found[index]).await {
                 return TurnsOutcome { models: found, error: Some(error) };
             }
             done += 1;
@@ -107,27 +124,48 @@ pub async fn measure_in_turn(
     TurnsOutcome { models: found, error: None }
 }
 
-/// One process from start to end.
-async fn one_turn(
-    engine: &dyn Engine,
-    (model, plan, round): (&TurnModel, &TurnPlan, u32),
-    cancel: &CancelFlag,
-    watch: TurnWatch<'_>,
-    into: &mut Turns,
-) -> Result<(), BenchError> {
-    let session = ask(cancel, "starting the engine", engine.start()).await?;
-    let turn = Turn { session: &*session, plan, round, cancel };
-    let measured = turn.measure(model).await;
-    into.cpu_s += (watch.process_cpu_s)(session.info().pid).unwrap_or(0.0);
-    into.engine = session.info().clone();
-    session.stop().await;
-    let measured = measured?;
-    into.warm &= measured.warm;
-    into.memory = measured.memory;
-    let inference = into.stages.inference.get_or_insert_default();
-    inference.warmup_discarded.extend(measured.inference.warmup_discarded);
-    inference.samples.extend(measured.inference.samples);
-    Ok(())
+/// The turn of one model in a round.
+#[derive(Clone, Copy)]
+struct TurnOf<'a> {
+    engine: &'a dyn Engine,
+    model: &'a TurnModel,
+    plan: &'a TurnPlan,
+    round: u32,
+    cancel: &'a CancelFlag,
+    watch: TurnWatch<'a>,
+}
+
+impl TurnOf<'_> {
+    /// A process that others disturb is measured again, within bounds.
+    async fn until_calm(&self, retries: &mut Retries, into: &mut Turns) -> Result<(), BenchError> {
+        loop {
+            let measured = self.once(into).await?;
+            if retries.again(measured.loss.as_ref()) {
+                let stages = Stages { inference: Some(measured.inference), ..Stages::default() };
+                into.discarded.push(DiscardedProcess { loss: measured.loss.unwrap_or_default(), stages });
+                continue;
+            }
+            into.warm &= measured.warm;
+            into.memory = measured.memory;
+            into.losses.extend(measured.loss);
+            let inference = into.stages.inference.get_or_insert_default();
+            inference.warmup_discarded.extend(measured.inference.warmup_discarded);
+            inference.samples.extend(measured.inference.samples);
+            return Ok(());
+        }
+    }
+
+    /// One process from start to end.
+    async fn once(&self, into: &mut Turns) -> Result<Measured, BenchError> {
+        let Self { engine, plan, round, cancel, watch, .. } = *self;
+        let session = ask(cancel, "starting the engine", engine.start()).await?;
+        let mut turn = Turn { session: &*session, plan, round, cancel, meter: watch.meter, loss: None };
+        let measured = turn.measure(self.model).await;
+        into.cpu_s += (watch.process_cpu_s)(session.info().pid).unwrap_or(0.0);
+        into.engine = session.info().clone();
+        session.stop().await;
+        measured
+    }
 }
 
 async fn ask<T>(
@@ -148,6 +186,8 @@ struct Turn<'a> {
     plan: &'a TurnPlan,
     round: u32,
     cancel: &'a CancelFlag,
+    meter: LossMeter<'a>,
+    loss: Option<ProcessLoss>,
 }
 
 /// What one process gave.
@@ -155,6 +195,7 @@ struct Measured {
     inference: InferenceStage,
     memory: EngineMemory,
     warm: bool,
+    loss: Option<ProcessLoss>,
 }
 
 /// Prompts of a process: no two begin alike.
@@ -165,7 +206,7 @@ struct Prompts {
 }
 
 impl Turn<'_> {
-    async fn measure(&self, model: &TurnModel) -> Result<Measured, BenchError> {
+    async fn measure(&mut self, model: &TurnModel) -> Result<Measured, BenchError> {
         let doing = format!("loading {}", model.name);
         let cancel = self.cancel.clone();
         let mut go_on = move |_| !cancel.is_cancelled();
@@ -177,6 +218,7 @@ impl Turn<'_> {
         let nonces = Nonces::new(&format!("{} {}", model.name, self.round));
         let mut prompts = Prompts { nonces, corpus, given: 0 };
         let (discarded, warm) = self.warm_up(&mut prompts).await?;
+        self.loss = None;
         let mut samples: Vec<RequestSample> = Vec::new();
         let [fewest, most] = self.plan.requests;
         let mut measured_ms = 0.0;
@@ -190,11 +232,11 @@ impl Turn<'_> {
         }
         let memory = ask(self.cancel, "reading its memory", self.session.memory()).await?;
         let inference = InferenceStage { warmup_discarded: vec![discarded], samples };
-        Ok(Measured { inference, memory, warm })
+        Ok(Measured { inference, memory, warm, loss: self.loss })
     }
 
     /// Requests until the decode rates of the latest ones agree, or the limit: how many, and whether they did.
-    async fn warm_up(&self, prompts: &mut Prompts) -> Result<(u32, bool), BenchError> {
+    async fn warm_up(&mut self, prompts: &mut Prompts) -> Result<(u32, bool), BenchError> {
         let limits = self.plan.warm_up;
         let mut rates = Vec::new();
         for request in 0..limits.requests_max {
@@ -208,7 +250,7 @@ impl Turn<'_> {
         Ok((limits.requests_max, false))
     }
 
-    async fn request(&self, prompts: &mut Prompts, run: u32) -> Result<RequestSample, BenchError> {
+    async fn request(&mut self, prompts: &mut Prompts, run: u32) -> Result<RequestSample, BenchError> {
         let doing = "generating";
         let prompt = self.prompt(prompts).await?;
         ask(self.cancel, "emptying the context", self.session.clear_context()).await?;
@@ -223,8 +265,10 @@ impl Turn<'_> {
             ignore_eos: true,
             logprobs: 0,
         };
+        let before = self.meter.look(self.session.info().pid);
         let generation = async { collect(self.session.generate(request).await?, max_tokens).await };
         let generation = ask(self.cancel, doing, generation).await?;
+        self.meter.add(before, self.round, &mut self.loss);
         let memory = ask(self.cancel, "reading its memory", self.session.memory()).await?;
         let asked = Asked { process: self.round, run, prompt: PROMPT.to_owned(), max_tokens };
         let sample = generation.into_sample(asked, memory.process);

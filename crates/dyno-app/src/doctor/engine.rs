@@ -3,11 +3,12 @@
 use dyno_engine::{Engine, EngineError, Session};
 use dyno_types::{
     EngineInfo, EngineSettings, Event, EventSink, GenerateRequest, GenerationEvent, HardwareProfile,
-    MeasureRequest, Prompt, Sampling, Silent, TokenId, ValidityFlag,
+    MeasureReport, MeasureRequest, Prompt, Sampling, Silent, TokenId,
 };
 use futures::StreamExt;
 
 use super::Check;
+use crate::loss_clock::LossClock;
 use crate::{App, AppError};
 
 /// Quantizations whose kernels differ; a miscompiled build crashes in at least one of them.
@@ -127,7 +128,7 @@ async fn loaded(
     Ok((session, settings))
 }
 
-/// What one thread and all threads reach, tokens/s, and whether others used the processors meanwhile.
+/// What one thread and all threads reach, tokens/s, and whether others took from the engine's threads, however often it was repeated.
 #[derive(Debug, Clone, Copy)]
 struct ThreadRates {
     prefill: [f64; 2],
@@ -155,7 +156,7 @@ fn judge_threads(rates: ThreadRates, cores: u32) -> Check {
     if prefill.min(decode) >= ALL_THREADS_LEAST {
         Check::ok(THREADS, finding)
     } else if rates.disturbed {
-        let remedy = "other programs used the processors meanwhile: close them and run dyno doctor again";
+        let remedy = "other programs took the processors from the engine meanwhile: close them and run dyno doctor again";
         Check::warning(THREADS, finding, remedy)
     } else {
         Check::problem(THREADS, finding, format!("more threads make it slower: {REBUILD}"))
@@ -166,26 +167,25 @@ fn judge_threads(rates: ThreadRates, cores: u32) -> Check {
 async fn thread_rates(app: &App, cores: u32) -> Result<ThreadRates, AppError> {
     const ROUNDS: u64 = 3;
     let (session, _) = loaded(app, THREAD_CHECK_MODEL, cores).await?;
-    let pids = [session.info().pid, std::process::id()];
-    let own_cpu_s = || pids.iter().filter_map(|pid| dyno_hardware::process_cpu_s(*pid)).sum::<f64>();
-    let (state, cpu_s) = (dyno_hardware::state(), own_cpu_s());
+    let clock = LossClock::start();
+    let meter = clock.meter(cores);
     let mut rates = ThreadRates { prefill: [0.0; 2], decode: [0.0; 2], disturbed: false };
     for seed in 0..ROUNDS {
         for (column, threads) in [1, cores].into_iter().enumerate() {
-            let [prefill, decode] = rates_with(&*session, threads, seed).await?;
+            let request = thread_request(threads, seed);
+            let measured = meter.measure_calmly(&*session, &request).await?;
+            let [prefill, decode] = rates_of(&request, &measured.report);
             rates.prefill[column] = rates.prefill[column].max(prefill);
             rates.decode[column] = rates.decode[column].max(decode);
+            rates.disturbed |= measured.is_disturbed();
         }
     }
-    let flags = dyno_hardware::judge(&state, &dyno_hardware::state(), own_cpu_s() - cpu_s);
-    rates.disturbed = flags.contains(&ValidityFlag::ForeignLoad);
     session.stop().await;
     Ok(rates)
 }
 
-/// Prefill and decode rate of one bare measurement, tokens/s.
-async fn rates_with(session: &dyn Session, threads: u32, seed: u64) -> Result<[f64; 2], EngineError> {
-    let request = MeasureRequest {
+fn thread_request(threads: u32, seed: u64) -> MeasureRequest {
+    MeasureRequest {
         depth: 0,
         prefill_tokens: 128,
         decode_tokens: 16,
@@ -193,13 +193,16 @@ async fn rates_with(session: &dyn Session, threads: u32, seed: u64) -> Result<[f
         threads,
         threads_prefill: threads,
         seed,
-    };
-    let times = session.measure(&request).await?;
+    }
+}
+
+/// Prefill and decode rate of one bare measurement, tokens/s.
+fn rates_of(request: &MeasureRequest, times: &MeasureReport) -> [f64; 2] {
     let rate = |tokens: u32, ns: u64| f64::from(tokens) / (ns.max(1) as f64 / 1e9);
-    Ok([
+    [
         rate(request.prefill_tokens, times.prefill_ns.iter().sum()),
         rate(request.decode_tokens, times.decode_ns.iter().flatten().sum()),
-    ])
+    ]
 }
 
 #[cfg(test)]

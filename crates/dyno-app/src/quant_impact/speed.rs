@@ -1,12 +1,16 @@
 //! Speed and memory of the files: one stream each, in processes that take turns, so that drift of the machine falls on all alike.
 
+use dyno_advise::OnMachine;
 use dyno_bench::{TurnModel, TurnPlan, TurnWatch, Turns, WarmUp, measure_in_turn};
 use dyno_engine::Engine;
 use dyno_types::{
-    EngineSettings, EvalRecord, Event, EventSink, Footprint, Rate, RunRecord, Validity, ValidityFlag,
+    BenchSettings, EngineSettings, EvalRecord, Event, EventSink, Footprint, Rate, RunRecord, Validity,
+    ValidityFlag,
 };
 
 use crate::eval::Subject;
+use crate::loss_clock::LossClock;
+use crate::predictions::compared;
 use crate::watched::{WatchedEngine, changed};
 use crate::{App, AppError};
 
@@ -34,7 +38,11 @@ impl App {
         let advance = |done: u32, detail: &str| {
             events.emit(Event::PhaseAdvanced { done: u64::from(done), detail: detail.to_owned() });
         };
-        let watch = TurnWatch { advance: &advance, process_cpu_s: &dyno_hardware::process_cpu_s };
+        let machine = dyno_hardware::profile();
+        let expected = self.predictor(&machine);
+        let clock = LossClock::start();
+        let meter = clock.meter(machine.cores_usable);
+        let watch = TurnWatch { advance: &advance, process_cpu_s: &dyno_hardware::process_cpu_s, meter };
         let own_cpu_s = || dyno_hardware::process_cpu_s(std::process::id()).unwrap_or(0.0);
         let (before, front_s) = (dyno_hardware::state(), own_cpu_s());
         let identities = subjects.iter().map(|subject| subject.model.identity.clone()).collect();
@@ -44,8 +52,9 @@ impl App {
         let own_s = engines_s + (own_cpu_s() - front_s).max(0.0);
         let machine_flags = dyno_hardware::judge(&before, &dyno_hardware::state(), own_s);
         events.emit(Event::PhaseEnded);
-        for (record, turns) in records.iter_mut().zip(&outcome.models) {
-            enter(record, turns, &machine_flags);
+        for ((record, turns), subject) in records.iter_mut().zip(&outcome.models).zip(subjects) {
+            let measured = Measured { turns, subject, machine_flags: &machine_flags };
+            measured.enter(record, &expected);
             if outcome.error.is_some() {
                 record.validity =
                     Validity { valid: false, ..record.validity.noting(&[ValidityFlag::Incomplete]) };
@@ -103,28 +112,53 @@ pub(crate) fn conditions(subjects: &[&Subject], processes: u32) -> String {
     )
 }
 
-/// Figures and doubts of one file.
-fn enter(record: &mut EvalRecord, turns: &Turns, machine_flags: &[ValidityFlag]) {
-    let metrics = dyno_bench::summarize(&turns.stages, dyno_bench::Scope::Session);
-    let rate = |id: &str| metrics.get(id).map(|found| Rate { tps: found.mean, ci95: found.ci95 });
-    let Some(peak) = metrics.get("rss_peak_bytes") else { return };
-    let breakdown = turns.memory.breakdown;
-    record.footprint = Some(Footprint {
-        rss_peak_bytes: Some(peak.max as u64),
-        weights_bytes: Some(breakdown.weights_bytes),
-        kv_bytes: Some(breakdown.kv_bytes),
-        prefill_tps: rate("prefill_tps"),
-        decode_tps: rate("decode_tps"),
-    });
-    let run = RunRecord {
-        tool: record.tool.clone(),
-        machine: record.machine.clone(),
-        engine: turns.engine.clone(),
-        stages: turns.stages.clone(),
-        ..RunRecord::default()
-    };
-    let mut flags = dyno_bench::flags(&run);
-    flags.extend_from_slice(machine_flags);
-    flags.extend((!turns.warm).then_some(ValidityFlag::NotWarm));
-    record.validity = record.validity.noting(&flags);
+/// What was measured of one file.
+struct Measured<'a> {
+    turns: &'a Turns,
+    subject: &'a Subject,
+    /// What the state of the machine says.
+    machine_flags: &'a [ValidityFlag],
 }
+
+impl Measured<'_> {
+    /// Figures, doubts and remarks go into the record of the file.
+    fn enter(&self, record: &mut EvalRecord, expected: &OnMachine) {
+        let turns = self.turns;
+        let run = self.as_run(record, expected);
+        let rate = |id: &str| run.metrics.get(id).map(|found| Rate { tps: found.mean, ci95: found.ci95 });
+        let Some(peak) = run.metrics.get("rss_peak_bytes") else { return };
+        let breakdown = turns.memory.breakdown;
+        record.footprint = Some(Footprint {
+            rss_peak_bytes: Some(peak.max as u64),
+            weights_bytes: Some(breakdown.weights_bytes),
+            kv_bytes: Some(breakdown.kv_bytes),
+            prefill_tps: rate("prefill_tps"),
+            decode_tps: rate("decode_tps"),
+        });
+        let mut flags = dyno_bench::flags(&run);
+        flags.extend_from_slice(self.machine_flags);
+        flags.extend((!turns.warm).then_some(ValidityFlag::NotWarm));
+        record.validity = record.validity.noting(&flags);
+        record.notes.extend(turns.notes());
+    }
+
+    /// As a run of its own, so that it is doubted for the same reasons as one.
+    fn as_run(&self, record: &EvalRecord, expected: &OnMachine) -> RunRecord {
+        let mut run = RunRecord {
+            tool: record.tool.clone(),
+            machine: record.machine.clone(),
+            model: self.subject.model.facts.clone(),
+            engine: self.turns.engine.clone(),
+            settings: BenchSettings { engine: self.subject.settings.clone(), ..BenchSettings::default() },
+            losses: self.turns.losses.clone(),
+            metrics: dyno_bench::summarize(&self.turns.stages, dyno_bench::Scope::Session),
+            stages: self.turns.stages.clone(),
+            ..RunRecord::default()
+        };
+        run.predictions = compared(expected, &run);
+        run
+    }
+}
+
+#[cfg(test)]
+mod tests;

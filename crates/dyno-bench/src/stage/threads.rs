@@ -8,6 +8,10 @@ use crate::process::Process;
 use crate::run::Run;
 use crate::threads::{ROUNDS, Rates, Room, Sizes, candidates, choose, most, rates, samples};
 
+/// A remark on a comparison that stayed disturbed.
+const DISTURBED: &str = "others took more than 5 % of the time in which thread counts were compared, also when it was repeated: another \
+                         number of threads may be faster; close other programs, or choose the number yourself";
+
 impl Run<'_> {
     /// Measures every candidate in turn, several times over, and keeps the choice in the settings of the run.
     pub(crate) async fn choose_threads(&mut self, process: &mut Process) -> Result<(), BenchError> {
@@ -49,14 +53,19 @@ impl Run<'_> {
     }
 
     async fn measure_rates(
-        &self,
+        &mut self,
         process: &mut Process,
         request: MeasureRequest,
     ) -> Result<Rates, BenchError> {
         let doing = "comparing thread counts";
-        let report = self.ask(doing, process.session.measure(&request)).await?;
+        let context = self.context;
+        let meter = context.loss_meter();
+        let measured = self.ask(doing, meter.measure_calmly(&*process.session, &request)).await?;
         process.note_cpu(self.context);
-        rates(&request, &report).ok_or_else(|| BenchError::Engine {
+        if measured.is_disturbed() {
+            self.note(DISTURBED.to_owned());
+        }
+        rates(&request, &measured.report).ok_or_else(|| BenchError::Engine {
             doing: doing.to_owned(),
             source: EngineError::Internal(
                 "a bare measurement came back without the times it was asked for".to_owned(),

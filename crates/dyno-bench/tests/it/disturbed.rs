@@ -14,7 +14,7 @@ use crate::watched::Watched;
 
 /// A context whose engine threads wait `lost` of every window in the processes named (counted from 0, the unmeasured first one
 /// included): a window lasts 1 ms on the clock of these tests.
-fn disturbing(engine: &Watched, processes: &'static [u32], lost: f64) -> BenchContext {
+pub(crate) fn disturbing(engine: &Watched, processes: &'static [u32], lost: f64) -> BenchContext {
     let seen = Arc::clone(&engine.seen);
     let waited_ns = AtomicU64::new(0);
     let scheduling = move |_| {
@@ -194,4 +194,22 @@ fn waiting_shows_progress_and_ends_with_the_raised_flag() {
     let events = recorder.events.into_inner().unwrap();
     let waiting = |event: &&Event| matches!(event, Event::PhaseAdvanced { detail, .. } if detail.contains("others use 0.50 processors"));
     assert!(events.iter().filter(waiting).count() >= 2, "{events:?}");
+}
+
+#[test]
+fn a_comparison_of_thread_counts_that_others_disturb_is_repeated_and_said_to_be_doubtful() {
+    let mut request = request();
+    (request.settings.threads, request.settings.threads_prefill) = (0, 0);
+    let plan = BenchPlan::new(request).unwrap();
+    // The first process compares thread counts and measures nothing else.
+    let calm = measured(&plan, &[], 0.0);
+    assert!(calm.notes.is_empty() && !calm.settings.thread_sweep.is_empty());
+    let noisy = measured(&plan, &[0], 0.5);
+    assert_eq!(noisy.settings.thread_sweep, calm.settings.thread_sweep);
+    assert!(
+        noisy.notes.len() == 1 && noisy.notes[0].contains("thread counts were compared"),
+        "{:?}",
+        noisy.notes
+    );
+    assert!(noisy.validity.valid, "the choice is doubtful, not what was measured with it");
 }

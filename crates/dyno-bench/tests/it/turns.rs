@@ -2,14 +2,18 @@
 
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::sync::atomic::Ordering;
 
 use dyno_bench::{
-    BenchError, CancelFlag, Scope, TurnModel, TurnPlan, TurnWatch, TurnsOutcome, WarmUp, measure_in_turn,
-    summarize,
+    BenchError, CancelFlag, LossMeter, Scope, TurnModel, TurnPlan, TurnWatch, TurnsOutcome, WarmUp,
+    measure_in_turn, summarize,
 };
 use dyno_engine::{ExitCause, FakeEngine, FakeFailure, FakeFault, FakePoint, FakeScript};
-use dyno_types::EngineSettings;
+use dyno_types::{EngineSettings, ProcessLoss};
 use futures::executor::block_on;
+
+use crate::disturbed::disturbing;
+use crate::watched::Watched;
 
 fn model(name: &str) -> TurnModel {
     TurnModel {
@@ -31,7 +35,8 @@ fn plan() -> TurnPlan {
 }
 
 fn run(script: FakeScript, cancel: &CancelFlag, advance: &(dyn Fn(u32, &str) + Sync)) -> TurnsOutcome {
-    let watch = TurnWatch { advance, process_cpu_s: &|_| Some(0.5) };
+    let meter = LossMeter { scheduling: &|_| None, clock_ms: &|| 0.0, processors: 2 };
+    let watch = TurnWatch { advance, process_cpu_s: &|_| Some(0.5), meter };
     block_on(measure_in_turn(&FakeEngine::new(script), &[model("a"), model("b")], &plan(), cancel, watch))
 }
 
@@ -85,4 +90,44 @@ fn what_was_measured_before_a_failure_stands() {
     let processes =
         |model: usize| outcome.models[model].stages.inference.as_ref().unwrap().warmup_discarded.len();
     assert_eq!((processes(0), processes(1)), (1, 2));
+}
+
+/// The turns of two models while others take so much from the processes named, counted from 0 in the order they start; and how many started.
+fn disturbed(processes: &'static [u32], lost: f64) -> (TurnsOutcome, u32) {
+    let engine = Watched::new(FakeScript::default());
+    let context = disturbing(&engine, processes, lost);
+    let meter = LossMeter { scheduling: &*context.scheduling, clock_ms: &*context.clock_ms, processors: 8 };
+    let watch = TurnWatch { advance: &|_, _| (), process_cpu_s: &|_| None, meter };
+    let models = [model("a"), model("b")];
+    let outcome = block_on(measure_in_turn(&engine, &models, &plan(), &CancelFlag::default(), watch));
+    assert!(outcome.error.is_none() && engine.orphans() == 0);
+    (outcome, engine.seen.started.load(Ordering::SeqCst))
+}
+
+#[test]
+fn a_turn_that_others_disturb_is_measured_again_within_bounds() {
+    let everything: &[u32] = &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+    // Disturbed processes; share lost; processes started; discarded, and disturbed for good, of each model.
+    let cases = [
+        (&[][..], 0.0, 4, [0, 0], [0, 0]),
+        (everything, 0.04, 4, [0, 0], [0, 0]),
+        // The first process of b is repeated, and calm then.
+        (&[1], 0.5, 5, [0, 1], [0, 0]),
+        // Each first process is tried three times; after that the model is not repeated any more.
+        (everything, 0.5, 8, [2, 2], [2, 2]),
+    ];
+    for (processes, lost, started, discarded, stayed) in cases {
+        let (outcome, count) = disturbed(processes, lost);
+        assert_eq!(count, started, "{processes:?} {lost}");
+        for (index, turns) in outcome.models.iter().enumerate() {
+            assert_eq!((turns.discarded.len(), turns.notes().len()), (discarded[index], discarded[index]));
+            let disturbed = turns.losses.iter().filter(|loss| ProcessLoss::is_disturbed(loss)).count();
+            assert_eq!((turns.losses.len(), disturbed), (2, stayed[index]), "{:?}", turns.losses);
+            let inference = turns.stages.inference.as_ref().unwrap();
+            assert_eq!(inference.samples.len(), 6, "what was discarded counts in no figure");
+            assert!(
+                turns.discarded.iter().all(|one| one.stages.inference.as_ref().unwrap().samples.len() == 3)
+            );
+        }
+    }
 }
