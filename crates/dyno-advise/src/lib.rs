@@ -2,7 +2,6 @@
 //! ([`memory`], [`raw_speed`], [`OnMachine`]), and what to choose ([`recommend`], [`stack`], [`route`], [`TierPolicy`]).
 
 mod candidate;
-mod command;
 mod content;
 mod correction;
 mod estimate;
@@ -11,6 +10,7 @@ mod explain;
 mod fit;
 mod headline;
 mod memory;
+mod next_step;
 mod on_machine;
 mod predict;
 mod quality;

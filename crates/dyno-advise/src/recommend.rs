@@ -4,12 +4,12 @@ use std::cmp::{Ordering, Reverse};
 
 use dyno_types::{
     ADVICE_SCHEMA, Advice, AdviceRequest, CatalogueModel, Choice, Constraint, MemoryBudget, Priority,
-    Profile, Refusal, RefusalReason, Role, Standing,
+    Profile, Refusal, RefusalReason, Role, Standing, StepWords,
 };
 
-use crate::command::command;
 use crate::evaluate::{Question, engine_settings, evaluate};
 use crate::explain::{choice_sentence, refusal_sentence};
+use crate::next_step::next_step;
 use crate::quality::{kept_by_quantization, quality_share};
 use crate::score::LEAST_TPS;
 use crate::yardstick::{Yardstick, yardstick};
@@ -40,6 +40,8 @@ pub struct Request {
     pub preferred: Vec<String>,
     /// Memory.
     pub budget: MemoryBudget,
+    /// How a next step is typed.
+    pub words: StepWords,
 }
 
 /// What became of one candidate.
@@ -209,7 +211,7 @@ fn ways_of(request: &Request, verdicts: &[Verdict<'_>], model: &str) -> Vec<Choi
 /// The way with its constraint, command and explanation.
 fn finished(request: &Request, verdict: &Verdict<'_>, mut way: Choice) -> Choice {
     way.constraint = constraint(request, verdict, &way);
-    way.command = command(&verdict.candidate.model, &way);
+    way.command = next_step(&verdict.candidate.model, &way).map(|step| (request.words.0)(&step));
     way.explanation = choice_sentence(&way, &request.budget);
     way
 }

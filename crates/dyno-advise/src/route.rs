@@ -75,13 +75,13 @@ pub enum RouteError {
         known: String,
     },
     /// Models for it are run by other programs.
-    #[error("dyno does not run models for {role} yet; `dyno recommend --role {role}` says which programs do")]
+    #[error("dyno does not run models for {role} yet")]
     NotRun {
         /// Role.
         role: &'static str,
     },
     /// Nothing here can do it.
-    #[error("no model for {task} fits here; `dyno recommend --role {role}` says what would")]
+    #[error("no model for {task} fits here")]
     NoModel {
         /// Task.
         task: String,

@@ -24,7 +24,7 @@ pub enum AppError {
     #[error(transparent)]
     Hub(dyno_hub::HubError),
     /// Models in the cache are not what they were.
-    #[error("{models} damaged model(s) were set aside; `dyno models pull` fetches them again")]
+    #[error("{models} damaged model(s) were set aside")]
     Damaged {
         /// How many.
         models: usize,
@@ -45,9 +45,7 @@ pub enum AppError {
     #[error(transparent)]
     Machine(dyno_hardware::MeasureError),
     /// Timings from which no rates follow.
-    #[error(
-        "the engine's timings make no sense; close what else keeps this machine busy and try again, or see `dyno doctor`"
-    )]
+    #[error("the engine's timings make no sense; close what else keeps this machine busy and try again")]
     Rates,
     /// A file cannot be read.
     #[error("{} cannot be read: {source}; check its permissions, or choose another place", path.display())]
@@ -75,9 +73,7 @@ pub enum AppError {
     #[error(transparent)]
     TooLong(#[from] Box<PromptTooLong>),
     /// No attempt at an answer fulfilled the policy.
-    #[error(
-        "none of {attempts} attempt(s) was accepted; the best one: {problems} (all of them: --format json; more of them: --retries)"
-    )]
+    #[error("none of {attempts} attempt(s) was accepted; the best one: {problems}")]
     NotAccepted {
         /// How many.
         attempts: usize,
@@ -85,8 +81,11 @@ pub enum AppError {
         problems: String,
     },
     /// There is no run to show.
-    #[error("nothing was measured yet; `dyno bench` measures the built-in model")]
+    #[error("nothing was measured yet")]
     NothingMeasured,
+    /// A request that goes nowhere.
+    #[error(transparent)]
+    Route(#[from] dyno_advise::RouteError),
     /// Stopped by the user.
     #[error("stopped")]
     Cancelled,
@@ -149,7 +148,7 @@ impl AppError {
 
     fn exit(&self) -> Exit {
         match self {
-            Self::Input(_) | Self::Plan(_) | Self::TooLong(_) => Exit::Input,
+            Self::Input(_) | Self::Plan(_) | Self::TooLong(_) | Self::Route(_) => Exit::Input,
             Self::Model(error) if error.is_bad_input() => Exit::Input,
             Self::Cancelled
             | Self::Model(ModelError::Cancelled { .. })

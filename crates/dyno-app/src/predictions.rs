@@ -136,7 +136,8 @@ fn prefill(predictor: &OnMachine, record: &RunRecord) -> Option<Prediction> {
     let prompt = (tokens / requests.len() as f64).round();
     let raw = predictor.raw_speed(&record.model, &record.settings.engine, (0, prompt as u32))?.prefill_tps;
     let conditions = format!("prompt of {prompt} tokens");
-    rate("prefill_tps", conditions, raw, (predictor.correction.prefill, tokens / seconds))
+    let measured = tokens / seconds;
+    MeasuredRate { metric: "prefill_tps", conditions, measured }.beside(raw, predictor.correction.prefill)
 }
 
 /// Of the standard prompts, at their mean depth.
@@ -146,19 +147,31 @@ fn decode(predictor: &OnMachine, record: &RunRecord) -> Option<Prediction> {
     let depth = (depths.sum::<f64>() / samples.len() as f64).round();
     let raw = predictor.raw_speed(&record.model, &record.settings.engine, (depth as u32, 1))?.decode_tps;
     let measured = record.metrics.get("decode_tps")?.mean;
-    rate("decode_tps", format!("at {depth} tokens"), raw, (predictor.correction.decode, measured))
+    let conditions = format!("at {depth} tokens");
+    MeasuredRate { metric: "decode_tps", conditions, measured }.beside(raw, predictor.correction.decode)
 }
 
-fn rate(metric: &str, conditions: String, raw: f64, (bias, measured): (Bias, f64)) -> Option<Prediction> {
-    let interval = bias.apply(raw);
-    (measured.is_finite() && measured > 0.0).then(|| Prediction {
-        metric: metric.to_owned(),
-        conditions,
-        raw,
-        predicted: interval.likely,
-        interval: Some([interval.low, interval.high]),
-        measured,
-    })
+/// What a run measured of a rate that is predicted, and under which conditions.
+struct MeasuredRate {
+    metric: &'static str,
+    conditions: String,
+    measured: f64,
+}
+
+impl MeasuredRate {
+    /// Beside what was predicted, as it was and corrected; absent where nothing was measured.
+    fn beside(self, raw: f64, bias: Bias) -> Option<Prediction> {
+        let Self { metric, conditions, measured } = self;
+        let interval = bias.apply(raw);
+        (measured.is_finite() && measured > 0.0).then(|| Prediction {
+            metric: metric.to_owned(),
+            conditions,
+            raw,
+            predicted: interval.likely,
+            interval: Some([interval.low, interval.high]),
+            measured,
+        })
+    }
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ impl App {
             Err(reason) => {
                 let place = file.display();
                 events.emit(Event::Warning(format!(
-                    "{place} is not used: {reason}; `dyno tune` makes it anew"
+                    "{place} is not used: {reason}; `dyno tune` makes a new one"
                 )));
                 None
             }

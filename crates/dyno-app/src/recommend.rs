@@ -9,12 +9,12 @@ mod side_by_side;
 use std::path::{Path, PathBuf};
 
 use dyno_advise::{
-    Candidate, Complexity, DetectedTier, Predictor, Request, RoleWays, Route, RouteError, RouteModel,
-    RouteRequest, RoutingPolicy, TierPolicy,
+    Candidate, Complexity, DetectedTier, Predictor, Request, RoleWays, Route, RouteModel, RouteRequest,
+    RoutingPolicy, TierPolicy,
 };
 use dyno_types::{
     ADVICE_SCHEMA, Advice, CatalogueModel, Choice, EventSink, HardwareProfile, Loading, MemoryBudget,
-    Priority, Profile, Role, Stack, StackAdvice, Whereabouts,
+    Priority, Profile, Role, Stack, StackAdvice, StepWords, Whereabouts,
 };
 
 use self::local::LocalModel;
@@ -62,6 +62,8 @@ pub struct RecommendJob {
     pub context: Option<u32>,
     /// A tier policy that replaces the built-in one.
     pub tiers: Option<PathBuf>,
+    /// How a next step is typed.
+    pub words: StepWords,
 }
 
 /// A request to be routed.
@@ -79,6 +81,8 @@ pub struct RouteJob {
     pub loaded: Vec<String>,
     /// Memory.
     pub memory: MemoryBasis,
+    /// How a next step is typed.
+    pub words: StepWords,
 }
 
 /// What was named, as far as it is known without the history.
@@ -224,10 +228,9 @@ impl App {
     /// The model a request would go to, and why: the first of what `recommend` would choose for the role and the priority.
     ///
     /// # Errors
-    /// [`AppError::Input`] for an unknown task, for one whose models dyno does not run, and when nothing of the role fits;
+    /// [`AppError::Route`] for an unknown task, for one whose models dyno does not run, and when nothing of the role fits;
     /// [`AppError::Model`] for unknown loaded models.
     pub fn route(&self, job: &RouteJob, events: &dyn EventSink) -> Result<Route, AppError> {
-        let refused = |error: RouteError| AppError::Input(error.to_string());
         let machine = dyno_hardware::profile();
         let budget = budget(job.memory, None, &machine)?;
         let policy = RoutingPolicy::built_in();
@@ -237,7 +240,7 @@ impl App {
             complexity: job.complexity,
             content_tokens: job.content_tokens,
         };
-        let understood = dyno_advise::understand(&policy, &request).map_err(refused)?;
+        let understood = dyno_advise::understand(&policy, &request)?;
         let measured = Measured::read(self, &machine);
         let mut candidates = self.all_candidates(understood.role(), &measured, events)?;
         let loaded = job.loaded.iter().map(|name| loaded_model(name, &candidates));
@@ -253,9 +256,10 @@ impl App {
             among: Vec::new(),
             preferred: loaded.iter().chain(&rules).cloned().collect(),
             budget,
+            words: job.words,
         };
         let models = route_models(&wanted, &loaded, &candidates, &self.predictor(&machine));
-        dyno_advise::route(&understood, &request, &rules, &models).map_err(refused)
+        Ok(dyno_advise::route(&understood, &request, &rules, &models)?)
     }
 
     /// The tier of this machine under the built-in policy, or under the one in this file.
@@ -350,6 +354,7 @@ fn job_request(job: &RecommendJob, budget: MemoryBudget) -> Request {
         among: Vec::new(),
         preferred: Vec::new(),
         budget,
+        words: job.words,
     }
 }
 

@@ -84,7 +84,7 @@ fn check(metadata: &ParquetMetaData, bytes: &Bytes) -> Result<(), String> {
         let start = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
         let range = usize::try_from(start).ok().zip(usize::try_from(column.compressed_size()).ok());
         let chunk = range.and_then(|(start, length)| bytes.get(start..start.checked_add(length)?));
-        let chunk = chunk.ok_or("a column lies outside the file; fetch it again")?;
+        let chunk = chunk.ok_or("a column is outside the file; download it again")?;
         promised.add(chunk).ok_or("a page is broken; fetch it again")?;
         if promised.bytes > FILE_BYTES_MAX as u64 || promised.values > FILE_BYTES_MAX as u64 {
             return Err(too_large("unpacked, it has"));

@@ -37,10 +37,10 @@ pub(crate) fn check(item: &Item) -> Result<(), FieldProblem> {
 
 fn check_figures(item: &Item) -> Result<(), FieldProblem> {
     if let Some(position) = item.position.filter(|position| !(0.0..=1.0).contains(position)) {
-        return Err(FieldProblem::new("position", format!("is {position}, but must lie in 0 to 1")));
+        return Err(FieldProblem::new("position", format!("is {position}, but must be 0 to 1")));
     }
     if let Some(tokens) = item.max_tokens.filter(|tokens| !(1..=MAX_TOKENS_MAX).contains(tokens)) {
-        let what = format!("is {tokens}, but must lie in 1 to {MAX_TOKENS_MAX}");
+        let what = format!("is {tokens}, but must be 1 to {MAX_TOKENS_MAX}");
         return Err(FieldProblem::new("max_tokens", what));
     }
     if !(item.tolerance >= 0.0 && item.tolerance.is_finite()) {

@@ -89,22 +89,22 @@ pub enum ModelError {
         text: String,
     },
     /// No such shape.
-    #[error("there is no shape {name:?}; did you mean {nearest}? Known shapes: {known}")]
+    #[error("there is no shape {name:?}{}; known shapes: {known}", meant(.nearest))]
     UnknownShape {
         /// What was given.
         name: String,
-        /// The most similar name.
-        nearest: &'static str,
+        /// The most similar name, where one is similar.
+        nearest: Option<&'static str>,
         /// All names.
         known: String,
     },
     /// No such quantization.
-    #[error("there is no quantization {name:?} to make models with; did you mean {nearest}? Known: {known}")]
+    #[error("there is no quantization {name:?} to make models with{}; known: {known}", meant(.nearest))]
     UnknownQuantization {
         /// What was given.
         name: String,
-        /// The most similar name.
-        nearest: &'static str,
+        /// The most similar name, where one is similar.
+        nearest: Option<&'static str>,
         /// All names.
         known: String,
     },
@@ -195,6 +195,10 @@ pub enum ModelError {
         /// File that was being made.
         file_name: String,
     },
+}
+
+fn meant(nearest: &Option<&'static str>) -> String {
+    nearest.map(|name| format!(", did you mean {name}?")).unwrap_or_default()
 }
 
 impl ModelError {

@@ -108,16 +108,14 @@ pub fn resolve(reference: &str, cache_dir: &Path, progress: Progress<'_>) -> Res
 /// What somebody who named a missing file may have meant: a shape, when the text resembles one.
 fn hint(reference: &str) -> String {
     let shape = reference.split_once('@').map_or(reference, |(shape, _)| shape);
-    let near = nearest(shape, shape_names());
-    let alike = strsim::normalized_damerau_levenshtein(&shape.to_lowercase(), near) > 0.6;
     if is_repository(reference) {
         format!(", or write hf:{reference} for the model of a hub")
     } else if SynthSpec::parse(reference, 0).is_ok() {
         format!(", or did you mean synth:{reference}?")
-    } else if alike {
+    } else if let Some(near) = nearest(shape, shape_names()) {
         format!(", or did you mean synth:{near}@q4_k_m?")
     } else {
-        format!(", or write {DEFAULT_REFERENCE} or synth:SHAPE@QUANT")
+        format!(", or write hf:ORG/REPO:QUANT, ollama:NAME:TAG, {DEFAULT_REFERENCE} or synth:SHAPE@QUANT")
     }
 }
 

@@ -225,8 +225,13 @@ pub fn shape_names() -> Vec<&'static str> {
     SHAPES.iter().map(|shape| shape.name.as_str()).collect()
 }
 
-/// The candidate most like `text`, or an empty string when there is none.
-pub(crate) fn nearest(text: &str, candidates: Vec<&'static str>) -> &'static str {
-    let distance = |candidate: &&str| strsim::damerau_levenshtein(&text.to_lowercase(), candidate);
-    candidates.into_iter().min_by_key(distance).unwrap_or_default()
+/// How alike a name must be to be suggested, 0..=1.
+const ALIKE: f64 = 0.6;
+
+/// The candidate most like `text`, where one is like it.
+pub(crate) fn nearest(text: &str, candidates: Vec<&'static str>) -> Option<&'static str> {
+    let text = text.to_lowercase();
+    let likeness = |candidate: &str| strsim::normalized_damerau_levenshtein(&text, candidate);
+    let best = candidates.into_iter().rev().max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+    best.filter(|candidate| likeness(candidate) > ALIKE)
 }

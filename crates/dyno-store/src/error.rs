@@ -93,7 +93,7 @@ pub enum StoreError {
         reason: String,
     },
     /// Anything else that SQLite reports.
-    #[error("{} cannot be used ({reason}): check the disk it lies on", path.display())]
+    #[error("{} cannot be used ({reason}): check its disk", path.display())]
     Database {
         /// The file.
         path: PathBuf,

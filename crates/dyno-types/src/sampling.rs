@@ -38,7 +38,7 @@ impl Default for Sampling {
 
 /// A sampling value outside its range.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{name} is {value}, but must lie in {range}")]
+#[error("{name} is {value}; choose {range}")]
 pub struct SamplingError {
     /// Name of the field.
     pub name: &'static str,
@@ -63,14 +63,14 @@ impl Sampling {
         let check = |ok: bool, name, value: f32, range| {
             if ok { Ok(()) } else { Err(SamplingError { name, value: f64::from(value), range }) }
         };
-        check((0.0..=2.0).contains(&self.temperature), "temperature", self.temperature, "0..=2")?;
-        check(self.top_p > 0.0 && self.top_p <= 1.0, "top_p", self.top_p, "(0, 1]")?;
-        check((0.0..1.0).contains(&self.min_p), "min_p", self.min_p, "[0, 1)")?;
+        check((0.0..=2.0).contains(&self.temperature), "temperature", self.temperature, "0 to 2")?;
+        check(self.top_p > 0.0 && self.top_p <= 1.0, "top_p", self.top_p, "more than 0, up to 1")?;
+        check((0.0..1.0).contains(&self.min_p), "min_p", self.min_p, "0 or more, below 1")?;
         check(
             (1.0..=2.0).contains(&self.repetition_penalty),
             "repetition_penalty",
             self.repetition_penalty,
-            "1..=2",
+            "1 to 2",
         )
     }
 }

@@ -82,16 +82,16 @@ impl ValidityFlag {
             Self::OnBattery => {
                 "The machine ran on battery, which often lowers its speed; plug it in and repeat."
             }
-            Self::DebugBuild => "dyno or its engine was built without optimisation; build with --release.",
+            Self::DebugBuild => "dyno or its engine was built without optimisation; build both in release.",
             Self::UnplannedCacheHit => {
                 "Part of a prompt was already cached, so prefill figures are too good."
             }
             Self::OutputLengthMismatch => {
                 "The model ended some answers before the planned length; decode figures rest on fewer tokens."
             }
-            Self::EngineRestarted => "An engine process died during the run and was started anew.",
+            Self::EngineRestarted => "An engine process died during the run and was restarted.",
             Self::TooFewSamples => {
-                "Too few independent engine processes for a confidence interval; use --processes 3 or more."
+                "Too few independent engine processes for a confidence interval; measure with 3 or more."
             }
             Self::NotWarm => "The warm-up did not settle; speeds may still be rising or falling.",
             Self::ColdLoadNotCold => {
@@ -99,7 +99,7 @@ impl ValidityFlag {
             }
             Self::Disturbed => {
                 "Other programs, the host of this virtual machine, a quota, or want of memory took more than 5 % of the measured time \
-                 from the engine's threads; close them and repeat, or wait for calm with --wait-quiet."
+                 from the engine's threads; close them and repeat, or let the run wait for a quiet machine."
             }
             Self::MoreThreadsThanProcessors => {
                 "There were more threads than processors that may be used; fewer are usually faster."

@@ -42,12 +42,28 @@ pub(crate) use {
     tune::TuneArgs,
 };
 
-/// Put your local AI models on the dyno: measure them on your own machine, with numbers that cannot lie.
-///
-/// A model is named by a path to a GGUF file, by `synth:SHAPE@QUANT` (random weights in the true shape of a known
-/// model: real speed and memory without a download), by `builtin:nano`, by `hf:ORG/REPO[@REVISION][:FILE-OR-QUANT]`
-/// (fetched from the hub into the cache when it is not there yet; an address of huggingface.co does as well), or by
-/// `ollama:NAME:TAG` (read where Ollama keeps it).
+/// How a model can be named, for the help of the command.
+const MODEL_NAMES: &str = "\
+Measure local AI models on this machine, and choose between them: speed, memory and quality, with intervals.
+
+A MODEL is one of:
+  FILE.gguf                               a GGUF file
+  hf:ORG/REPO[@REVISION][:FILE-OR-QUANT]  a model on huggingface.co, downloaded if it is missing
+  ollama:NAME:TAG                         a model in Ollama's store, used in place
+  builtin:nano, builtin:micro             small models inside dyno
+  synth:SHAPE@QUANT                       random weights in a known shape: real speed, no download";
+
+/// Help of a MODEL argument.
+fn model_help(what: &str) -> String {
+    format!("{what} a GGUF file, hf:ORG/REPO:QUANT, ollama:NAME:TAG, builtin:NAME or synth:SHAPE@QUANT")
+}
+
+/// Help of a --format that takes every form of report.
+fn format_help(more: &str) -> String {
+    format!("Output format: {}{more}", dyno_report::Format::ACCEPTED)
+}
+
+/// Measure local AI models on this machine, and choose between them.
 #[derive(Debug, Parser)]
 #[command(
     name = "dyno",
@@ -55,47 +71,53 @@ pub(crate) use {
     max_term_width = 110,
     arg_required_else_help = true,
     subcommand_required = true,
+    long_about = MODEL_NAMES,
     after_long_help = format!("Exit codes:\n{}", dyno_app::exit_codes())
 )]
 pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub(crate) verb: Verb,
-    /// Where models are kept [default: LLAMA_CACHE_DIR, else dyno/models in the user's cache folder].
-    #[arg(long, env = "DYNO_CACHE_DIR", global = true, value_name = "DIR", help_heading = "Places")]
+    /// Do not print progress and remarks to standard error.
+    #[arg(long, short, global = true, help_heading = "Output")]
+    pub(crate) quiet: bool,
+    /// Directory of the model cache [default: LLAMA_CACHE_DIR, else dyno/models in the user's cache directory].
+    #[arg(long, env = "DYNO_CACHE_DIR", global = true, value_name = "DIR", help_heading = GLOBAL, hide_short_help = true)]
     pub(crate) cache_dir: Option<PathBuf>,
-    /// Most bytes of all models in the cache, also with a unit as in 100GB (10^9) or 50GiB (2^30) [default: LLAMA_CACHE_MAX_SIZE, else 50GiB].
-    #[arg(long, env = "DYNO_CACHE_MAX_SIZE", global = true, value_name = "SIZE", help_heading = "Places")]
+    /// Maximum size of the model cache, in bytes or with a unit, as in 100GB (GB is 10^9 bytes) or 50GiB (GiB is 2^30) [default:
+    /// LLAMA_CACHE_MAX_SIZE, else 50GiB].
+    #[arg(long, env = "DYNO_CACHE_MAX_SIZE", global = true, value_name = "SIZE", help_heading = GLOBAL, hide_short_help = true)]
     pub(crate) cache_max_size: Option<String>,
-    /// The run history, an SQLite file.
-    #[arg(long, env = "DYNO_HISTORY", global = true, value_name = "FILE", help_heading = "Places")]
+    /// SQLite file that keeps runs and evaluations [default: dyno/history.sqlite in the user's data directory].
+    #[arg(long, env = "DYNO_HISTORY", global = true, value_name = "FILE", help_heading = GLOBAL, hide_short_help = true)]
     pub(crate) history: Option<PathBuf>,
-    /// Settings, a TOML file; `[models]` `folders = ["DIR", …]` names folders that hold models [default: dyno/config.toml in the user's
-    /// configuration folder, when it is there].
-    #[arg(long, env = "DYNO_CONFIG", global = true, value_name = "FILE", help_heading = "Places")]
+    /// TOML file of settings; `folders` in its table `[models]` lists directories that hold models [default: dyno/config.toml in the
+    /// user's configuration directory, if it exists].
+    #[arg(long, env = "DYNO_CONFIG", global = true, value_name = "FILE", help_heading = GLOBAL, hide_short_help = true)]
     pub(crate) config: Option<PathBuf>,
-    /// Where engine executables lie [default: beside dyno].
-    #[arg(long, env = "DYNO_ENGINE_DIR", global = true, value_name = "DIR", help_heading = "Places")]
+    /// Directory of the engine executables [default: the directory of dyno itself].
+    #[arg(long, env = "DYNO_ENGINE_DIR", global = true, value_name = "DIR", help_heading = GLOBAL, hide_short_help = true)]
     pub(crate) engine_dir: Option<PathBuf>,
-    /// Longest wait for any single answer of the engine, seconds.
+    /// Maximum time to wait for each reply of the engine, in seconds.
     #[arg(long, env = "DYNO_DEADLINE", global = true, value_name = "SECONDS", default_value_t = 600,
-          value_parser = clap::value_parser!(u64).range(1..=86_400), help_heading = "Limits")]
+          value_parser = clap::value_parser!(u64).range(1..=86_400), help_heading = GLOBAL, hide_short_help = true)]
     pub(crate) deadline: u64,
-    /// Address space the engine process may use, bytes or with a unit as in 8GiB; beyond it, a load fails instead of the machine
-    /// [default: no limit].
+    /// Maximum address space of an engine process, in bytes or with a unit (8GiB); loading a model that needs more fails [default: no
+    /// limit].
     #[arg(
         long,
         env = "DYNO_MEMORY_LIMIT_BYTES",
         global = true,
         value_name = "SIZE",
         value_parser = dyno_types::parse_size,
-        help_heading = "Limits"
+        help_heading = GLOBAL,
+        hide_short_help = true
     )]
     pub(crate) memory_limit_bytes: Option<u64>,
-    /// No progress bars and remarks on stderr.
-    #[arg(long, short, global = true, help_heading = "Output")]
-    pub(crate) quiet: bool,
 }
+
+/// Heading of the flags that every verb takes; the short help leaves them out.
+const GLOBAL: &str = "Global options";
 
 impl Verb {
     /// The engine knobs that were typed, for verbs that have any.
@@ -113,37 +135,60 @@ impl Verb {
 /// Verbs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Measure speed and memory of a model, stage by stage.
+    /// Measure the speed and memory of models.
+    ///
+    /// Several engine processes, one after another, load each model, answer prompts and fill context windows. The results are saved in the
+    /// history and as an HTML page.
+    #[command(after_long_help = bench::EXAMPLES)]
     Bench(BenchArgs),
-    /// Let a model continue or answer a prompt.
+    /// Generate text from a prompt.
+    #[command(after_long_help = generate::EXAMPLES)]
     Generate(Box<GenerateArgs>),
-    /// Measure how good a model's answers are: questions, prompt strategies, perplexity.
+    /// Measure the quality of a model's answers.
+    ///
+    /// Answers are saved as they arrive: the same question is not asked twice, and an interrupted evaluation continues where it stopped.
+    #[command(after_long_help = eval::EXAMPLES)]
     Eval(Box<EvalArgs>),
-    /// Find the sampling settings that suit a model, task by task.
+    /// Find the best sampling settings of a model for a task.
+    ///
+    /// Candidates answer the same questions; two thirds of them drop out after each round. The last one is compared with the initial
+    /// settings on fresh questions, and the better of the two is saved as a preset for `dyno generate --preset TASK`. An interrupted
+    /// search continues where it stopped.
+    #[command(after_long_help = tune::EXAMPLES)]
     Tune(Box<TuneArgs>),
-    /// Make a model file with random weights in the true shape of a known model.
+    /// Create a model with random weights in the shape of a known model.
+    ///
+    /// Speed and memory of such a model are real; its answers are nonsense.
     Synth(SynthArgs),
-    /// Write a model with smaller weights, by llama.cpp's own quantizer.
+    /// Create quantized copies of a model.
+    #[command(after_long_help = quantize::EXAMPLES)]
     Quantize(QuantizeArgs),
-    /// Look at model files; fetch, list, verify, pin and remove those in the cache.
+    /// Inspect, download and manage models.
     Models(ModelsArgs),
-    /// Where models are kept, how full it is, and making room.
+    /// Show and prune the model cache.
     Cache(CacheArgs),
-    /// Say what to run on this machine, why, and what not to run.
+    /// Recommend models for this machine.
+    ///
+    /// What was measured here counts first, then predictions, then published figures; each is marked.
+    #[command(after_long_help = recommend::EXAMPLES)]
     Recommend(RecommendArgs),
-    /// Say which model a request would go to, and why.
+    /// Choose the model that should handle a request.
     Route(RouteArgs),
-    /// List the runs and evaluations so far.
+    /// List past runs and evaluations.
     History(HistoryArgs),
-    /// Show runs and evaluations again: terminal table, page, Markdown, CSV or JSON.
+    /// Show past runs and evaluations, as a table, page, Markdown, CSV or JSON.
+    #[command(after_long_help = report::EXAMPLES)]
     Report(ReportArgs),
-    /// Check this machine and the engine, and say what to do about what is wrong.
+    /// Check this machine and the engine for problems.
     Doctor(DoctorArgs),
     /// Print a shell completion script.
     Completions {
-        /// Shell.
+        /// Shell to print the script for.
         shell: clap_complete::Shell,
     },
     /// Print the manual page (roff).
     Man,
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,8 +6,10 @@ mod config;
 mod input_text;
 mod interrupt;
 mod logging;
+mod next_step;
 mod places;
 mod printer;
+mod remedy;
 mod terminal;
 
 use std::process::ExitCode;

@@ -9,6 +9,7 @@ use dyno_app::{AppError, Exit};
 use dyno_types::{Event, EventSink};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::remedy::remedy;
 use crate::terminal::{harmless, harmless_report};
 
 /// Prints a report of our own making to standard output: in colours on a terminal, and there alone.
@@ -53,7 +54,8 @@ pub(crate) fn remark(text: &str) {
 
 /// Prints an error and gives the exit code it stands for.
 pub(crate) fn report_failure(error: &anyhow::Error) -> ExitCode {
-    remark(&format!("error: {error}"));
+    let remedy = error.downcast_ref::<AppError>().and_then(remedy);
+    remark(&format!("error: {error}{}", remedy.map(|text| format!("; {text}")).unwrap_or_default()));
     ExitCode::from(error.downcast_ref::<AppError>().map_or(Exit::Runtime.code(), AppError::exit_code))
 }
 

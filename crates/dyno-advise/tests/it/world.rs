@@ -5,7 +5,8 @@ use dyno_advise::{
     SpeedEstimate, Variant, budget,
 };
 use dyno_types::{
-    CatalogueModel, EngineSettings, KvType, ModelFacts, Priority, PublishedFigure, Role, Whereabouts,
+    CatalogueModel, EngineSettings, KvType, ModelFacts, Priority, PublishedFigure, Role, StepWords,
+    Whereabouts,
 };
 
 pub(crate) const GIB: u64 = 1 << 30;
@@ -124,6 +125,7 @@ pub(crate) fn request(priority: Priority, memory_bytes: u64) -> Request {
         among: Vec::new(),
         preferred: Vec::new(),
         budget: budget(memory_bytes, 0.25),
+        words: StepWords(|step| format!("{step:?}")),
     }
 }
 

@@ -140,7 +140,7 @@ pub(crate) fn record(subject: &Subject, circumstances: Circumstances, findings: 
     let mut notes = findings.notes;
     notes.extend(held::remarks(&findings.suites));
     if findings.deaths > 0 {
-        notes.push(format!("the engine died {} time(s) and was started anew", findings.deaths));
+        notes.push(format!("the engine died {} time(s) and was restarted", findings.deaths));
     }
     EvalRecord {
         schema: EVAL_SCHEMA.to_owned(),

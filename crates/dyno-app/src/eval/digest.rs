@@ -94,7 +94,7 @@ impl App {
             Ok(digests) => digests.unwrap_or_default(),
             Err(reason) => {
                 let place = file.display();
-                events.emit(Event::Warning(format!("{place} is not used: {reason}; it is made anew")));
+                events.emit(Event::Warning(format!("{place} is not used: {reason}; a new one is made")));
                 Digests::new()
             }
         };

@@ -124,7 +124,7 @@ impl<'a> Host<'a> {
         if self.deaths > DEATHS_MAX {
             return Err(cause.clone().into());
         }
-        events.emit(Event::Warning(format!("the engine is started anew: {cause}")));
+        events.emit(Event::Warning(format!("the engine is restarted: {cause}")));
         let born = Self::open(self.engine, self.loading.clone(), &self.cancel, events).await?;
         let deaths = self.deaths;
         let dead = std::mem::replace(self, Self { deaths, ..born });

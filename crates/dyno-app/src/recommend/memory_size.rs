@@ -27,8 +27,10 @@ pub fn parse_memory(text: &str) -> Result<MemoryBasis, AppError> {
             "--memory {shown:?} {why}; write for example 16GB, 7.5GiB, or free for what is free right now"
         )))
     };
+    let has_no_unit = text.trim().chars().all(|letter| letter.is_ascii_digit() || letter == '.');
     match dyno_types::parse_memory_size(text) {
         Err(SizeError::NoSize) => refuse("is no size of memory"),
+        Ok(1..MEMORY_BYTES_MIN) if has_no_unit => refuse("has no unit, so it means bytes"),
         Ok(0..MEMORY_BYTES_MIN) => refuse("is less than any model needs (64 MiB)"),
         Ok(bytes @ MEMORY_BYTES_MIN..=MEMORY_BYTES_MAX) => Ok(MemoryBasis::Bytes(bytes)),
         Ok(_) | Err(SizeError::TooLarge) => refuse("is more than any machine has (64 TiB)"),
@@ -63,7 +65,9 @@ mod tests {
         let cases = [
             ("0", "less than any model"),
             ("0GB", "less than any model"),
-            ("16", "less than any model"),
+            ("16", "has no unit"),
+            ("7.5", "no unit"),
+            ("16kB", "less than any model"),
             ("3PB", "more than any machine"),
             ("99999999999999999999999999999TB", "more than any machine"),
             ("-4GB", "no size"),

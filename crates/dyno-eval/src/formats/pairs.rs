@@ -68,7 +68,7 @@ fn in_range(score: f64) -> bool {
 pub(super) fn convert(fields: &Fields<'_>, number: u64) -> Result<SentencePair, FieldProblem> {
     let score = fields.number("score")?.ok_or_else(|| FieldProblem::new("score", "is missing"))?;
     if !in_range(score) {
-        return Err(FieldProblem::new("score", format!("is {score}, but must lie in 0 to {SCORE_MAX}")));
+        return Err(FieldProblem::new("score", format!("is {score}, but must be 0 to {SCORE_MAX}")));
     }
     let genre = fields.optional_text("genre")?.unwrap_or_default();
     Ok(SentencePair {

@@ -76,11 +76,11 @@ fn a_bad_line_is_named_with_field_and_value_and_costs_only_itself() {
         ),
         (
             r#"{"id":"x","task":"t","kind":"exact","question":"q","answer":"a","position":1.5}"#.to_owned(),
-            "line 3: `position` is 1.5, but must lie in 0 to 1",
+            "line 3: `position` is 1.5, but must be 0 to 1",
         ),
         (
             r#"{"id":"x","task":"t","kind":"exact","question":"q","answer":"a","max_tokens":0}"#.to_owned(),
-            "line 3: `max_tokens` is 0, but must lie in 1 to 32768",
+            "line 3: `max_tokens` is 0, but must be 1 to 32768",
         ),
         (
             r#"{"id":"x","task":"t","kind":"code","question":"q","tests":"assert 1","entry_point":"a b"}"#
@@ -249,7 +249,7 @@ fn texts_and_pairs_are_no_suites() {
     let table = "score\tsentence1\tsentence2\n2.5\ta\tb\n9\tc\td\n";
     let Ok(Loaded::Pairs(set)) = lenient("sts.tsv", table.as_bytes()) else { panic!("pairs with a header") };
     assert_eq!((set.pairs.len(), set.refused_total), (1, 1));
-    assert_eq!(set.refused[0].to_string(), "line 3: `score` is 9, but must lie in 0 to 5");
+    assert_eq!(set.refused[0].to_string(), "line 3: `score` is 9, but must be 0 to 5");
 }
 
 #[test]

@@ -62,7 +62,9 @@ impl Order<'_> {
                     });
                 }
             };
-            self.job.events.emit(Event::Note(format!("{}: beginning anew", self.file.name())));
+            self.job
+                .events
+                .emit(Event::Note(format!("{}: starting again from the beginning", self.file.name())));
             self.discard();
         }
         Err(last)

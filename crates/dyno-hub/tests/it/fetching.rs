@@ -171,7 +171,7 @@ fn a_file_that_changes_on_the_way_is_begun_anew() {
     let world = World::new(&hub);
     let found = world.find("hf:o/r").unwrap();
     assert!(std::fs::read(&found.files[0]).unwrap() == new, "never a mixture");
-    assert!(world.said("beginning anew"));
+    assert!(world.said("starting again from the beginning"));
 }
 
 #[test]

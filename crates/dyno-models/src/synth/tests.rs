@@ -245,7 +245,9 @@ fn specs_are_read_and_mistakes_answered_with_the_nearest() {
         ("tiny-llama@f16#x", "SHAPE@QUANT"),
         ("lama-3.2-1b@q4_k_m", "did you mean llama-3.2-1b?"),
         ("llama-3.2-1b@q4_k_n", "did you mean q4_k_m?"),
-        ("llama-3.2-1b@iq2_xxs", "Known: f32"),
+        ("llama-3.2-1b@iq2_xxs", "known: f32"),
+        ("nosuch@q4_0", "there is no shape \"nosuch\"; known shapes"),
+        ("llama-3.2-1b@banana", "to make models with; known: f32"),
     ];
     for (text, sentence) in refused {
         let error = SynthSpec::parse(text, 0).unwrap_err();

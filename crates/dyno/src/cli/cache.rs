@@ -15,19 +15,19 @@ pub(crate) struct CacheArgs {
 /// What can be done with the cache.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CacheVerb {
-    /// Print the folder that models are kept in.
+    /// Print the directory of the cache.
     Dir,
-    /// Show how full the cache is.
+    /// Show the size of the cache and its limit.
     Size {
         /// Output.
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// Make room: remove unfinished downloads and damaged files, and evict models, the longest unused first.
+    /// Remove unfinished downloads and damaged files, and evict models until the cache fits its limit.
     ///
-    /// Models that are pinned or in use stay.
+    /// The least recently used models go first. Models that are pinned or in use stay.
     Prune {
-        /// Evict until all models together have no more than this: bytes, or with a unit as in 16GB (10^9) or 16GiB (2^30) [default: the cache's limit].
+        /// Size to shrink the cache to, in bytes or with a unit, as in 16GB (GB is 10^9 bytes) or 16GiB (GiB is 2^30) [default: the limit of the cache].
         #[arg(long, value_name = "SIZE")]
         max_size: Option<String>,
         /// Output.

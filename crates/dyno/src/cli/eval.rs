@@ -7,98 +7,105 @@ use dyno_app::QUANT_IMPACT_TYPES;
 
 use super::{KnobArgs, PolicyArgs, SamplingArgs, TemplateArgs};
 
+/// Examples in its help.
+pub(crate) const EXAMPLES: &str = r"Examples:
+  dyno eval model.gguf                                          built-in suites
+  dyno eval model.gguf questions.csv                            your own questions and answers
+  dyno eval model.gguf gsm8k.jsonl --strategies direct,thinking   compare prompt strategies
+  dyno eval model.gguf --perplexity text.txt
+  dyno eval model.gguf --quant-impact                           what does quantization cost?";
+
 /// Flags of `dyno eval`.
 ///
 /// Answers are kept as they come: the same evaluation again takes them from there, and one that was interrupted goes on.
 #[derive(Debug, Args)]
-#[command(mut_arg("temperature", |arg| arg.help("0 is greedy and repeatable; higher is more varied; 0 to 2 [default: 0]")))]
-#[command(mut_arg("seed", |arg| arg.help("Seed of the draws and of --limit; the same seed gives the same answers [default: 0]")))]
+#[command(mut_arg("temperature", |arg| arg.help("Randomness of the answers, 0 to 2; 0 always picks the likeliest token [default: 0]")))]
+#[command(mut_arg("seed", |arg| arg.help("Random seed of the answers and of --limit; the same seed gives the same answers [default: 0]")))]
 #[command(mut_args(super::knobs::for_questions))]
 pub(crate) struct EvalArgs {
-    /// Model: path, synth:SHAPE@QUANT, builtin:NAME or hf:ORG/REPO.
-    #[arg(value_name = "MODEL", required_unless_present_any = ["list", "template_file"])]
+    /// Model to evaluate.
+    #[arg(value_name = "MODEL", help = super::model_help("Model to evaluate:"), required_unless_present_any = ["list", "template_file"])]
     pub(crate) model: Option<String>,
-    /// Suites of questions: a built-in name, a file, or `all` [default: the held-out sets of the built-in models].
+    /// Question suites: built-in names (see --list), files, or `all` for every built-in suite [default: the held-out suites].
     ///
-    /// A file is CSV, TSV, JSON, JSON lines or Parquet (also .gz and .zst): your own questions and answers, dyno's suite format, or a
+    /// A file is CSV, TSV, JSON, JSON lines or Parquet (also .gz and .zst). It holds your own questions and answers, a suite in dyno's format, or a
     /// published set (GSM8K, HumanEval, MMLU, MMLU-Pro, HellaSwag, ARC, OpenBookQA, CommonsenseQA, BoolQ, PIQA, SIQA, COPA,
     /// WinoGrande, TruthfulQA, LAMBADA, MT-Bench).
     #[arg(value_name = "SUITE")]
     pub(crate) suites: Vec<String>,
-    /// List the built-in suites and the prompt strategies, and nothing else.
+    /// List the built-in suites and the prompt strategies, then exit.
     #[arg(long)]
     pub(crate) list: bool,
-    /// Prompt strategy (repeatable) [default: direct].
+    /// Prompt strategy; may be given several times [default: direct].
     #[arg(long, value_name = "NAME", help_heading = "Questions")]
     pub(crate) strategy: Vec<String>,
-    /// Several prompt strategies: `all`, or names with commas. Each is compared with `direct` on the same items.
+    /// Several prompt strategies, separated by commas, or `all`; each is compared with `direct` on the same questions.
     #[arg(long, value_name = "LIST", value_delimiter = ',', help_heading = "Questions")]
     pub(crate) strategies: Vec<String>,
-    /// Worked examples before each question, from the suite.
+    /// Worked examples to put before each question, taken from the suite.
     #[arg(long, value_name = "K", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=64), help_heading = "Questions")]
     pub(crate) few_shot: u32,
-    /// Ask only so many items of each suite: drawn with the seed, evenly over its tasks.
+    /// Maximum number of questions per suite, drawn at random, evenly from its tasks [default: all].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Questions")]
     pub(crate) limit: Option<u64>,
-    /// Most tokens of an answer, where the suite does not say.
+    /// Maximum answer length in tokens, unless the suite sets one.
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65_536), help_heading = "Questions")]
     pub(crate) max_tokens: u32,
     /// What stands around questions.
     #[command(flatten)]
     pub(crate) template: TemplateArgs,
-    /// Format of suite files, where it shall not be told from their content.
+    /// Format of the suite files [default: detected from their content].
     #[arg(long, value_name = "NAME", help_heading = "Questions")]
     pub(crate) suite_format: Option<String>,
-    /// Column of the question, in a file of your own questions [default: question, prompt, instruction, input, …].
+    /// Column that holds the question, in a file of your own [default: question, prompt, instruction, input, …].
     #[arg(long, value_name = "NAME", help_heading = "Questions")]
     pub(crate) question_column: Option<String>,
-    /// Column of the answer, or of several [default: answer, answers, target, expected, reference, …].
+    /// Column that holds the answer or answers, in a file of your own [default: answer, answers, target, expected, reference, …].
     #[arg(long, value_name = "NAME", help_heading = "Questions")]
     pub(crate) answer_column: Option<String>,
-    /// How answers to your own questions are scored: exact, number, contains, f1, regex or choice [default: by their shape].
+    /// How to score answers to your own questions: exact, number, contains, f1, regex or choice [default: chosen by their form].
     #[arg(long, value_name = "WAY", help_heading = "Questions")]
     pub(crate) score: Option<String>,
-    /// Print an example file of questions and answers to fill in: csv, tsv, json or jsonl.
+    /// Print an example question file to fill in, then exit: csv, tsv, json or jsonl.
     #[arg(long, value_name = "FORMAT", help_heading = "Questions")]
     pub(crate) template_file: Option<String>,
-    /// Stop at the first line of a suite that cannot be used, instead of leaving it out.
+    /// Stop at the first unusable line of a suite instead of skipping it.
     #[arg(long, help_heading = "Questions")]
     pub(crate) strict: bool,
-    /// Run code written by the model although this machine cannot isolate it.
+    /// Run code written by the model even if this machine cannot isolate it.
     #[arg(long, help_heading = "Questions")]
     pub(crate) allow_unsafe_code: bool,
-    /// Measure the perplexity of this text.
+    /// Measure the model's perplexity on this text.
     #[arg(long, value_name = "FILE", help_heading = "Perplexity")]
     pub(crate) perplexity: Option<PathBuf>,
-    /// Tokens per chunk of that text; at most the training context of the model.
+    /// Chunk length in tokens, at most the training context of the model.
     #[arg(long, value_name = "N", default_value_t = 512, requires = "perplexity",
           value_parser = clap::value_parser!(u32).range(4..=131_072), help_heading = "Perplexity")]
     pub(crate) chunk: u32,
-    /// Score only so many chunks; 0 scores all.
+    /// Maximum number of chunks to score; 0 for all.
     #[arg(long, value_name = "N", default_value_t = 0, requires = "perplexity", help_heading = "Perplexity")]
     pub(crate) chunks: u32,
-    /// Compare the predictions on that text with those of this model (same vocabulary).
+    /// Measure how far the predictions diverge from those of this model, which must have the same vocabulary.
     #[arg(long, value_name = "MODEL", requires = "perplexity", help_heading = "Perplexity")]
     pub(crate) reference: Option<String>,
-    /// Make quantizations of the model and measure all side by side: size, memory, speed, perplexity, divergence and answers,
-    /// each compared with the model itself.
+    /// Quantize the model and compare each result with the original: size, memory, speed, perplexity, divergence and answers.
     #[arg(long, conflicts_with = "reference", help_heading = "Quantization")]
     pub(crate) quant_impact: bool,
-    /// Quantizations to make.
+    /// Quantization types to compare.
     #[arg(long, value_name = "TYPES", value_delimiter = ',', requires = "quant_impact",
           default_values = QUANT_IMPACT_TYPES, help_heading = "Quantization")]
     pub(crate) to: Vec<String>,
-    /// Engine processes of each file that speeds and their intervals rest on.
+    /// Engine processes per file; the intervals of speeds rest on these.
     #[arg(long, value_name = "N", default_value_t = 4, requires = "quant_impact",
           value_parser = clap::value_parser!(u32).range(1..=100), help_heading = "Quantization")]
     pub(crate) processes: u32,
-    /// How results are printed: table, json, csv (a row per item), md or html.
-    #[arg(long, default_value = "table", value_name = "FORMAT", help_heading = "Output")]
+    /// Output format.
+    #[arg(long, help = super::format_help("; csv has one row per question"), default_value = "table", value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: String,
-    /// Neither use nor keep answers given before.
+    /// Ask every question again; do not read or save kept answers.
     #[arg(long, help_heading = "Output")]
     pub(crate) no_cache: bool,
-    /// Do not keep the record; print only.
+    /// Print the results only; do not save the record.
     #[arg(long, help_heading = "Output")]
     pub(crate) no_save: bool,
     /// What answers are held to, beside plain ones; the gain is shown with what it cost in tokens.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use clap::{Arg, ArgMatches, Args, Command, FromArgMatches, error::ErrorKind};
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use dyno_app::{EVAL_CONTEXT, EVAL_SEQUENCES};
 use dyno_types::{EngineSettings, KNOBS, Knob, KnobKind, ThreadChoice};
 
@@ -64,6 +64,10 @@ impl KnobArgs {
     }
 }
 
+/// Values typed for one knob, ranges expanded.
+#[derive(Debug, Clone)]
+struct Values(Vec<String>);
+
 fn argument(knob: &'static Knob) -> Arg {
     let value_name = match knob.kind {
         KnobKind::Number { .. } => "N",
@@ -72,20 +76,23 @@ fn argument(knob: &'static Knob) -> Arg {
     Arg::new(knob.id)
         .long(knob.flag)
         .value_name(value_name)
+        .value_parser(move |text: &str| {
+            knob.values(text).map(Values).map_err(|error| format!("expected {}", error.expected))
+        })
         .help(knob.help)
-        .help_heading("Engine knobs (lists and ranges sweep)")
+        .help_heading("Engine (lists and ranges such as 1,2,4 or 1-8 are measured value by value)")
 }
 
 /// Knobs of verbs that measure nothing by them: one value each, and threads are not tried out.
 pub(crate) fn single_valued(arg: Arg) -> Arg {
     let Some(knob) = Knob::find(arg.get_id().as_str()) else { return arg };
-    let arg = arg.help_heading("Engine knobs");
+    let arg = arg.help_heading("Engine");
     match knob.id {
         "threads" => arg.help(
-            "Threads for decode; auto takes every usable core [default: DYNO_THREADS, else OMP_NUM_THREADS, else auto]",
+            "Threads for decode; `auto` uses every usable core [default: DYNO_THREADS, else OMP_NUM_THREADS, else auto]",
         ),
         "threads_prefill" => {
-            arg.help("Threads for prefill; auto takes every usable core [default: as --threads when the environment sets it, else auto]")
+            arg.help("Threads for prefill; `auto` uses every usable core [default: DYNO_THREADS, else OMP_NUM_THREADS, else auto]")
         }
         _ => arg,
     }
@@ -96,7 +103,7 @@ pub(crate) fn for_one_answer(arg: Arg) -> Arg {
     let arg = single_valued(arg);
     match arg.get_id().as_str() {
         "context" => arg.help(
-            "Context window, tokens [default: what prompt and answer need, within training and free memory]",
+            "Context window, in tokens [default: what prompt and answer need, within training context and free memory]",
         ),
         _ => arg,
     }
@@ -107,9 +114,9 @@ pub(crate) fn for_questions(arg: Arg) -> Arg {
     let arg = single_valued(arg);
     match arg.get_id().as_str() {
         "context" => arg.help(format!(
-            "Context window of one question, tokens [default: {EVAL_CONTEXT}, or the training context when smaller]"
+            "Context window per question, in tokens [default: {EVAL_CONTEXT}, or the training context if smaller]"
         )),
-        "sequences" => arg.help(format!("Questions asked at the same time [default: {EVAL_SEQUENCES}]")),
+        "sequences" => arg.help(format!("Questions to ask at the same time [default: {EVAL_SEQUENCES}]")),
         _ => arg,
     }
 }
@@ -128,11 +135,8 @@ impl FromArgMatches for KnobArgs {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let mut values = BTreeMap::new();
         for knob in KNOBS {
-            if let Some(text) = matches.get_one::<String>(knob.id) {
-                let expanded = knob
-                    .values(text)
-                    .map_err(|error| clap::Error::raw(ErrorKind::ValueValidation, format!("{error}\n")))?;
-                values.insert(knob.id, expanded);
+            if let Some(Values(expanded)) = matches.get_one::<Values>(knob.id) {
+                values.insert(knob.id, expanded.clone());
             }
         }
         let asked =

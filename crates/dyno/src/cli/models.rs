@@ -13,74 +13,74 @@ pub(crate) struct ModelsArgs {
 /// What can be done with model files.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelsVerb {
-    /// Show what a model file says of itself, and the memory it would take, without reading weights.
+    /// Show what a model is, and the memory and speed to expect on this machine.
     ///
-    /// A model on a hub or a web server is not fetched for it: only its header is read, over the network.
+    /// Only the header is read, also of a model on a hub or a web server: nothing is downloaded.
     Inspect {
-        /// Model: path, hf:ORG/REPO:QUANT, ollama:NAME:TAG, https://HOST/PATH.gguf, synth:SHAPE@QUANT or builtin:nano.
-        #[arg(value_name = "MODEL")]
+        /// Model to inspect.
+        #[arg(value_name = "MODEL", help = super::model_help("Model to inspect: https://HOST/PATH.gguf,"))]
         model: String,
         /// Output.
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// Fetch a model of a hub into the cache, and print the file.
+    /// Download a model from a hub into the cache, and print its path.
     ///
-    /// MODEL is hf:ORG/REPO, and may go on with @REVISION and with :FILE or :QUANT. Without a file or quantization, the first of q4_k_m, q4_0, q5_k_m, q8_0,
-    /// bf16, f16 that is there is taken; all parts of a split model are fetched. A stopped download goes on where it was.
+    /// MODEL is hf:ORG/REPO[@REVISION][:FILE-OR-QUANT]. Without a file or quantization, dyno takes the first of q4_k_m, q4_0, q5_k_m,
+    /// q8_0, bf16 and f16 that the repository has. All parts of a split model are downloaded. An interrupted download is resumed.
     Pull {
-        /// Model, for example hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:q4_k_m.
+        /// Model to download, for example hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:q4_k_m.
         #[arg(value_name = "MODEL")]
         model: String,
         /// Output.
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// List the models in the cache, the last used first, and those kept elsewhere on this machine.
+    /// List the models in the cache and elsewhere on this machine, last used first.
     ///
-    /// Elsewhere are the folders named in the configuration (models.folders), LM Studio, the Hugging Face cache of other programs, and
-    /// Ollama. They are read where they are and never changed.
+    /// Elsewhere means the directories in the configuration (models.folders), LM Studio, the Hugging Face cache of other programs, and
+    /// Ollama. Those files are used in place and never changed.
     List {
         /// Output.
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// Show everything known of a model in the cache: files, digests, origin, last use.
+    /// Show files, digests, origin and last use of a model in the cache.
     Show {
-        /// Model: a reference, or a name that `list` shows.
+        /// Model: a reference, or a name shown by `dyno models list`.
         #[arg(value_name = "MODEL")]
         model: String,
         /// Output.
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// Read every byte of a model (or of --all) and compare it with what was fetched; damaged files are set aside.
+    /// Verify the digests of a model in the cache; set damaged files aside.
     Verify {
-        /// Model: a reference, or a name that `list` shows.
+        /// Model: a reference, or a name shown by `dyno models list`.
         #[arg(value_name = "MODEL", conflicts_with = "all")]
         model: Option<String>,
-        /// Every model in the cache.
+        /// Verify every model in the cache.
         #[arg(long)]
         all: bool,
         /// Output.
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// Keep a model from being evicted and removed.
+    /// Protect a model from eviction and removal.
     Pin {
-        /// Model: a reference, or a name that `list` shows.
+        /// Model: a reference, or a name shown by `dyno models list`.
         #[arg(value_name = "MODEL")]
         model: String,
     },
-    /// Let a pinned model go again.
+    /// Lift the protection of a pinned model.
     Unpin {
-        /// Model: a reference, or a name that `list` shows.
+        /// Model: a reference, or a name shown by `dyno models list`.
         #[arg(value_name = "MODEL")]
         model: String,
     },
     /// Remove a model from the cache.
     Rm {
-        /// Model: a reference, or a name that `list` shows.
+        /// Model: a reference, or a name shown by `dyno models list`.
         #[arg(value_name = "MODEL")]
         model: String,
     },
@@ -89,7 +89,7 @@ pub(crate) enum ModelsVerb {
 /// How results are printed.
 #[derive(Debug, Args)]
 pub(crate) struct OutputArgs {
-    /// text or json.
+    /// Output format.
     #[arg(long, default_value = "text", value_name = "FORMAT", value_parser = ["text", "json"], help_heading = "Output")]
     format: String,
 }

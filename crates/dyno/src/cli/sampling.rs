@@ -8,22 +8,22 @@ use dyno_types::Sampling;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Sampling")]
 pub(crate) struct SamplingArgs {
-    /// 0 is greedy and repeatable; higher is more varied; 0 to 2 [default: 0.7].
+    /// Randomness, 0 to 2; 0 always picks the likeliest token [default: 0.7].
     #[arg(long, value_name = "T")]
     temperature: Option<f32>,
-    /// Keep the k most likely tokens; 0 keeps all [default: 40].
+    /// Sample from the K likeliest tokens; 0 for all tokens [default: 40].
     #[arg(long, value_name = "K")]
     top_k: Option<u32>,
-    /// Keep the likeliest tokens that sum to this probability; 1 is off [default: 0.9].
+    /// Sample from the likeliest tokens whose probabilities add up to P; 1 for all tokens [default: 0.9].
     #[arg(long, value_name = "P")]
     top_p: Option<f32>,
-    /// Keep tokens at least this fraction as likely as the likeliest; 0 is off [default: 0].
+    /// Sample from tokens at least P times as likely as the likeliest; 0 for all tokens [default: 0].
     #[arg(long, value_name = "P")]
     min_p: Option<f32>,
-    /// Make tokens seen lately less likely; 1 is off; 1 to 2 [default: 1].
+    /// Penalty on recent tokens, 1 to 2; 1 for none [default: 1].
     #[arg(long, value_name = "F")]
     repetition_penalty: Option<f32>,
-    /// Seed of the draw; the same seed gives the same text [default: 0].
+    /// Random seed; the same seed gives the same text [default: 0].
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
 }

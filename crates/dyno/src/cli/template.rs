@@ -5,10 +5,11 @@ use clap::Args;
 /// Flags of every verb that asks many questions.
 #[derive(Debug, Args)]
 pub(crate) struct TemplateArgs {
-    /// Chat template: `model` for the file's own, `none`, or a known one [default: model, or none where the file has none].
+    /// Chat template: `model` for the model's own, `none`, or a name listed by `dyno eval --list` [default: model, or none if it
+    /// has none].
     #[arg(long, value_name = "NAME", help_heading = "Questions")]
     template: Option<String>,
-    /// Continue prompts as they stand, without a chat template; the same as --template none.
+    /// Continue prompts as they are, without a chat template; same as --template none.
     #[arg(long, conflicts_with = "template", help_heading = "Questions")]
     raw: bool,
 }

@@ -74,11 +74,11 @@ fn list(format: &str) -> anyhow::Result<()> {
     }
     let mut text = "Suites\n".to_owned();
     for suite in &catalogue.suites {
-        text.push_str(&format!("  {:<24} {} items: {}\n", suite.name, suite.items, suite.title));
+        text.push_str(&format!("  {:<26} {} items: {}\n", suite.name, suite.items, suite.title));
     }
     text.push_str("\nPrompt strategies\n");
     for strategy in &catalogue.strategies {
-        text.push_str(&format!("  {:<24} {}\n", strategy.name, strategy.title));
+        text.push_str(&format!("  {:<26} {}\n", strategy.name, strategy.title));
     }
     text.push_str("\nChat templates\n  model, none");
     for template in &catalogue.templates {

@@ -2,8 +2,7 @@
 
 use std::io::IsTerminal as _;
 
-use dyno_app::{AppError, GenerateJob, LongPrompt, WindowBound};
-use dyno_types::ReadingPlan;
+use dyno_app::{AppError, GenerateJob, LongPrompt};
 
 use super::Context;
 use crate::cli::GenerateArgs;
@@ -42,7 +41,7 @@ pub(super) async fn run(context: &Context, args: GenerateArgs) -> anyhow::Result
             failed = printer::print_answer(text).err();
         }
     };
-    let generated = context.app.generate(&job, &context.progress, &mut show).await.map_err(with_flags)?;
+    let generated = context.app.generate(&job, &context.progress, &mut show).await?;
     if let Some(error) = failed {
         return Err(error);
     }
@@ -93,25 +92,4 @@ async fn piped(context: &Context) -> anyhow::Result<String> {
         return Err(AppError::Input(format!("there is no prompt: standard input is empty; {advice}")).into());
     }
     Ok(text)
-}
-
-/// A refused prompt, with the flags that help.
-fn with_flags(error: AppError) -> AppError {
-    let AppError::TooLong(refused) = error else { return error };
-    let mut advice = Vec::new();
-    match (refused.limit.bound, refused.window_that_fits()) {
-        (_, Some(window)) => advice.push(format!("--context {window}")),
-        (WindowBound::Memory, None) => {
-            advice.push("--kv-type-k q8_0 --kv-type-v q8_0 for a smaller cache".to_owned())
-        }
-        _ => {}
-    }
-    let long = |plan: &ReadingPlan| match plan {
-        ReadingPlan::Whole { .. } => None,
-        ReadingPlan::Chunks { .. } => Some("--long chunks".to_owned()),
-        ReadingPlan::SlidingWindow { .. } => Some("--long slide".to_owned()),
-    };
-    advice.extend(refused.plans.iter().filter_map(long));
-    advice.push("a shorter prompt or --max-tokens".to_owned());
-    AppError::Input(format!("{refused} (try {})", advice.join(", ")))
 }

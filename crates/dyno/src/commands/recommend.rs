@@ -18,6 +18,7 @@ pub(super) async fn run(context: &Context, args: RecommendArgs) -> anyhow::Resul
         memory: memory(args.memory.as_deref())?,
         context: args.context,
         tiers: args.tiers,
+        words: crate::next_step::WORDS,
     };
     context.app.check_recommend(&job, &context.progress)?;
     if !args.no_measure {

@@ -25,6 +25,7 @@ pub(super) fn run(context: &Context, args: RouteArgs) -> anyhow::Result<()> {
         content_tokens: args.content,
         loaded: args.loaded,
         memory: memory(args.memory.as_deref())?,
+        words: crate::next_step::WORDS,
     };
     let route = context.app.route(&job, &context.progress)?;
     if args.format == "json" {

@@ -67,7 +67,7 @@ fn what_cannot_be_asked_is_refused_with_its_name() {
         (&["eval", TINY, text(&bad), "--strict"], &["bad.jsonl", "line 3", "correct", "7"]),
         (&["eval", TINY, "--perplexity", "nowhere.txt"], &["nowhere.txt"]),
         (&["eval", TINY, "--reference", TINY], &["--perplexity"]),
-        (&["eval", TINY, "--temperature", "3"], &["temperature", "0..=2"]),
+        (&["eval", TINY, "--temperature", "3"], &["temperature", "0 to 2"]),
         (&["eval", TINY, "--format", "jsn"], &["json"]),
         (&["eval", TINY, "--limit", "0"], &["--limit"]),
         (&["eval", TINY, text(&bad), "--suite-format", "gsm9k"], &["gsm9k", "gsm8k"]),

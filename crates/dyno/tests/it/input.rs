@@ -13,7 +13,7 @@ fn flags_that_make_no_sense_are_refused_with_their_name() {
         (&["bench", "--threads", "many"], 2, &["--threads", "auto"]),
         (&["bench", "--kv-type-k", "q3_0"], 2, &["q8_0"]),
         (&["bench", "--format", "jsn"], 2, &["json"]),
-        (&["bench", "--temperature", "3"], 2, &["temperature", "0..=2"]),
+        (&["bench", "--temperature", "3"], 2, &["temperature", "0 to 2"]),
         (&["generate", "synth:tiny-llama@q8_0", "--prompt", "x", "--max-tokens", "0"], 2, &["max-tokens"]),
         (&["generate", "synth:tiny-llama@q8_0"], 2, &["--prompt"]),
         (&["generate", "synth:tiny-llama@q8_0", "--filename", "nowhere.txt"], 2, &["nowhere.txt"]),

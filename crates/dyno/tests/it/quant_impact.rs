@@ -21,11 +21,14 @@ fn names(rows: &Value) -> Vec<&str> {
     rows.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect()
 }
 
-/// Rate, and whether its interval holds it.
+/// Rate, and whether its interval holds it; on a busy machine two processes may differ so much that there is none.
 fn assert_rate(rate: &Value) {
-    let [low, high] = [0, 1].map(|end| rate["ci95"][end].as_f64().unwrap());
     let tps = rate["tps"].as_f64().unwrap();
-    assert!(tps > 0.0 && low < high && low < tps && tps < high, "{rate}");
+    assert!(tps > 0.0, "{rate}");
+    if !rate["ci95"].is_null() {
+        let [low, high] = [0, 1].map(|end| rate["ci95"][end].as_f64().unwrap());
+        assert!(low < high && low < tps && tps < high, "{rate}");
+    }
 }
 
 #[test]
