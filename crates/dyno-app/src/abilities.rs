@@ -45,12 +45,15 @@ impl App {
     ) -> Result<MachineAbilities, AppError> {
         let fingerprint = dyno_hardware::fingerprint(machine);
         let file = self.abilities_file(&fingerprint);
-        let kept = read(&file, &fingerprint).unwrap_or_else(|reason| {
-            let file = file.display();
-            events.emit(Event::Note(format!("{file} is not used: {reason}; measuring this machine again")));
-            None
+        let kept = file.as_deref().and_then(|file| {
+            read(file, &fingerprint).unwrap_or_else(|reason| {
+                let file = file.display();
+                events
+                    .emit(Event::Note(format!("{file} is not used: {reason}; measuring this machine again")));
+                None
+            })
         });
-        let cache_dir = &self.places.cache_dir;
+        let cache_dir = &self.places.models_disk();
         let go_on = || !self.cancel.is_cancelled();
         let measured = match need(kept, &dyno_hardware::disk_name(cache_dir), refresh, unix_ms()) {
             Need::Nothing(kept) => return Ok(kept),
@@ -72,15 +75,16 @@ impl App {
         if self.cancel.is_cancelled() {
             return Err(AppError::Cancelled);
         }
-        if let Err(error) = kept::write(&file, SCHEMA, &measured) {
+        if let Some(file) = &file
+            && let Err(error) = kept::write(file, SCHEMA, &measured)
+        {
             events.emit(Event::Warning(format!("the measurement of this machine is not kept: {error}")));
         }
         Ok(measured)
     }
 
-    fn abilities_file(&self, fingerprint: &str) -> PathBuf {
-        let folder = self.places.history_file.parent().unwrap_or(Path::new("."));
-        folder.join(format!("abilities-{fingerprint}.json"))
+    fn abilities_file(&self, fingerprint: &str) -> Option<PathBuf> {
+        self.places.beside_history(format!("abilities-{fingerprint}.json"))
     }
 }
 

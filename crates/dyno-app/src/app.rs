@@ -1,4 +1,4 @@
-//! What every use case shares: places, limits, the engine, resolving a model, and defaults that depend on both.
+//! What every use case shares: limits, the engine, resolving a model, and defaults that depend on both.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,34 +6,16 @@ use std::time::{Duration, Instant};
 
 use dyno_bench::CancelFlag;
 use dyno_engine::{Deadlines, ProcessEngine, ProcessEngineConfig, find_engine};
-use dyno_hub::{HubSettings, Lease};
-use dyno_models::{ModelIdentity, Reference};
-use dyno_types::{EngineSettings, Event, EventSink, ModelFacts, ThreadChoice, ToolInfo};
+use dyno_hub::Lease;
+use dyno_models::{ModelError, ModelIdentity, Reference};
+use dyno_types::{EngineSettings, Event, EventSink, HardwareProfile, ModelFacts, ThreadChoice, ToolInfo};
 
 use crate::AppError;
 use crate::interruptible::Interruptible;
+use crate::places::Places;
 
 /// Name of the engine executable.
 pub(crate) const ENGINE: &str = "dyno-engine-llama";
-
-/// Where things lie.
-#[derive(Debug, Clone)]
-pub struct Places {
-    /// Model cache.
-    pub cache_dir: PathBuf,
-    /// SQLite history.
-    pub history_file: PathBuf,
-    /// Pages written by `bench`.
-    pub pages_dir: PathBuf,
-    /// Engine executables, when named.
-    pub engine_dir: Option<PathBuf>,
-    /// Folder of the running executable.
-    pub beside: Option<PathBuf>,
-    /// An executable that calls [`crate::launch_code`] when its first argument is [`crate::CODE_LAUNCHER`]: dyno itself.
-    pub executable: Option<PathBuf>,
-    /// The hub that models are fetched from, and the bounds of the model cache.
-    pub hub: HubSettings,
-}
 
 /// Bounds on engine processes.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +34,8 @@ pub struct App {
     pub(crate) cancel: CancelFlag,
     /// Models in use: they stay in the cache as long as this process lives.
     leases: Arc<Mutex<Vec<Lease>>>,
+    /// Files that no cache holds.
+    pub(crate) passing: Arc<Mutex<Option<tempfile::TempDir>>>,
 }
 
 /// A model that is there.
@@ -96,7 +80,7 @@ impl App {
     /// Use cases over these places and limits; `cancel` ends whatever runs.
     #[must_use]
     pub fn new(places: Places, limits: Limits, cancel: CancelFlag) -> Self {
-        Self { places, limits, cancel, leases: Arc::default() }
+        Self { places, limits, cancel, leases: Arc::default(), passing: Arc::default() }
     }
 
     /// An error when somebody wants the work to end.
@@ -122,6 +106,7 @@ impl App {
         let config = ProcessEngineConfig {
             deadlines,
             memory_limit_bytes: self.limits.memory_limit_bytes,
+            data_limit_bytes: all_memory(&dyno_hardware::profile_without_drivers()),
             ..ProcessEngineConfig::new(executable)
         };
         Ok(Interruptible::new(ProcessEngine::new(config), self.cancel.clone()))
@@ -149,9 +134,10 @@ impl App {
                 self.keep(made)
             }
             Reference::Ollama(ollama) => self.checked_ollama(&ollama, events)?,
-            // Nothing is made: there is no progress to show.
-            Reference::File(_) | Reference::Builtin(_) | Reference::Url(_) => {
-                dyno_models::resolve(reference, &self.places.cache_dir, &mut |_, _| true)?
+            Reference::Builtin(builtin) => self.place_builtin(builtin)?,
+            Reference::File(path) => dyno_models::find_file(path, reference)?,
+            Reference::Url(_) => {
+                return Err(ModelError::Elsewhere { reference: reference.to_owned() }.into());
             }
         };
         let begun = Instant::now();
@@ -174,7 +160,7 @@ impl App {
     }
 
     /// Keeps the model in the cache while this process lives; gives the file to load.
-    fn keep(&self, found: dyno_hub::Found) -> PathBuf {
+    pub(crate) fn keep(&self, found: dyno_hub::Found) -> PathBuf {
         self.hold(found.lease);
         found.files.into_iter().next().unwrap_or_default()
     }
@@ -221,6 +207,11 @@ impl App {
     }
 }
 
+/// Bytes that everything allocated here together can have: memory as far as it may be used, and swap. `None` where that is unknown.
+fn all_memory(machine: &HardwareProfile) -> Option<u64> {
+    (machine.ram_limit_bytes > 0).then(|| machine.ram_limit_bytes.saturating_add(machine.swap_bytes))
+}
+
 /// What to know about threads that outnumber the processors; nothing otherwise.
 fn crowd_warning(settings: &EngineSettings, cores: u32) -> Option<String> {
     let threads = settings.threads.max(settings.threads_prefill);
@@ -236,6 +227,20 @@ fn crowd_warning(settings: &EngineSettings, cores: u32) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_engine_gets_no_more_memory_than_there_is() {
+        let machine = |ram_limit_bytes, swap_bytes| {
+            all_memory(&HardwareProfile {
+                ram_bytes: 99,
+                ram_limit_bytes,
+                swap_bytes,
+                ..HardwareProfile::default()
+            })
+        };
+        assert_eq!((machine(16, 4), machine(16, 0), machine(0, 4)), (Some(20), Some(16), None));
+        assert_eq!(machine(u64::MAX, 1), Some(u64::MAX));
+    }
 
     #[test]
     fn more_threads_than_processors_are_warned_of() {

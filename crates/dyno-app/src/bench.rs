@@ -85,11 +85,12 @@ impl App {
         job.sampling.validate().map_err(|error| AppError::Input(error.to_string()))?;
         check_counts(job)?;
         // Opened first: finding out after ten minutes that nothing can be kept would be unkind.
-        let history = if job.save { Some(self.open_history()?) } else { self.existing_history() };
+        let history = if job.save { self.history_to_keep(events)? } else { self.existing_history() };
+        let keeps = job.save && history.is_some();
         let prepared = Prepared { plans: self.plans(job, events)?, history };
         let mut result = self.bench_with(&self.engine()?, job, prepared, events).await;
         if job.save {
-            self.write_bench_page(job, &mut result);
+            self.write_bench_page(job, keeps, &mut result);
         }
         Ok(result)
     }
@@ -144,11 +145,6 @@ impl App {
         result
     }
 
-    /// The history that a run which is not kept can still learn from; one that cannot be read teaches nothing.
-    fn existing_history(&self) -> Option<History> {
-        self.places.history_file.exists().then(|| self.open_history().ok()).flatten()
-    }
-
     /// A plan for every model and point of the sweep, all checked before the first is carried out.
     fn plans(&self, job: &BenchJob, events: &dyn EventSink) -> Result<Vec<(Model, BenchPlan)>, AppError> {
         let given = job.knobs.contains_key("context");
@@ -191,10 +187,11 @@ impl App {
         }
     }
 
-    fn write_bench_page(&self, job: &BenchJob, result: &mut BenchResult) {
+    /// Writes the page where it was asked for, else beside the history, if anything is kept at all.
+    fn write_bench_page(&self, job: &BenchJob, keeps: bool, result: &mut BenchResult) {
         let Some(first) = result.records.first() else { return };
-        let page =
-            job.page.clone().unwrap_or_else(|| self.places.pages_dir.join(format!("{}.html", first.id)));
+        let usual = || self.places.beside_history(format!("reports/{}.html", first.id)).filter(|_| keeps);
+        let Some(page) = job.page.clone().or_else(usual) else { return };
         match write_page(&page, &self.run_page(&result.records)) {
             Ok(()) => result.page = Some(page),
             // The records are kept and printed; losing the page must not hide an earlier error.

@@ -1,19 +1,11 @@
 //! `cache`: where models are kept, how full it is, and making room.
 
-use std::path::Path;
-
 use dyno_hub::{CacheSize, Pruned};
 use dyno_types::EventSink;
 
 use crate::{App, AppError};
 
 impl App {
-    /// Folder of the model cache. It may not exist yet.
-    #[must_use]
-    pub fn cache_dir(&self) -> &Path {
-        &self.places.cache_dir
-    }
-
     /// How full the cache is.
     ///
     /// # Errors

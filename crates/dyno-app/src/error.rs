@@ -47,6 +47,9 @@ pub enum AppError {
     /// Timings from which no rates follow.
     #[error("the engine's timings make no sense; close what else keeps this machine busy and try again")]
     Rates,
+    /// Nobody said where to keep something, and nothing else says it; a sentence says what would.
+    #[error("{0}")]
+    NoPlace(String),
     /// A file cannot be read.
     #[error("{} cannot be read: {source}; check its permissions, or choose another place", path.display())]
     Read {
@@ -148,7 +151,9 @@ impl AppError {
 
     fn exit(&self) -> Exit {
         match self {
-            Self::Input(_) | Self::Plan(_) | Self::TooLong(_) | Self::Route(_) => Exit::Input,
+            Self::Input(_) | Self::NoPlace(_) | Self::Plan(_) | Self::TooLong(_) | Self::Route(_) => {
+                Exit::Input
+            }
             Self::Model(error) if error.is_bad_input() => Exit::Input,
             Self::Cancelled
             | Self::Model(ModelError::Cancelled { .. })

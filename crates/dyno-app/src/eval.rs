@@ -23,6 +23,7 @@ pub(crate) mod template;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use dyno_bench::CancelFlag;
 use dyno_engine::Engine;
 use dyno_types::{
     DivergenceResult, EngineSettings, Event, EventSink, PerplexityResult, SuiteResult, ThreadChoice,
@@ -97,7 +98,7 @@ impl App {
     /// [`AppError::Cancelled`].
     pub async fn eval(&self, job: &EvalJob, events: &dyn EventSink) -> Result<EvalResult, AppError> {
         job.sampling.validate().map_err(|error| AppError::Input(error.to_string()))?;
-        let history = if job.save { Some(self.open_history()?) } else { None };
+        let history = if job.save { self.history_to_keep(events)? } else { None };
         let plan = self.eval_plan(job, events)?;
         let subject = self.eval_subject(job, events)?;
         if job.save {
@@ -119,10 +120,10 @@ impl App {
 
     /// Reads suites, strategies and text.
     pub(crate) fn eval_plan(&self, job: &EvalJob, events: &dyn EventSink) -> Result<EvalPlan, AppError> {
-        let passage = job.text.as_ref().map(|text| Passage::read(&text.file)).transpose()?;
-        let questions = suites::questions(job, events)?;
+        let passage = job.text.as_ref().map(|text| Passage::read(&text.file, &self.cancel)).transpose()?;
+        let questions = suites::questions(job, &self.cancel, events)?;
         let strategies = suites::picked_strategies(&job.strategies)?;
-        let policy = held_to(job)?;
+        let policy = held_to(job, &self.cancel)?;
         let manner = |strategy| Manner {
             strategy,
             few_shot: job.few_shot,
@@ -217,7 +218,7 @@ impl App {
             model_sha256: &subject.sha256,
             template,
             code: code.as_ref(),
-            answers: job.cache.then(|| self.places.history_file.with_file_name("answers")),
+            answers: self.answers_folder(job.cache),
             events,
         };
         for questions in &plan.questions {
@@ -267,10 +268,14 @@ impl App {
 
     /// A folder for [`DISTRIBUTIONS_FILE`], gone when dropped.
     pub(crate) fn distributions_folder(&self) -> Result<tempfile::TempDir, AppError> {
-        let place = self.places.history_file.parent().unwrap_or(&self.places.cache_dir);
-        let fail = |source| AppError::Write { path: place.to_owned(), source };
-        std::fs::create_dir_all(place).map_err(fail)?;
-        tempfile::Builder::new().prefix("reference-").tempdir_in(place).map_err(fail)
+        let place = self.places.scratch();
+        let made = tempfile::Builder::new().prefix("reference-").tempdir_in(&place);
+        made.map_err(|source| AppError::Write { path: place, source })
+    }
+
+    /// The folder of answers given before, where they are to be kept and there is a place.
+    pub(crate) fn answers_folder(&self, keep: bool) -> Option<PathBuf> {
+        self.places.beside_history("answers").filter(|_| keep)
     }
 }
 
@@ -303,8 +308,8 @@ async fn measure_text(
 }
 
 /// The policy that answers are held to. A judge would need a second model beside the one that is measured.
-fn held_to(job: &EvalJob) -> Result<Option<Policy>, AppError> {
-    let Some(policy) = job.policy.policy()? else { return Ok(None) };
+fn held_to(job: &EvalJob, cancel: &CancelFlag) -> Result<Option<Policy>, AppError> {
+    let Some(policy) = job.policy.policy(cancel)? else { return Ok(None) };
     if policy.judge.is_some() {
         return Err(AppError::Input(
             "--judge is for `dyno generate`; an evaluation knows the right answers".to_owned(),

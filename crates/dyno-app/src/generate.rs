@@ -169,7 +169,7 @@ impl App {
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Generated, AppError> {
         check(job)?;
-        let policy = job.policy.policy()?;
+        let policy = job.policy.policy(&self.cancel)?;
         let model = self.resolve(&job.model, events)?;
         let judge = policy.as_ref().and_then(|policy| policy.judge.as_deref());
         let judge = judge.map(|judge| self.judge_loading(judge, events)).transpose()?;

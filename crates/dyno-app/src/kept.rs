@@ -1,5 +1,6 @@
 //! Small measurements kept in files beside the history: whole or not at all, and never believed unseen.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -28,15 +29,14 @@ struct KeptHead {
 /// # Errors
 /// Why what is there cannot be used, as the end of a sentence.
 pub(crate) fn read<T: DeserializeOwned>(file: &Path, schema: &str) -> Result<Option<T>, String> {
-    let size = match std::fs::metadata(file) {
-        Ok(metadata) => metadata.len(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+    let text = match dyno_models::read_plain(file, FILE_BYTES_MAX) {
+        Ok(text) => text,
+        // No folder, or something else in its place: nothing was ever kept.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
         Err(error) => return Err(error.to_string()),
     };
-    if size > FILE_BYTES_MAX {
-        return Err(format!("it has {size} bytes, more than any dyno writes"));
-    }
-    let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
     let head: KeptHead = serde_json::from_str(&text).map_err(|error| error.to_string())?;
     if head.schema != schema {
         return Err(format!("its schema is {:?}, this dyno reads {schema:?}", head.schema));
@@ -72,6 +72,6 @@ mod tests {
         std::fs::write(&file, &std::fs::read(&file).unwrap()[..20]).unwrap();
         assert!(read::<Vec<u32>>(&file, "v/1").is_err());
         std::fs::File::create(&file).unwrap().set_len(FILE_BYTES_MAX + 1).unwrap();
-        assert!(read::<Vec<u32>>(&file, "v/1").unwrap_err().contains("more than any"));
+        assert!(read::<Vec<u32>>(&file, "v/1").unwrap_err().contains("more than 1048576 bytes"));
     }
 }

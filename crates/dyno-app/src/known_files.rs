@@ -15,7 +15,7 @@ const SCHEMA: &str = "dyno.model-files/1";
 /// Most files remembered; what is kept stays far below what [`kept`] reads.
 const FILES_MAX: usize = 500;
 
-/// Absolute path by fingerprint of the header.
+/// Absolute path, as [`dyno_models::path_name`] writes it, by fingerprint of the header.
 type Files = BTreeMap<String, String>;
 
 impl App {
@@ -31,16 +31,15 @@ impl App {
 
     /// Where the file with this header was when it was measured; it may be gone, or another by now.
     pub(crate) fn noted_file(&self, fingerprint: &str) -> Option<PathBuf> {
-        let files = kept::read::<Files>(&self.known_files(), SCHEMA).ok()??;
-        files.get(fingerprint).map(PathBuf::from)
+        let files = kept::read::<Files>(&self.known_files()?, SCHEMA).ok()??;
+        files.get(fingerprint).map(|name| dyno_models::named_path(name))
     }
 
     fn add_file(&self, fingerprint: &str, path: &Path) -> Result<(), AppError> {
-        let path = std::path::absolute(path)
-            .map_err(|source| AppError::Read { path: path.to_owned(), source })?
-            .display()
-            .to_string();
-        let file = self.known_files();
+        let path =
+            std::path::absolute(path).map_err(|source| AppError::Read { path: path.to_owned(), source })?;
+        let path = dyno_models::path_name(&path);
+        let Some(file) = self.known_files() else { return Ok(()) };
         // What cannot be read is no loss: it is noted again with the next measurement.
         let mut files = kept::read::<Files>(&file, SCHEMA).ok().flatten().unwrap_or_default();
         if files.get(fingerprint) == Some(&path) {
@@ -48,7 +47,7 @@ impl App {
         }
         files.insert(fingerprint.to_owned(), path);
         if files.len() > FILES_MAX {
-            files.retain(|known, path| known == fingerprint || Path::new(path).exists());
+            files.retain(|known, path| known == fingerprint || dyno_models::named_path(path).exists());
         }
         while files.len() > FILES_MAX {
             let other = files.keys().find(|known| *known != fingerprint).cloned();
@@ -57,8 +56,8 @@ impl App {
         kept::write(&file, SCHEMA, &files)
     }
 
-    fn known_files(&self) -> PathBuf {
-        self.places.history_file.with_file_name("model-files.json")
+    fn known_files(&self) -> Option<PathBuf> {
+        self.places.beside_history("model-files.json")
     }
 }
 
@@ -84,7 +83,7 @@ mod tests {
             (None, true),
             "those that are gone go first"
         );
-        std::fs::write(app.known_files(), "damaged").unwrap();
+        std::fs::write(app.known_files().unwrap(), "damaged").unwrap();
         assert_eq!(app.noted_file("0500"), None);
         app.add_file("h", Path::new("/c.gguf")).unwrap();
         assert_eq!(app.noted_file("h"), Some(PathBuf::from("/c.gguf")));

@@ -6,6 +6,7 @@
 mod abilities;
 mod app;
 mod bench;
+mod blocking;
 mod cache;
 mod doctor;
 mod error;
@@ -20,6 +21,7 @@ mod loss_clock;
 mod models;
 mod page;
 mod past;
+mod places;
 mod plain_text;
 mod predictions;
 mod presets;
@@ -34,7 +36,7 @@ mod tune;
 mod variation;
 mod watched;
 
-pub use app::{App, Limits, Places};
+pub use app::{App, Limits};
 pub use bench::{BenchJob, BenchResult, ContextChoice};
 pub use doctor::{Check, CheckStatus, DoctorReport};
 pub use dyno_advise::{Complexity, DetectedTier, Fallback, Route, RouteError, WindowBound};
@@ -43,7 +45,7 @@ pub use dyno_eval::{CHECK_SPECS, SamplingChoice, Standing, Weights};
 pub use dyno_hub::{
     CacheSize, Checked, HubError, HubSettings, Place, Pruned, StoredModel, Verdict, parse_bytes,
 };
-pub use dyno_models::DEFAULT_REFERENCE;
+pub use dyno_models::{DEFAULT_REFERENCE, path_name, read_plain};
 pub use error::{AppError, INTERRUPTED};
 pub use eval::{
     CODE_LAUNCHER, EVAL_CONTEXT, EVAL_SEQUENCES, EvalCatalogue, EvalJob, EvalResult, QuestionReading,
@@ -57,6 +59,7 @@ pub use generate::{
 pub use models::{Fetched, Inspected, ListedModel, ModelRow, damaged, kept_elsewhere, listed};
 pub use page::write_page;
 pub use past::Records;
+pub use places::{Location, Places};
 pub use plain_text::plain_text;
 pub use presets::{ModelPresets, TunedPreset};
 pub use quant_impact::{QUANT_IMPACT_TYPES, QuantImpactJob, QuantImpactResult};

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use dyno_hub::{Checked, HubError, Job, Library, Origin, RemoteHeader, Row, StoredModel, Verdict};
-use dyno_models::{ModelFiles, OllamaReference, Reference};
+use dyno_hub::{Checked, Found, HubError, Job, Library, Origin, RemoteHeader, Row, StoredModel, Verdict};
+use dyno_models::{HubReference, ModelFiles, OllamaReference, Reference};
 use dyno_report::{CachedModel, Inspection, KeptModel};
 use dyno_types::{Event, EventSink};
 use serde::Serialize;
@@ -57,7 +57,10 @@ impl App {
         work: impl FnOnce(&Job<'_>) -> Result<T, HubError>,
     ) -> Result<T, AppError> {
         let cancelled = || self.cancel.is_cancelled();
-        Ok(work(&Job { events, cancelled: &cancelled })?)
+        match work(&Job { events, cancelled: &cancelled }) {
+            Err(HubError::NoCache) => Err(self.cache_dir().err().unwrap_or(HubError::NoCache.into())),
+            other => Ok(other?),
+        }
     }
 
     /// Fetches a model of a hub into the cache, or makes a synthetic one there.
@@ -164,7 +167,14 @@ impl App {
         self.with_job(events, |library, job| library.remove(reference, job))
     }
 
-    /// The inspection of a model that is not on this machine, by its header alone; `None` for every other reference.
+    fn inspect_kept(&self, found: Found, reference: &str) -> Result<Inspected, AppError> {
+        let begun = Instant::now();
+        let facts = dyno_models::read_facts(&self.keep(found), reference)?;
+        let read_ms = begun.elapsed().as_secs_f64() * 1e3;
+        Ok(Inspected { inspection: self.inspection(facts, read_ms), fetched_bytes: None })
+    }
+
+    /// The inspection of a model of a hub or a web server, by its header alone; `None` for every other reference.
     pub(crate) fn inspect_remote(
         &self,
         reference: &str,
@@ -173,12 +183,11 @@ impl App {
         let begun = Instant::now();
         let (headers, fetched_bytes) = match Reference::parse(reference)? {
             Reference::Hub(hub) => {
-                let read = self.with_job(events, |library, job| match library.find_here(&hub, job)? {
-                    Some(_) => Ok(None),
-                    None => library.remote_headers(&hub, job).map(Some),
-                })?;
-                let Some(read) = read else { return Ok(None) };
-                read
+                let found = self.with_job(events, |library, job| header_or_file(library, &hub, job))?;
+                match found {
+                    HubModel::File(found) => return self.inspect_kept(found, reference).map(Some),
+                    HubModel::Headers(headers, fetched_bytes) => (headers, fetched_bytes),
+                }
             }
             Reference::Url(address) => {
                 let (header, bytes) =
@@ -199,6 +208,26 @@ impl App {
             inspection: self.inspection(facts, read_ms),
             fetched_bytes: Some(fetched_bytes),
         }))
+    }
+}
+
+/// How a model of a hub is inspected.
+enum HubModel {
+    /// It is on this machine.
+    File(Found),
+    /// Its headers, and the bytes fetched to know them.
+    Headers(Vec<RemoteHeader>, u64),
+}
+
+/// The model on this machine, else its headers from the hub; where that cannot be asked, what is here and most likely meant.
+fn header_or_file(library: &Library, hub: &HubReference, job: &Job<'_>) -> Result<HubModel, HubError> {
+    if let Some(found) = library.find_here(hub, job)? {
+        return Ok(HubModel::File(found));
+    }
+    match library.remote_headers(hub, job) {
+        Ok((headers, bytes)) => Ok(HubModel::Headers(headers, bytes)),
+        Err(outage) if outage.is_outage() => library.guessed(hub, job)?.map(HubModel::File).ok_or(outage),
+        Err(error) => Err(error),
     }
 }
 

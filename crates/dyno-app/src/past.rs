@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use dyno_bench::recomputed;
+use dyno_bench::{CancelFlag, recomputed};
 use dyno_report::{EvalRow, Format, HistoryRow};
 use dyno_store::{Filter, History};
 use dyno_types::{EVAL_SCHEMA, EvalRecord, RUN_SCHEMA, RunRecord};
 use serde::de::DeserializeOwned;
 
+use crate::blocking::read_named;
 use crate::{App, AppError};
 
 /// Most evaluations shown side by side unasked.
@@ -17,10 +18,6 @@ const COMPANY_MAX: usize = 32;
 const RECORD_BYTES_MAX: u64 = 256 << 20;
 
 impl App {
-    pub(crate) fn open_history(&self) -> Result<History, AppError> {
-        Ok(History::open(&self.places.history_file)?)
-    }
-
     /// Runs, newest first.
     ///
     /// # Errors
@@ -32,7 +29,7 @@ impl App {
         limit: u32,
     ) -> Result<Vec<HistoryRow>, AppError> {
         let filter = Filter { model: model.map(ToOwned::to_owned), only_valid, limit, ..Filter::default() };
-        let headlines = self.open_history()?.list(&filter)?;
+        let headlines = self.history_to_read()?.map_or(Ok(Vec::new()), |history| history.list(&filter))?;
         Ok(headlines.into_iter().map(row).collect())
     }
 
@@ -42,7 +39,8 @@ impl App {
     /// [`AppError::History`].
     pub fn evals(&self, model: Option<&str>, only_valid: bool, limit: u32) -> Result<Vec<EvalRow>, AppError> {
         let filter = Filter { model: model.map(ToOwned::to_owned), only_valid, limit, ..Filter::default() };
-        let headlines = self.open_history()?.list_evals(&filter)?;
+        let headlines =
+            self.history_to_read()?.map_or(Ok(Vec::new()), |history| history.list_evals(&filter))?;
         Ok(headlines.into_iter().map(eval_row).collect())
     }
 
@@ -66,16 +64,17 @@ impl App {
     /// [`AppError::NothingMeasured`].
     pub fn records(&self, names: &[String]) -> Result<Records, AppError> {
         if names.is_empty() {
-            return latest(&self.open_history()?);
+            return latest(&self.history_to_read()?.ok_or(AppError::NothingMeasured)?);
         }
         // Record files alone need no history, which may be absent or broken.
         let is_file = |name: &str| Path::new(name).extension().is_some_and(|extension| extension == "json");
-        let history = if names.iter().all(|name| is_file(name)) { None } else { Some(self.open_history()?) };
+        let history = if names.iter().all(|name| is_file(name)) { None } else { self.history_to_read()? };
         let (mut runs, mut evals) = (Vec::new(), Vec::new());
         for name in names {
             let found = match &history {
-                Some(history) if !is_file(name) => kept(history, name)?,
-                _ => read_record(Path::new(name))?,
+                _ if is_file(name) => read_record(&dyno_models::named_path(name), &self.cancel)?,
+                Some(history) => kept(history, name)?,
+                None => return Err(not_there(name)),
             };
             match found {
                 Kept::Run(record) => runs.push(recomputed(*record)),
@@ -97,9 +96,10 @@ impl App {
     pub fn run_page(&self, records: &[RunRecord]) -> String {
         let evals = match records {
             // The page of a run does not depend on a history that can be read.
-            [record] => {
-                self.open_history().and_then(|history| evals_of(&history, record)).unwrap_or_default()
-            }
+            [record] => self
+                .existing_history()
+                .and_then(|history| evals_of(&history, record).ok())
+                .unwrap_or_default(),
             _ => Vec::new(),
         };
         match records {
@@ -175,10 +175,12 @@ fn kept(history: &History, name: &str) -> Result<Kept, AppError> {
             "{name:?} is the beginning of the run {} and of the evaluation {}: write more of it",
             run.id, eval.id
         ))),
-        (None, None) => {
-            Err(AppError::Input(format!("there is no run or evaluation {name:?}; `dyno history` lists them")))
-        }
+        (None, None) => Err(not_there(name)),
     }
+}
+
+fn not_there(name: &str) -> AppError {
+    AppError::Input(format!("there is no run or evaluation {name:?}; `dyno history` lists them"))
 }
 
 /// The part that every record has.
@@ -187,14 +189,11 @@ struct RecordHead {
     schema: String,
 }
 
-fn read_record(file: &Path) -> Result<Kept, AppError> {
+fn read_record(file: &Path, cancel: &CancelFlag) -> Result<Kept, AppError> {
     let fail =
         |reason: String| AppError::Input(format!("{} is no record dyno can read: {reason}", file.display()));
-    let size = std::fs::metadata(file).map_err(|error| fail(error.to_string()))?.len();
-    if size > RECORD_BYTES_MAX {
-        return Err(fail("it is larger than 256 MiB".to_owned()));
-    }
-    let text = std::fs::read_to_string(file).map_err(|error| fail(error.to_string()))?;
+    let bytes = read_named(file, RECORD_BYTES_MAX, cancel)?.map_err(|error| fail(error.to_string()))?;
+    let text = crate::plain_text(bytes).map_err(fail)?;
     let head: RecordHead = parsed(&text).map_err(fail)?;
     match head.schema.as_str() {
         RUN_SCHEMA => parsed(&text).map(|record| Kept::Run(Box::new(record))).map_err(fail),

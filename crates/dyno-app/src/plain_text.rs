@@ -3,13 +3,13 @@
 /// The character with which some editors begin UTF-8 files: it marks the encoding and is no part of the text.
 const BYTE_ORDER_MARK: char = '\u{FEFF}';
 
-/// UTF-8 as text, without a byte order mark.
+/// UTF-8, or UTF-16 behind its mark, as text, without a byte order mark.
 ///
 /// # Errors
 /// What the bytes are instead, as a sentence.
 pub fn plain_text(bytes: Vec<u8>) -> Result<String, String> {
-    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        return Err("it is UTF-16; save it as UTF-8, for example with `iconv -f UTF-16 -t UTF-8`".to_owned());
+    if let Some(text) = dyno_datasets::from_utf16(&bytes) {
+        return text;
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
@@ -40,8 +40,9 @@ mod tests {
         );
         assert_eq!(text("\u{FEFF}\u{FEFF}x".as_bytes()), Ok("\u{FEFF}x".to_owned()), "only one");
         assert_eq!(text(b""), Ok(String::new()));
-        assert!(text(b"\xFF\xFEO\0n\0").unwrap_err().contains("UTF-16"));
-        assert!(text(b"\xFE\xFF\0O").unwrap_err().contains("UTF-16"));
+        assert_eq!(text(b"\xFF\xFEO\0n\0"), Ok("On".to_owned()));
+        assert_eq!(text(b"\xFE\xFF\0O"), Ok("O".to_owned()));
+        assert!(text(b"\xFE\xFF\0").unwrap_err().contains("UTF-16"));
         assert!(text(b"a\nOn\xFFce").unwrap_err().contains("not UTF-8 text: byte 5 (0xFF, line 2)"));
     }
 }

@@ -37,10 +37,7 @@ impl App {
     /// Earlier predictions on this machine. A history that does not exist or cannot be read teaches nothing; whoever needs the
     /// history itself reports what is wrong with it.
     pub(crate) fn ledger(&self, machine: &HardwareProfile) -> Vec<LedgerEntry> {
-        if !self.places.history_file.exists() {
-            return Vec::new();
-        }
-        let history = self.open_history().ok();
+        let history = self.existing_history();
         history
             .and_then(|history| history.ledger(&dyno_hardware::fingerprint(machine)).ok())
             .unwrap_or_default()

@@ -56,7 +56,7 @@ pub struct TunedPreset {
 impl App {
     /// Presets of the model with this digest. A file that cannot be used is named in a warning and counts as none.
     pub(crate) fn model_presets(&self, sha256: &str, events: &dyn EventSink) -> Option<ModelPresets> {
-        let file = self.presets_file(sha256);
+        let file = self.places.beside_history(presets_file(sha256))?;
         match kept::read::<ModelPresets>(&file, SCHEMA) {
             Ok(presets) => presets,
             Err(reason) => {
@@ -67,6 +67,15 @@ impl App {
                 None
             }
         }
+    }
+
+    /// Whether presets can be kept at all; why not is said.
+    pub(crate) fn has_place_for_presets(&self, events: &dyn EventSink) -> bool {
+        let place = self.places.history.path();
+        if let Err(error) = &place {
+            events.emit(Event::Warning(format!("what is found will not be kept: {error}")));
+        }
+        place.is_ok()
     }
 
     /// Keeps the preset of one task beside those of the model's other tasks; gives the file.
@@ -81,12 +90,13 @@ impl App {
         model.clone_into(&mut presets.model);
         sha256.clone_into(&mut presets.model_sha256);
         presets.tasks.insert(task.to_owned(), preset);
-        let file = self.presets_file(sha256);
+        let file = self.places.history.path()?.with_file_name(presets_file(sha256));
         kept::write(&file, SCHEMA, &presets)?;
         Ok(file)
     }
+}
 
-    fn presets_file(&self, sha256: &str) -> PathBuf {
-        self.places.history_file.with_file_name("presets").join(format!("{sha256}.json"))
-    }
+/// Path beside the history.
+fn presets_file(sha256: &str) -> String {
+    format!("presets/{sha256}.json")
 }

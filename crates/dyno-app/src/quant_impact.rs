@@ -78,7 +78,7 @@ impl App {
         check_strategy(&job.eval.strategies)?;
         check_policy(&job.eval.policy)?;
         let types = crate::quantize::known_types(&job.to)?;
-        let history = if job.eval.save { Some(self.open_history()?) } else { None };
+        let history = if job.eval.save { self.history_to_keep(events)? } else { None };
         let mut original = self.eval_subject(&job.eval, events)?;
         if original.model.facts.synthetic {
             // Nothing is asked side by side.
@@ -116,7 +116,9 @@ impl App {
         }
         let mut plan = self.eval_plan(&EvalJob { text: None, ..job.eval.clone() }, events)?;
         let (passage, file, asked) = match &job.eval.text {
-            Some(text) => (Passage::read(&text.file)?, text.file.clone(), (text.chunk, text.chunks_max)),
+            Some(text) => {
+                (Passage::read(&text.file, &self.cancel)?, text.file.clone(), (text.chunk, text.chunks_max))
+            }
             None => (text::built_in()?, std::path::PathBuf::new(), (job.chunk, 0)),
         };
         plan.passage = Some(passage);

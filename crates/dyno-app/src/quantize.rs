@@ -211,7 +211,7 @@ impl App {
             (None, Some(beside)) if named && tempfile::tempfile_in(beside).is_ok() => {
                 return Ok(beside.to_owned());
             }
-            _ => self.places.cache_dir.join("quantized"),
+            _ => self.cache_dir()?.join("quantized"),
         };
         std::fs::create_dir_all(&folder)
             .map_err(|source| AppError::Write { path: folder.clone(), source })?;
@@ -412,6 +412,44 @@ mod tests {
         let (_, orders) = app.quantize_plan(&job, &dyno_types::Silent).unwrap();
         let names: Vec<_> = orders.iter().map(|order| order.target.file_name().unwrap()).collect();
         assert_eq!(names, ["narrow-q4_0.gguf", "narrow-iq1_m-fallback.gguf", "narrow-q4_k_m-fallback.gguf"]);
+    }
+
+    /// Puts another model in the place of the source as soon as something is reported.
+    struct Replacing(PathBuf);
+
+    impl EventSink for Replacing {
+        fn emit(&self, event: Event) {
+            if matches!(event, Event::PhaseAdvanced { .. }) {
+                let other = self.0.with_extension("other");
+                std::fs::copy(&self.0, &other).unwrap();
+                std::fs::rename(&other, &self.0).unwrap();
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_source_that_is_replaced_meanwhile_ends_it_and_nothing_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let app = crate::testing::app(folder.path(), &dyno_bench::CancelFlag::default());
+        let source = narrow(folder.path());
+        let job = QuantizeJob {
+            model: source.display().to_string(),
+            types: vec!["q4_0".to_owned()],
+            imatrix: None,
+            folder: None,
+            force: false,
+            requantize: false,
+            threads: 1,
+        };
+        let (model, orders) = app.quantize_plan(&job, &dyno_types::Silent).unwrap();
+        let engine = dyno_engine::FakeEngine::new(dyno_engine::FakeScript::default());
+        let events = Replacing(source);
+        let result = app.quantize_with(&engine, &job, (&model, &orders), &events).await.unwrap();
+        let error = result.error.unwrap();
+        assert_eq!(error.exit_code(), 3, "{error}");
+        assert!(error.to_string().contains("narrow-f16.gguf is not the model it was"), "{error}");
+        assert!(result.made.is_empty() && !orders[0].target.exists());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "the source alone is left");
     }
 
     #[test]

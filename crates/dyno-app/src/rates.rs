@@ -24,7 +24,7 @@ impl App {
     /// # Errors
     /// Why what is kept cannot be used.
     pub(crate) fn kept_rates(&self, machine: &HardwareProfile) -> Result<Option<EngineRates>, String> {
-        let file = self.rates_file(machine);
+        let Some(file) = self.rates_file(machine) else { return Ok(None) };
         let Some(kept) = kept::read::<EngineRates>(&file, SCHEMA)? else { return Ok(None) };
         let engine = self.engine_identity().map_err(|error| error.to_string())?;
         let suits = kept.engine == engine && kept.threads == threads(machine);
@@ -45,7 +45,7 @@ impl App {
                 events.emit(Event::Note(format!("kept rates of the engine are not used: {reason}")))
             }
         }
-        let folder = self.places.cache_dir.join(FOLDER);
+        let folder = self.cache_dir()?.join(FOLDER);
         let measured = self.measure_rates(&machine, &folder, events).await;
         // Files that can be made again are not worth a gigabyte.
         if let Err(error) = std::fs::remove_dir_all(&folder)
@@ -54,7 +54,9 @@ impl App {
             events.emit(Event::Warning(format!("{} could not be removed: {error}", folder.display())));
         }
         let rates = measured?;
-        if let Err(error) = kept::write(&self.rates_file(&machine), SCHEMA, &rates) {
+        if let Some(file) = self.rates_file(&machine)
+            && let Err(error) = kept::write(&file, SCHEMA, &rates)
+        {
             events.emit(Event::Warning(format!("the rates of the engine are not kept: {error}")));
         }
         Ok(rates)
@@ -110,9 +112,8 @@ impl App {
         timings.ok_or(AppError::Cancelled)
     }
 
-    fn rates_file(&self, machine: &HardwareProfile) -> PathBuf {
-        let folder = self.places.history_file.parent().unwrap_or(Path::new("."));
-        folder.join(format!("rates-{}.json", dyno_hardware::fingerprint(machine)))
+    fn rates_file(&self, machine: &HardwareProfile) -> Option<PathBuf> {
+        self.places.beside_history(format!("rates-{}.json", dyno_hardware::fingerprint(machine)))
     }
 
     /// Size and age of the executable: another build may work at another speed.

@@ -19,6 +19,7 @@ use dyno_types::{
 
 use self::local::LocalModel;
 use self::measured::Measured;
+use crate::blocking::read_named_text;
 use crate::{App, AppError};
 
 pub use memory_size::parse_memory;
@@ -273,11 +274,8 @@ impl App {
     fn tier_policy(&self, file: Option<&Path>) -> Result<TierPolicy, AppError> {
         let Some(file) = file else { return Ok(TierPolicy::built_in()) };
         let refused = |reason: String| AppError::Input(format!("{}: {reason}", file.display()));
-        let size = std::fs::metadata(file).map_err(|error| refused(error.to_string()))?.len();
-        if size > dyno_advise::TIERS_BYTES_MAX as u64 {
-            return Err(refused(format!("a tier policy is at most {} bytes", dyno_advise::TIERS_BYTES_MAX)));
-        }
-        let text = std::fs::read_to_string(file).map_err(|error| refused(error.to_string()))?;
+        let most = dyno_advise::TIERS_BYTES_MAX as u64;
+        let text = read_named_text(file, most, "tier policy", &self.cancel)?;
         TierPolicy::parse(&text).map_err(|error| refused(error.to_string()))
     }
 }

@@ -47,6 +47,7 @@ impl App {
         events: &dyn EventSink,
     ) -> Result<Synthesized, AppError> {
         let spec = dyno_models::SynthSpec::parse(model, seed)?;
+        let folder = folder.map_or_else(|| self.cache_dir(), Ok)?;
         let mut started = false;
         let mut progress = |done: u64, total: u64| {
             if !started {
@@ -56,7 +57,7 @@ impl App {
             events.emit(Event::PhaseAdvanced { done, detail: String::new() });
             !self.cancel.is_cancelled()
         };
-        let path = dyno_models::synthesize(&spec, folder.unwrap_or(&self.places.cache_dir), &mut progress);
+        let path = dyno_models::synthesize(&spec, folder, &mut progress);
         if started {
             events.emit(Event::PhaseEnded);
         }

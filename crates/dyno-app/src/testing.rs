@@ -9,18 +9,17 @@ use dyno_types::{EngineSettings, Sampling, ThreadChoice};
 
 use crate::eval::EvalJob;
 use crate::generate::PolicyWishes;
-use crate::{App, Limits, Places};
+use crate::{App, Limits, Location, Places};
 
 /// An app that keeps everything below `folder` and has no engine of its own.
 pub(crate) fn app(folder: &Path, cancel: &CancelFlag) -> App {
     let places = Places {
-        cache_dir: folder.join("models"),
-        history_file: folder.join("history/history.sqlite"),
-        pages_dir: folder.join("pages"),
+        cache: Location::Named(folder.join("models")),
+        history: Location::Named(folder.join("history/history.sqlite")),
         engine_dir: None,
         beside: None,
         executable: None,
-        hub: HubSettings::new(folder.join("models")),
+        hub: HubSettings::new(Some(folder.join("models"))),
     };
     let limits = Limits { deadline: Duration::from_secs(60), memory_limit_bytes: None };
     App::new(places, limits, cancel.clone())

@@ -8,6 +8,7 @@ mod search;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use dyno_bench::CancelFlag;
 use dyno_engine::Engine;
 use dyno_eval::{SamplingChoice, Standing, Strategy, TunerError, TunerPlan, Weights};
 use dyno_types::{EngineSettings, Event, EventSink, Sampling, ThreadChoice};
@@ -173,7 +174,7 @@ impl App {
     /// # Errors
     /// [`AppError::Input`].
     pub fn tune_plan(&self, job: &TuneJob, events: &dyn EventSink) -> Result<Vec<PlannedTask>, AppError> {
-        let plan = plan(job, events)?;
+        let plan = plan(job, &self.cancel, events)?;
         let planned = |(pool, plan): &(Pool, TunerPlan)| {
             let (candidates, rounds) = rounds::rehearsed(plan).map_err(refused)?;
             Ok(PlannedTask {
@@ -192,7 +193,8 @@ impl App {
     /// # Errors
     /// Before anything is asked: [`AppError::Input`], [`AppError::Model`], [`AppError::Engine`], [`AppError::Cancelled`].
     pub async fn tune(&self, job: &TuneJob, events: &dyn EventSink) -> Result<TuneResult, AppError> {
-        let plan = plan(job, events)?;
+        let plan = plan(job, &self.cancel, events)?;
+        let job = &TuneJob { save: job.save && self.has_place_for_presets(events), ..job.clone() };
         let subject = self.eval_subject(&eval_job(job, &[]), events)?;
         let engine = self.engine()?;
         self.tune_with(&engine, job, (plan, &subject), events).await
@@ -254,7 +256,7 @@ impl App {
             model_sha256: &result.model_sha256,
             template,
             code: code.as_ref(),
-            answers: job.cache.then(|| self.places.history_file.with_file_name("answers")),
+            answers: self.answers_folder(job.cache),
             events,
         };
         let mut search = Search { exam, pool, strategy, max_tokens: job.max_tokens, notes: Vec::new() };
@@ -284,7 +286,7 @@ impl App {
 }
 
 /// Checks what was asked for, and gathers the questions of every task.
-fn plan(job: &TuneJob, events: &dyn EventSink) -> Result<Plan, AppError> {
+fn plan(job: &TuneJob, cancel: &CancelFlag, events: &dyn EventSink) -> Result<Plan, AppError> {
     let names: Vec<String> = job.strategy.iter().cloned().collect();
     let strategy = match picked_strategies(&names)?.as_slice() {
         [one] => one.clone(),
@@ -298,7 +300,7 @@ fn plan(job: &TuneJob, events: &dyn EventSink) -> Result<Plan, AppError> {
     let mut plan = Plan { strategy, tasks: Vec::new(), skipped: Vec::new() };
     for task in tasks(&job.tasks)? {
         let start = start_of(&task)?.choice();
-        let pool = pool::pool(job, &task, &plan.strategy, events)?;
+        let pool = pool::pool(job, &task, &plan.strategy, cancel, events)?;
         let tuner = TunerPlan {
             start,
             candidates: job.candidates,

@@ -9,9 +9,11 @@ mod plain;
 mod problem;
 mod scan;
 mod table;
+mod utf16;
 
 pub use problem::{DatasetError, LineProblem, Place};
 pub use table::{CellsResult, keyed};
+pub use utf16::from_utf16;
 
 use container::Container;
 use serde_json::{Map, Value};

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 
+use crate::utf16::from_utf16;
 use crate::{DatasetError, FILE_BYTES_MAX};
 
 /// Beginnings of files that hold no text: what they are, and what to do.
@@ -56,7 +57,7 @@ fn bounded(
     Ok(plain)
 }
 
-/// Takes a byte order mark off and refuses what is empty or no text.
+/// Takes a byte order mark off, turns UTF-16 into UTF-8, and refuses what is empty or no text.
 pub(crate) fn text_bytes(name: &str, mut plain: Vec<u8>) -> Result<Vec<u8>, DatasetError> {
     let name = || name.to_owned();
     if let Some((_, found, remedy)) = FOREIGN.iter().find(|(magic, ..)| plain.starts_with(magic)) {
@@ -65,14 +66,15 @@ pub(crate) fn text_bytes(name: &str, mut plain: Vec<u8>) -> Result<Vec<u8>, Data
     if plain.starts_with(&[0xef, 0xbb, 0xbf]) {
         plain.drain(..3);
     }
-    let found = if plain.starts_with(&[0xff, 0xfe]) || plain.starts_with(&[0xfe, 0xff]) {
-        Some("it begins with the mark of UTF-16")
-    } else if plain.iter().take(4096).any(|byte| *byte == 0) {
-        Some("it contains zero bytes, so it is UTF-16 or no text at all")
-    } else {
-        None
-    };
-    if let Some(found) = found {
+    match from_utf16(&plain) {
+        Some(Ok(text)) => plain = text.into_bytes(),
+        Some(Err(_)) => {
+            return Err(DatasetError::NotUtf8 { name: name(), found: "it begins as UTF-16 and is broken" });
+        }
+        None => {}
+    }
+    if plain.iter().take(4096).any(|byte| *byte == 0) {
+        let found = "it contains zero bytes, so it is UTF-16 without its mark or no text at all";
         return Err(DatasetError::NotUtf8 { name: name(), found });
     }
     if plain.iter().all(u8::is_ascii_whitespace) {
@@ -105,7 +107,8 @@ mod tests {
     fn encodings_other_than_utf8_are_named() {
         let utf16: Vec<u8> = "\u{feff}{}".encode_utf16().flat_map(u16::to_le_bytes).collect();
         let bare: Vec<u8> = "{}".encode_utf16().flat_map(u16::to_le_bytes).collect();
-        for bytes in [utf16, bare] {
+        assert_eq!(text_of(&utf16).unwrap(), b"{}");
+        for bytes in [utf16[..5].to_vec(), bare] {
             let error = text_of(&bytes).unwrap_err();
             assert!(matches!(error, DatasetError::NotUtf8 { .. }), "{error}");
             assert!(error.to_string().contains("save it as UTF-8"), "{error}");

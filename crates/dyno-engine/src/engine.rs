@@ -58,6 +58,8 @@ pub struct ProcessEngineConfig {
     pub deadlines: Deadlines,
     /// Most address space a process may have, bytes; `None` leaves the system's limit.
     pub memory_limit_bytes: Option<u64>,
+    /// Most private memory a process may have, bytes: what it allocates, and no file that it maps; `None` leaves the system's limit.
+    pub data_limit_bytes: Option<u64>,
     /// Set in the process's environment beside what it inherits (see [`crate::launch`]).
     pub environment: Vec<(OsString, OsString)>,
 }
@@ -70,6 +72,7 @@ impl ProcessEngineConfig {
             executable,
             deadlines: Deadlines::default(),
             memory_limit_bytes: None,
+            data_limit_bytes: None,
             environment: Vec::new(),
         }
     }
@@ -122,6 +125,7 @@ impl ProcessEngine {
             executable: executable.clone(),
             arguments: arguments.to_arguments(),
             environment: self.config.environment.clone(),
+            data_limit_bytes: self.config.data_limit_bytes,
         };
         EngineProcess::spawn(invocation).await.map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => EngineError::NotFound {

@@ -22,6 +22,7 @@ mod process;
 pub mod protocol;
 mod quantization;
 mod remote;
+mod restraint;
 mod session;
 
 pub use engine::{Deadlines, ProcessEngine, ProcessEngineConfig};

@@ -110,7 +110,7 @@ impl Link {
 
     /// A failure the engine itself reported. Where the cause may be in the log alone, waits for the log to arrive.
     pub(crate) async fn failed(&self, task: &Task, failure: &proto::Failure) -> EngineError {
-        let reason = printable(&failure.message);
+        let reason = failure.message.clone();
         let during = task.during.clone();
         let kind = failure.kind();
         if matches!(kind, FailureKind::Model | FailureKind::Internal)
@@ -216,11 +216,6 @@ pub(crate) fn log_tail(process: &EngineProcess) -> Vec<String> {
     let mut lines = process.log().lines();
     lines.drain(..lines.len().saturating_sub(ERROR_LOG_LINES));
     lines
-}
-
-/// A text of the engine without anything that would move a terminal's cursor.
-fn printable(text: &str) -> String {
-    text.chars().filter(|c| *c == '\n' || !c.is_control()).collect()
 }
 
 impl From<ProtocolError> for EngineError {

@@ -75,9 +75,7 @@ impl Log {
     }
 
     fn push(&self, bytes: &[u8]) {
-        // Control characters would move the cursor of the terminal that shows the line.
-        let line: String =
-            String::from_utf8_lossy(bytes).chars().filter(|c| *c == '\t' || !c.is_control()).collect();
+        let line = String::from_utf8_lossy(bytes.strip_suffix(b"\r").unwrap_or(bytes)).into_owned();
         tracing::debug!(target: "dyno_engine::log", "{line}");
         let mut kept = self.kept();
         kept.written += 1;
@@ -119,10 +117,10 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_and_broken_utf8_do_no_harm() {
+    fn lines_are_kept_as_they_were_written() {
         let kept = Log::default();
         kept.read(&b"a\x1b[2Jb\xff\tc\r\n"[..]);
-        assert_eq!(kept.lines(), ["a[2Jb\u{fffd}\tc"]);
+        assert_eq!(kept.lines(), ["a\u{1b}[2Jb\u{fffd}\tc"]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use tokio::sync::{oneshot, watch};
 use crate::ExitCause;
 use crate::environment;
 use crate::log::Log;
+use crate::restraint::restrain;
 
 /// How long the end of the log may lag behind the end of the process (a grandchild may hold the pipe open).
 const LOG_LAG: Duration = Duration::from_secs(1);
@@ -23,6 +24,8 @@ pub(crate) struct Invocation {
     pub(crate) executable: PathBuf,
     pub(crate) arguments: Vec<OsString>,
     pub(crate) environment: Vec<(OsString, OsString)>,
+    /// Most private memory, bytes.
+    pub(crate) data_limit_bytes: Option<u64>,
 }
 
 /// A started process. Dropping it kills the process and its group.
@@ -160,6 +163,9 @@ fn start(
         .process_group(0)
         .spawn()?;
     let pid = child.id();
+    if let Err(error) = restrain(pid, invocation.data_limit_bytes) {
+        tracing::warn!("engine process {pid} works without limits of its memory: {error}");
+    }
     let (input, output) = (child.stdin.take(), child.stderr.take());
     let leash = Arc::new(Leash { child: Mutex::new(Some(child)) });
     let log = Arc::new(Log::default());

@@ -5,11 +5,14 @@
 
 mod events;
 mod failure;
+mod paths;
 mod replies;
 mod requests;
 mod scoring;
 
 pub use failure::{FAILURE_BYTES_MAX, FailureKind, failure, failure_status, status_failure};
+pub use paths::received_path;
+pub(crate) use paths::sent_path;
 pub use replies::{measure_report, progress_fraction};
 pub use requests::{LOGPROBS_MAX, STOP_BYTES_MAX, STOPS_MAX, check_chat, check_request};
 pub use scoring::{

@@ -15,7 +15,7 @@ use tonic::{Status, Streaming};
 
 use crate::conversation::Conversation;
 use crate::link::{Link, Task};
-use crate::protocol::{ProtocolError, check_request, measure_report, progress_fraction, proto};
+use crate::protocol::{ProtocolError, check_request, measure_report, progress_fraction, proto, sent_path};
 use crate::session::ProgressSink;
 use crate::{
     EngineError, ExitCause, GenerationStream, PerplexityStream, ScoreStream, Session, likelihood,
@@ -66,13 +66,7 @@ impl Session for RemoteSession {
     ) -> Result<LoadReport, EngineError> {
         let name = path.file_name().unwrap_or(path.as_os_str()).display();
         let task = self.link.task(format!("while loading {name}"));
-        let absolute = std::path::absolute(path).ok().and_then(|path| path.to_str().map(str::to_owned));
-        let Some(path) = absolute else {
-            return Err(EngineError::BadRequest(format!(
-                "the path {} is not UTF-8; rename the file",
-                path.display()
-            )));
-        };
+        let path = sent_path(Some(path));
         let mut client = self.link.client();
         let call = client.load(proto::LoadRequest { path, settings: Some(settings.into()) });
         let begun = Instant::now();

@@ -27,7 +27,7 @@ const HITS: usize = 21;
 fn main() {
     let megabytes: usize = std::env::args().nth(1).map_or(256, |text| text.parse().unwrap());
     let content = world::noise(megabytes * 1_000_000, 1);
-    let connections = HubSettings::new("/".into()).connections as u64;
+    let connections = HubSettings::new(None).connections as u64;
     let hub = world::hub_with(&content, move |request, mut answer| {
         if world::is_file(request) {
             answer.bytes_per_s = Some(RATE_BYTES_PER_S / connections);
@@ -36,7 +36,8 @@ fn main() {
     });
     let folder = tempfile::tempdir().unwrap();
     let endpoint = hub.url().parse().unwrap();
-    let library = Library::new(HubSettings { endpoint, ..HubSettings::new(folder.path().join("cache")) });
+    let library =
+        Library::new(HubSettings { endpoint, ..HubSettings::new(Some(folder.path().join("cache"))) });
     let reference = HubReference::parse("hf:o/r").unwrap();
     let job = Job { events: &Silent, cancelled: &|| false };
     let find = || {

@@ -155,6 +155,9 @@ pub enum HubError {
         /// Why.
         source: std::io::Error,
     },
+    /// No folder for the cache.
+    #[error("there is no folder to keep models in")]
+    NoCache,
     /// Nothing like that in the cache.
     #[error("there is no {text:?} in the cache{nearest}; `dyno models list` shows what there is")]
     NotCached {
@@ -198,6 +201,7 @@ impl HubError {
     pub fn is_bad_input(&self) -> bool {
         match self {
             Self::BadSetting { .. }
+            | Self::NoCache
             | Self::NotInOllama { .. }
             | Self::NotCached { .. }
             | Self::Ambiguous { .. }

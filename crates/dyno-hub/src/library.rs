@@ -48,14 +48,24 @@ pub struct Found {
 #[derive(Debug, Clone)]
 pub struct Library {
     settings: HubSettings,
-    shelf: Shelf,
+    shelf: Option<Shelf>,
 }
 
 impl Library {
     /// Models under these settings. Touches nothing yet.
     #[must_use]
     pub fn new(settings: HubSettings) -> Self {
-        Self { shelf: Shelf::new(&settings.cache_dir), settings }
+        Self { shelf: settings.cache_dir.as_deref().map(Shelf::new), settings }
+    }
+
+    /// The cache.
+    fn shelf(&self) -> Result<&Shelf, HubError> {
+        self.shelf.as_ref().ok_or(HubError::NoCache)
+    }
+
+    /// Everything in the cache; where there is none, nothing.
+    fn entries(&self, job: &Job<'_>) -> Result<Vec<Entry>, HubError> {
+        self.shelf.as_ref().map_or(Ok(Vec::new()), |shelf| shelf.entries(job))
     }
 
     /// The model a reference means: from the cache without any network, from the Hugging Face cache, else fetched.
@@ -73,8 +83,11 @@ impl Library {
     }
 
     /// What the words would choose among the cached files of the repository, where the hub cannot be asked what they mean.
-    fn guessed(&self, reference: &HubReference, job: &Job<'_>) -> Result<Option<Found>, HubError> {
-        let entries = self.shelf.entries(job)?;
+    ///
+    /// # Errors
+    /// [`HubError::Io`], [`HubError::Cancelled`].
+    pub fn guessed(&self, reference: &HubReference, job: &Job<'_>) -> Result<Option<Found>, HubError> {
+        let entries = self.entries(job)?;
         let Some(entry) = guess(reference, &entries) else { return Ok(None) };
         let name = entry.name();
         let text = format!("the hub cannot be asked what {reference} means now; {name} of the cache is used");
@@ -88,7 +101,7 @@ impl Library {
     /// # Errors
     /// [`HubError::Io`], [`HubError::Cancelled`].
     pub fn find_here(&self, reference: &HubReference, job: &Job<'_>) -> Result<Option<Found>, HubError> {
-        let entries = self.shelf.entries(job)?;
+        let entries = self.entries(job)?;
         if let Some(entry) = self.meant(reference, &entries)
             && let Some(found) = self.take(entry, Some(&reference.to_string()), job)?
         {
@@ -170,18 +183,19 @@ impl Library {
         progress: dyno_models::Progress<'_>,
         job: &Job<'_>,
     ) -> Result<Found, HubError> {
+        let shelf = self.shelf()?;
         let key = spec.file_name();
-        if let Some(entry) = self.shelf.read(&key)
+        if let Some(entry) = shelf.read(&key)
             && let Some(found) = self.take(&entry, Some(reference), job)?
         {
             return Ok(found);
         }
-        let file = dyno_models::synthesize(spec, self.shelf.dir(), progress)?;
-        let lease = self.shelf.lease(&key, job)?;
+        let file = dyno_models::synthesize(spec, shelf.dir(), progress)?;
+        let lease = shelf.lease(&key, job)?;
         let described = index::describe(&file, None, None).map_err(HubError::io(&file))?;
         let bytes = described.bytes;
         let entry = index::new_entry(&key, EntryKind::Synthetic, Some(reference.to_owned()), vec![described]);
-        let recorded = self.shelf.admit(entry, job).and_then(|_| self.make_room(&key, bytes, job));
+        let recorded = shelf.admit(entry, job).and_then(|_| self.make_room(&key, bytes, job));
         if let Err(error) = recorded {
             // The model is there all the same.
             job.events.emit(Event::Warning(format!("the cache could not be brought up to date: {error}")));
@@ -195,11 +209,12 @@ impl Library {
     /// # Errors
     /// [`HubError::Io`] when the cache cannot be written.
     pub fn keep_quantized(&self, key: &str, name: &str, job: &Job<'_>) -> Result<Lease, HubError> {
-        let lease = self.shelf.lease(key, job)?;
-        let folder = self.shelf.dir().join("quantized").join(key);
+        let shelf = self.shelf()?;
+        let lease = shelf.lease(key, job)?;
+        let folder = shelf.dir().join("quantized").join(key);
         if let Some(entry) = index::rebuild_quantized(&folder, Some(name.to_owned())) {
             let bytes = entry.bytes();
-            self.shelf.admit(entry, job)?;
+            shelf.admit(entry, job)?;
             self.make_room(key, bytes, job)?;
         }
         Ok(lease)
@@ -207,16 +222,17 @@ impl Library {
 
     /// Takes a model out of the cache, after the cheap check; `None` when it is gone or was damaged.
     fn take(&self, entry: &Entry, name: Option<&str>, job: &Job<'_>) -> Result<Option<Found>, HubError> {
-        let lease = self.shelf.lease(&entry.key, job)?;
-        let Some(mut entry) = self.shelf.read(&entry.key) else { return Ok(None) };
-        let files = entry.paths(self.shelf.dir());
+        let shelf = self.shelf()?;
+        let lease = shelf.lease(&entry.key, job)?;
+        let Some(mut entry) = shelf.read(&entry.key) else { return Ok(None) };
+        let files = entry.paths(shelf.dir());
         for (at, path) in files.iter().enumerate() {
             if let Err(reason) = integrity::check(&mut entry.files[at], path, job)? {
-                self.shelf.set_aside(&entry, &entry.files[at], &reason, job)?;
+                shelf.set_aside(&entry, &entry.files[at], &reason, job)?;
                 return Ok(None);
             }
         }
-        self.shelf.note_use(&entry, name, job);
+        shelf.note_use(&entry, name, job);
         Ok(Some(Found { bytes: entry.bytes(), files, origin: Origin::Cache, lease }))
     }
 
@@ -244,7 +260,7 @@ impl Library {
             job.events.emit(Event::Warning(text));
             return Ok(());
         }
-        let pruned = self.shelf.shrink(max_bytes, &[key], job)?;
+        let pruned = self.shelf()?.shrink(max_bytes, &[key], job)?;
         for name in &pruned.removed {
             job.events.emit(Event::Note(format!("evicted {name}: used longest ago, and the cache was full")));
         }

@@ -86,8 +86,8 @@ pub struct HubSettings {
     pub lm_studio: Vec<PathBuf>,
     /// Folders of the user that hold models.
     pub folders: Vec<PathBuf>,
-    /// Folder of the cache.
-    pub cache_dir: PathBuf,
+    /// Folder of the cache; without one nothing is found there, and nothing can be fetched.
+    pub cache_dir: Option<PathBuf>,
     /// Most bytes of all models in the cache.
     pub cache_max_bytes: u64,
     /// Parallel connections of one download, at least 1.
@@ -97,12 +97,12 @@ pub struct HubSettings {
 }
 
 impl HubSettings {
-    /// Defaults over this cache folder: the public hub, no token, 50 GiB.
+    /// Defaults over this cache folder, if there is one: the public hub, no token, 50 GiB.
     ///
     /// # Panics
     /// Never: the default address is a constant.
     #[must_use]
-    pub fn new(cache_dir: PathBuf) -> Self {
+    pub fn new(cache_dir: Option<PathBuf>) -> Self {
         Self {
             endpoint: Url::parse(DEFAULT_ENDPOINT).expect("the default address is valid"),
             token: None,
@@ -126,7 +126,7 @@ impl HubSettings {
     /// # Errors
     /// [`HubError::BadSetting`] for a value that makes no sense.
     pub fn from_environment(
-        cache_dir: PathBuf,
+        cache_dir: Option<PathBuf>,
         lookup: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self, HubError> {
         let lookup = |name: &str| lookup(name).filter(|value| !value.is_empty());
@@ -172,7 +172,7 @@ fn huggingface_home(lookup: &impl Fn(&str) -> Option<OsString>) -> Option<PathBu
 /// A token file that is missing or makes no sense is no token: most models need none.
 fn read_token(file: &Path) -> Option<Token> {
     let mut text = String::new();
-    std::fs::File::open(file).ok()?.take(TOKEN_BYTES_MAX).read_to_string(&mut text).ok()?;
+    dyno_models::open_plain(file).ok()?.take(TOKEN_BYTES_MAX).read_to_string(&mut text).ok()?;
     Token::new(&text)
 }
 
@@ -219,7 +219,7 @@ mod tests {
         let lookup = |name: &str| {
             pairs.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value))
         };
-        HubSettings::from_environment(PathBuf::from("/cache"), lookup)
+        HubSettings::from_environment(Some(PathBuf::from("/cache")), lookup)
     }
 
     #[test]

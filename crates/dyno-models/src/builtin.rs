@@ -1,12 +1,13 @@
 //! Models inside this program: the reference models, small ones with real answers, trained by `crates/dyno-curriculum/trainer`.
 
-use std::io::Write;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use crate::ModelError;
 use crate::placement::{Placement, write_failed};
+use crate::plain_file::open_plain;
 
 /// Characters of the digest in a file name; enough that a new version never meets an old one's file.
 const DIGEST_CHARACTERS: usize = 12;
@@ -54,7 +55,7 @@ impl Builtin {
     /// [`ModelError::Write`], [`ModelError::DiskFull`].
     pub fn place(&self, cache_dir: &Path) -> Result<PathBuf, ModelError> {
         let target = cache_dir.join("builtin").join(self.file_name());
-        if std::fs::read(&target).is_ok_and(|there| there == self.bytes) {
+        if self.is_there(&target) {
             return Ok(target);
         }
         let needed_bytes = self.bytes.len() as u64;
@@ -65,6 +66,13 @@ impl Builtin {
             .map_err(|source| write_failed(&target, needed_bytes, source))?;
         placement.finish()?;
         Ok(target)
+    }
+
+    fn is_there(&self, target: &Path) -> bool {
+        let mut there = Vec::new();
+        let read = open_plain(target)
+            .and_then(|file| file.take(self.bytes.len() as u64 + 1).read_to_end(&mut there));
+        read.is_ok() && there == self.bytes
     }
 
     fn file_name(&self) -> String {

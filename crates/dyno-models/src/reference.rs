@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::ModelError;
 use crate::builtin::Builtin;
+use crate::file_reference::named_path;
 use crate::hub_address::pasted;
 use crate::hub_reference::HubReference;
 use crate::ollama_reference::OllamaReference;
@@ -35,7 +36,7 @@ pub enum Reference {
 }
 
 impl Reference {
-    /// Reads a reference: a path · `synth:SHAPE@QUANT[#SEED]` · `builtin:NAME` ·
+    /// Reads a reference: a path (as [`named_path`] reads it) · `synth:SHAPE@QUANT[#SEED]` · `builtin:NAME` ·
     /// `hf:ORG/REPO[@REVISION][:FILE-OR-QUANT]`, also as people paste it (`hf.co/ORG/REPO:QUANT`, `ORG/REPO:QUANT`, the address
     /// of a page or file of the hub) · `ollama:NAME[:TAG]` · `https://HOST/PATH.gguf`. Touches no file and no network.
     ///
@@ -43,6 +44,9 @@ impl Reference {
     /// [`ModelError`] for unknown shapes, quantizations and built-ins, for names no hub can have, and for kinds not supported
     /// yet.
     pub fn parse(text: &str) -> Result<Self, ModelError> {
+        if text.starts_with("file:") {
+            return Ok(Self::File(named_path(text)));
+        }
         if text.starts_with("synth:") {
             return SynthSpec::parse(text, 0).map(Self::Synthetic);
         }
@@ -71,7 +75,7 @@ impl Reference {
         if let Some((_, kind)) = UNSUPPORTED.iter().find(|(prefix, _)| text.starts_with(prefix)) {
             return Err(ModelError::UnsupportedReference { reference: text.to_owned(), kind });
         }
-        Ok(Self::File(PathBuf::from(text)))
+        Ok(Self::File(named_path(text)))
     }
 }
 
@@ -100,8 +104,19 @@ pub fn resolve(reference: &str, cache_dir: &Path, progress: Progress<'_>) -> Res
         Reference::Hub(_) | Reference::Ollama(_) | Reference::Url(_) => {
             Err(ModelError::Elsewhere { reference: reference.to_owned() })
         }
-        Reference::File(path) if ModelFiles::exist(&path)? => Ok(ModelFiles::open(&path)?.first().to_owned()),
-        Reference::File(path) => Err(ModelError::NotFound { hint: hint(reference), path }),
+        Reference::File(path) => find_file(path, reference),
+    }
+}
+
+/// The file at this path; of a split model the first part, all parts checked. `reference` is how it was named.
+///
+/// # Errors
+/// [`ModelError`] for missing and broken files.
+pub fn find_file(path: PathBuf, reference: &str) -> Result<PathBuf, ModelError> {
+    if ModelFiles::exist(&path)? {
+        Ok(ModelFiles::open(&path)?.first().to_owned())
+    } else {
+        Err(ModelError::NotFound { hint: hint(reference), path })
     }
 }
 

@@ -102,11 +102,10 @@ fn flag_name(flag: &ValidityFlag) -> String {
 /// Signs with which a spreadsheet lets formulas begin, also in their full-width form.
 const SIGNS: [char; 8] = ['=', '+', '-', '@', '\u{FF1D}', '\u{FF0B}', '\u{FF0D}', '\u{FF20}'];
 
-/// The text itself; an apostrophe before it where a spreadsheet would run it. Control characters other than line breaks and
-/// tabs, which no reader of CSV knows what to do with, become `\u{FFFD}`.
+/// The text itself; an apostrophe before it where a spreadsheet would run it. A zero, at which many readers of CSV take the text to end,
+/// becomes `\u{FFFD}`.
 pub(crate) fn text(value: &str) -> String {
-    let acts = |character: char| character.is_control() && !matches!(character, '\n' | '\r' | '\t');
-    let shown = value.replace(acts, "\u{FFFD}");
+    let shown = value.replace('\0', "\u{FFFD}");
     if runs(&shown) { format!("'{shown}") } else { shown }
 }
 
@@ -211,7 +210,7 @@ mod tests {
         }
         let long = "x".repeat(10_000);
         assert_eq!(text(&long), long);
-        assert_eq!(text("a\u{1b}[31m\0"), "a\u{FFFD}[31m\u{FFFD}");
+        assert_eq!(text("a\u{1b}[31m\0"), "a\u{1b}[31m\u{FFFD}");
     }
 
     /// What the documentation tells readers to do: one apostrophe before one of these goes.

@@ -7,7 +7,7 @@ use dyno_types::{
 
 use crate::figure::{MISSING, bytes, count, figure, number};
 use crate::terminal::{grid, right, trimmed};
-use crate::text::plain;
+use crate::text::{plain, sentence};
 
 /// What stands before a figure, so that nobody takes one kind for another, also without colours.
 const LEGEND: &str = "= measured here (95 % interval)   ~ predicted (90 % interval)   * published by others, for full precision   \
@@ -39,7 +39,7 @@ fn mark(evidence: Evidence) -> &'static str {
 /// The advice, in so much detail.
 #[must_use]
 pub fn advice_text(advice: &Advice, detail: AdviceDetail) -> String {
-    let mut text = format!("{}\n", plain_sentence(&advice.headline));
+    let mut text = format!("{}\n", sentence(&advice.headline));
     text += &budget_line(advice);
     let shown = &advice.choices[..advice.choices.len().min(detail.top)];
     if !shown.is_empty() {
@@ -55,23 +55,18 @@ pub fn advice_text(advice: &Advice, detail: AdviceDetail) -> String {
     }
     text += &refusals(advice, detail.all_refusals);
     text += &advice.reading.as_ref().map(reading).unwrap_or_default();
-    text + &advice.notes.iter().map(|note| format!("Note: {}\n", plain_sentence(note))).collect::<String>()
+    text + &advice.notes.iter().map(|note| format!("Note: {}\n", sentence(note))).collect::<String>()
 }
 
 /// Stacks for several memories.
 #[must_use]
 pub fn stacks_text(advice: &StackAdvice) -> String {
-    let mut text = format!("{}\n", plain_sentence(&advice.headline));
+    let mut text = format!("{}\n", sentence(&advice.headline));
     for stack in &advice.stacks {
         text += &stack_section(stack);
     }
     text += &format!("\n{LEGEND}\n");
-    text + &advice.notes.iter().map(|note| format!("Note: {}\n", plain_sentence(note))).collect::<String>()
-}
-
-/// Sentences are built from the catalogue and file names; nothing in them may act on the terminal.
-fn plain_sentence(sentence: &str) -> String {
-    sentence.chars().map(|character| if character.is_control() { '\u{FFFD}' } else { character }).collect()
+    text + &advice.notes.iter().map(|note| format!("Note: {}\n", sentence(note))).collect::<String>()
 }
 
 fn budget_line(advice: &Advice) -> String {
@@ -159,7 +154,7 @@ fn decided(constraint: &Constraint) -> String {
 }
 
 fn explanation(index: usize, choice: &Choice) -> String {
-    let mut text = format!("\n{}. {}\n", index + 1, plain_sentence(&choice.explanation));
+    let mut text = format!("\n{}. {}\n", index + 1, sentence(&choice.explanation));
     if let Some(parts) = choice.memory.as_ref().and_then(|need| need.parts) {
         text += &format!(
             "   memory  weights {} (mapped) + {} (copied) · KV cache {} · compute {} · process {}\n",
@@ -179,7 +174,7 @@ fn explanation(index: usize, choice: &Choice) -> String {
                 format!("; {quantization} is taken to keep {kept:.1} % of it")
             }
         };
-        let (source, conditions) = (plain_sentence(&figure.source), plain_sentence(&conditions));
+        let (source, conditions) = (sentence(&figure.source), sentence(&conditions));
         text += &format!("   quality {source}{conditions}{kept}\n");
     }
     let prefill = choice.prefill.as_ref().map(|prefill| format!("{} tokens/s", rate(Some(prefill))));
@@ -192,7 +187,7 @@ fn explanation(index: usize, choice: &Choice) -> String {
         ("run", choice.command.clone()),
     ];
     for (label, line) in lines {
-        text += &line.map(|line| format!("   {label:<7} {}\n", plain_sentence(&line))).unwrap_or_default();
+        text += &line.map(|line| format!("   {label:<7} {}\n", sentence(&line))).unwrap_or_default();
     }
     text + &choice.claims.iter().map(claim).collect::<String>()
 }
@@ -205,7 +200,7 @@ fn claim(figure: &PublishedFigure) -> String {
         "{} {}{conditions}: {source}; nobody is known to have measured it",
         figure.metric, figure.value
     );
-    format!("   claimed {}\n", plain_sentence(&text))
+    format!("   claimed {}\n", sentence(&text))
 }
 
 fn beaten(choices: &[Choice]) -> String {
@@ -227,7 +222,7 @@ fn refusals(advice: &Advice, all: bool) -> String {
         return String::new();
     }
     if all || !advice.request.among.is_empty() {
-        let line = |refusal: &Refusal| format!("  - {}\n", plain_sentence(&refusal.explanation));
+        let line = |refusal: &Refusal| format!("  - {}\n", sentence(&refusal.explanation));
         return format!("\nNOT RECOMMENDED\n{}", refused.iter().map(line).collect::<String>());
     }
     let named: Vec<String> =

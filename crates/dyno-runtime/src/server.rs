@@ -2,13 +2,12 @@
 //!
 //! It runs beside the model thread, so that health, handshake and shutdown are answered whatever is being computed.
 
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use dyno_engine::protocol::proto::{self, engine_service_server::EngineService};
-use dyno_engine::protocol::{check_chat, check_score, failure, failure_status};
+use dyno_engine::protocol::{check_chat, check_score, failure, failure_status, received_path};
 use dyno_types::{
     ChatMessage, ChunkScore, EngineInfo, EngineMemory, EngineSettings, GenerateRequest, MeasureRequest,
     PerplexityRequest, QuantizeRequest, ScoreRequest, ScoredItem,
@@ -85,7 +84,8 @@ impl EngineService for Server {
         let proto::LoadRequest { path, settings: wanted } = request.into_inner();
         let settings = settings(wanted)?;
         let (messages, events) = mpsc::channel(MESSAGES_WAITING);
-        self.send(Command::Load { path: PathBuf::from(path), settings, messages }).await?;
+        self.send(Command::Load { path: received_path(path).unwrap_or_default(), settings, messages })
+            .await?;
         Ok(Response::new(Box::pin(ReceiverStream::new(events).map(load_event))))
     }
 

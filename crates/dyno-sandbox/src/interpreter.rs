@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::Unavailable;
-use crate::child::{self, Bounds};
+use crate::child::{self, Bounds, Stop};
+use crate::environment;
 use crate::order::FileRules;
 
 /// Says what this module wants to know.
@@ -37,13 +38,15 @@ struct Answer {
 }
 
 impl Interpreter {
-    /// Asks the interpreter about itself. It runs with this process's environment: version managers need that.
-    pub(crate) fn find(program: &Path) -> Result<Self, Unavailable> {
+    /// Asks the interpreter about itself, unless `stopped` says that nobody wants to know any more. Of this process's environment it
+    /// sees what version managers need.
+    pub(crate) fn find(program: &Path, stopped: &dyn Fn() -> bool) -> Result<Self, Unavailable> {
         let no = |reason: String| Unavailable::NoInterpreter { program: program.to_owned(), reason };
         let mut command = Command::new(program);
         command.args(["-I", "-S", "-B", "-c", QUESTION]).stdin(Stdio::null());
-        let ended =
-            child::run(&mut command, None, PATIENCE, || None).map_err(|error| no(error.to_string()))?;
+        command.env_clear().envs(environment::of_version_managers(std::env::vars_os()));
+        let watch = || stopped().then_some(Stop::Asked);
+        let ended = child::run(&mut command, None, PATIENCE, watch).map_err(|error| no(error.to_string()))?;
         let answer: Answer = serde_json::from_str(&ended.stdout.tail()).map_err(|_| {
             let said = ended.stderr.tail();
             let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it gave no answer");
@@ -121,11 +124,22 @@ mod tests {
     }
 
     #[test]
+    fn a_question_that_nobody_wants_answered_is_given_up_and_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (slow, id) = (folder.path().join("python3"), folder.path().join("id"));
+        std::fs::write(&slow, format!("#!/bin/sh\necho $$ > {}\nexec sleep 1000\n", id.display())).unwrap();
+        std::fs::set_permissions(&slow, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        Interpreter::find(&slow, &|| id.exists()).unwrap_err();
+        let id = std::fs::read_to_string(&id).unwrap();
+        assert!(!Path::new("/proc").join(id.trim()).exists(), "it still runs");
+    }
+
+    #[test]
     fn what_is_too_old_or_no_interpreter_is_refused() {
         let error = Interpreter::from_answer(answer([3, 7, 16], &[])).unwrap_err().to_string();
         assert!(error.contains("is Python 3.7.16; 3.8 or later"), "{error}");
         for (program, reason) in [("/nowhere/python3", "No such file"), ("false", "it gave no answer")] {
-            let error = Interpreter::find(Path::new(program)).unwrap_err().to_string();
+            let error = Interpreter::find(Path::new(program), &|| false).unwrap_err().to_string();
             assert!(error.contains(reason) && error.contains(program), "{error}");
         }
     }

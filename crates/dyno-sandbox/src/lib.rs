@@ -31,6 +31,7 @@
 //! - Where no user namespace can be had, the scratch folder is looked at fifty times a second: for a moment it can hold more.
 
 mod child;
+mod environment;
 mod error;
 mod interpreter;
 pub mod launcher;

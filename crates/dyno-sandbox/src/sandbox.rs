@@ -62,8 +62,16 @@ impl Sandbox {
     /// # Errors
     /// There is no usable interpreter, or a required protection does not hold and the settings demand it.
     pub fn detect(settings: Settings) -> Result<Self, Unavailable> {
-        let interpreter =
-            Interpreter::find(settings.interpreter.as_deref().unwrap_or_else(|| Path::new("python3")))?;
+        Self::detect_unless(settings, &|| false)
+    }
+
+    /// The same, given up as soon as `stopped` says so; it is asked often.
+    ///
+    /// # Errors
+    /// As [`Sandbox::detect`]; some error when it was given up.
+    pub fn detect_unless(settings: Settings, stopped: &dyn Fn() -> bool) -> Result<Self, Unavailable> {
+        let program = settings.interpreter.as_deref().unwrap_or_else(|| Path::new("python3"));
+        let interpreter = Interpreter::find(program, stopped)?;
         let attempt = |mechanism| match settings.without.contains(&mechanism) {
             true => Attempt::Off,
             false => Attempt::IfPossible,
@@ -77,7 +85,7 @@ impl Sandbox {
             settings,
             interpreter,
         };
-        let tried = untried.try_protections()?;
+        let tried = untried.try_protections(stopped)?;
         let protections: Protections = tried.held.into_iter().collect();
         if untried.settings.demand == Demand::Isolation && !protections.isolate() {
             return Err(Unavailable::NotIsolated {
@@ -210,7 +218,7 @@ impl Sandbox {
         Ok(command)
     }
 
-    fn try_protections(&self) -> Result<Tried, SandboxError> {
+    fn try_protections(&self, stopped: &dyn Fn() -> bool) -> Result<Tried, SandboxError> {
         let outside = Scratch::new(&self.settings.scratch_root)?;
         let file = absolute(outside.path())?.join("file");
         std::fs::write(&file, "private")
@@ -221,7 +229,7 @@ impl Sandbox {
         let (memory_bytes, disk_bytes) = (limits.memory_limit_bytes * 2, MAX_BYTES);
         let source =
             format!("OUTSIDE = {outside}\nMEMORY_BYTES = {memory_bytes}\nDISK_BYTES = {disk_bytes}\n{TRIAL}");
-        let outcome = self.run(&Program::new(source, ""))?;
+        let outcome = self.run_unless(&Program::new(source, ""), stopped)?;
         let said =
             || SandboxError::NoList { said: format!("{}; {}", outcome.verdict, outcome.stderr.trim()) };
         if !outcome.verdict.passed() {

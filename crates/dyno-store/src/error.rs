@@ -103,6 +103,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether the place is at fault, not what was kept there: it cannot be written, is full, or does not answer.
+    #[must_use]
+    pub fn is_of_the_place(&self) -> bool {
+        matches!(self, Self::Open { .. } | Self::Full { .. } | Self::Database { .. })
+    }
+
     /// What an error of SQLite means for the history in this file.
     pub(crate) fn from_sqlite(path: &Path, error: &rusqlite::Error) -> Self {
         let (path, reason) = (path.to_owned(), error.to_string());

@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params}
 
 use crate::kept::{Kept, id_and_record, parse, readable_json};
 use crate::ledger::{self, LedgerEntry};
-use crate::{Filter, Headline, StoreError, migrate};
+use crate::{Filter, Headline, StoreError, migrate, read_only};
 
 /// How long to wait for another process to finish its writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -57,6 +57,19 @@ impl History {
         connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
         migrate::migrate(&mut connection, path)?;
         Ok(Self { connection, path: path.to_owned() })
+    }
+
+    /// Opens a history that is there to look into it, also where nothing can be written: on a read-only or full disk, or for another user.
+    ///
+    /// # Errors
+    /// As [`History::open`], also for one of an earlier version that cannot be brought up to date.
+    pub fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        match Self::open(path) {
+            Err(error) if error.is_of_the_place() => read_only::open(path)
+                .map(|connection| Self { connection, path: path.to_owned() })
+                .ok_or(error),
+            other => other,
+        }
     }
 
     /// Keeps a record, whole, and its predictions in the ledger, in one transaction.

@@ -11,6 +11,7 @@ mod history;
 mod kept;
 mod ledger;
 mod migrate;
+mod read_only;
 mod run_id;
 
 pub use error::StoreError;

@@ -33,6 +33,11 @@ pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), St
     transaction.commit().map_err(failed)
 }
 
+/// Whether the file can be read as it is.
+pub(crate) fn is_current(connection: &Connection, path: &Path) -> bool {
+    schema(connection, path).is_ok_and(|found| found == MIGRATIONS.len() as i64)
+}
+
 /// Number of the file's schema, 0 for an empty file; refuses what this version must not touch.
 pub(crate) fn schema(connection: &Connection, path: &Path) -> Result<i64, StoreError> {
     let number = |query: &str| -> Result<i64, StoreError> {

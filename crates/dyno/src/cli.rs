@@ -8,6 +8,7 @@ mod generate;
 mod history;
 mod knobs;
 mod models;
+mod named;
 mod policy;
 mod quantize;
 mod recommend;
@@ -103,7 +104,7 @@ pub(crate) struct Cli {
           value_parser = clap::value_parser!(u64).range(1..=86_400), help_heading = GLOBAL, hide_short_help = true)]
     pub(crate) deadline: u64,
     /// Maximum address space of an engine process, in bytes or with a unit (8GiB); loading a model that needs more fails [default: no
-    /// limit].
+    /// limit, but no process may allocate more than all memory and swap].
     #[arg(
         long,
         env = "DYNO_MEMORY_LIMIT_BYTES",

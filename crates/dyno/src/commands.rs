@@ -85,20 +85,11 @@ pub(crate) fn format(word: &str) -> anyhow::Result<Format> {
     Format::parse(word).map_err(|error| dyno_app::AppError::Input(error.to_string()).into())
 }
 
-/// Records in a format, for standard output: one record stands alone, several are compared. Tables have colours, which
-/// the printer takes away where they are not wanted.
-pub(crate) fn render(records: &[RunRecord], format: Format) -> String {
+/// Records in a format: one record stands alone, several are compared.
+pub(crate) fn render(records: &[RunRecord], format: Format, color: Color) -> String {
     match (records, format) {
-        (_, Format::Table) => dyno_report::table_many(records, Color::Always),
+        (_, Format::Table) => dyno_report::table_many(records, color),
         ([record], _) => dyno_report::render_one(record, format),
         _ => dyno_report::render_many(records, format),
-    }
-}
-
-/// Records in a format, for a file: like [`render`], without colours.
-pub(crate) fn render_plain(records: &[RunRecord], format: Format) -> String {
-    match format {
-        Format::Table => dyno_report::table_many(records, Color::Never),
-        _ => render(records, format),
     }
 }

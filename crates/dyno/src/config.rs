@@ -36,11 +36,8 @@ impl Config {
     ) -> Result<Self, AppError> {
         let Some(file) = named.or(usual.filter(|file| file.exists())) else { return Ok(Self::default()) };
         let refused = |reason: String| AppError::Input(format!("{}: {reason}", file.display()));
-        let size = std::fs::metadata(file).map_err(|error| refused(error.to_string()))?.len();
-        if size > CONFIG_BYTES_MAX {
-            return Err(refused(format!("a configuration is at most {CONFIG_BYTES_MAX} bytes")));
-        }
-        let text = std::fs::read_to_string(file).map_err(|error| refused(error.to_string()))?;
+        let text =
+            dyno_app::read_plain(file, CONFIG_BYTES_MAX).map_err(|error| refused(error.to_string()))?;
         let mut config: Self = toml::from_str(&text).map_err(|error| refused(error.to_string()))?;
         let folder = file.parent().unwrap_or(Path::new(""));
         for path in &mut config.models.folders {

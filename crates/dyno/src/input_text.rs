@@ -96,8 +96,8 @@ mod tests {
     fn what_is_no_text_is_refused_with_where_and_a_remedy() {
         let cases: [(&[u8], &[&str]); 4] = [
             (b"ok\ncaf\xe9 au lait", &["byte 7", "0xE9", "line 2", "iconv"]),
-            (b"\xff\xfeh\0i\0", &["UTF-16", "iconv"]),
-            (b"\xfe\xff\0h\0i", &["UTF-16"]),
+            (b"\xff\xfeh\0i", &["UTF-16", "cut"]),
+            (b"\xfe\xff\xd8\0", &["UTF-16", "0xD800"]),
             (b"cut \xc3", &["byte 5", "0xC3"]),
         ];
         for (bytes, parts) in cases {

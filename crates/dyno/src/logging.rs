@@ -1,7 +1,5 @@
 //! Log lines of dyno itself, on standard error, as RUST_LOG asks for: `info` a line for each stage, `debug` the times of each request.
 
-use std::io::IsTerminal as _;
-
 use tracing_subscriber::EnvFilter;
 
 /// Without RUST_LOG.
@@ -28,12 +26,35 @@ pub(crate) fn start() {
     let filter = EnvFilter::try_new(&asked.directives).unwrap_or_else(|_| EnvFilter::new(USUAL));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(Lines::default)
+        // Colours would be told from the escapes of others by nobody.
+        .with_ansi(false)
         .without_time()
         .init();
     if let Some(warning) = asked.warning {
         crate::printer::remark(&format!("warning: {warning}"));
+    }
+}
+
+/// Standard error: a line is written when it is complete, through the filter of terminals where it is one.
+#[derive(Default)]
+struct Lines(Vec<u8>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        let text = String::from_utf8_lossy(&self.0);
+        crate::printer::remark(text.strip_suffix('\n').unwrap_or(&text));
     }
 }
 

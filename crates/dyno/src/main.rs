@@ -21,6 +21,7 @@ fn main() -> ExitCode {
     if arguments.next().is_some_and(|first| first == dyno_app::CODE_LAUNCHER) {
         return dyno_app::launch_code(arguments);
     }
+    say_panics();
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -49,4 +50,16 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => printer::report_failure(&error),
     }
+}
+
+/// Panics may repeat texts from outside, and pass the printer like everything else.
+fn say_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let trace = std::backtrace::Backtrace::capture();
+        let trace = match trace.status() {
+            std::backtrace::BacktraceStatus::Captured => format!("\n{trace}"),
+            _ => String::new(),
+        };
+        printer::remark(&format!("dyno {panic}\nthis is a bug of dyno; please report it{trace}"));
+    }));
 }

@@ -2,42 +2,46 @@
 
 use std::path::{Path, PathBuf};
 
-use dyno_app::{AppError, HubSettings, Places, parse_bytes};
+use dyno_app::{AppError, HubSettings, Location, Places, parse_bytes};
 
 use crate::cli::Cli;
 use crate::config::Config;
 
-/// Resolves every place once.
+/// Resolves every place once. One that nobody names and no home directory gives is missed by whoever needs it.
 ///
 /// # Errors
-/// When neither a flag nor the home directory says where to keep things.
+/// [`AppError::Input`] and [`AppError::Hub`] for settings that make no sense.
 pub(crate) fn resolve(cli: &Cli) -> anyhow::Result<Places> {
-    let data = cli.history.is_none().then(|| base("XDG_DATA_HOME", ".local/share")).flatten();
     let named = std::env::var_os("LLAMA_CACHE_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
-    let cache_dir = match cli.cache_dir.clone().or(named) {
-        Some(dir) => dir,
-        None => base("XDG_CACHE_HOME", ".cache").map(|dir| dir.join("models")).ok_or_else(|| {
-            anyhow::anyhow!("there is no home directory to keep models in; set DYNO_CACHE_DIR or --cache-dir")
-        })?,
-    };
-    let history_file = match (&cli.history, data) {
-        (Some(file), _) => file.clone(),
-        (None, Some(dir)) => dir.join("history.sqlite"),
-        (None, None) => {
-            anyhow::bail!("there is no home directory to keep the history in; set DYNO_HISTORY or --history")
-        }
-    };
-    let pages_dir = history_file.parent().unwrap_or(&cache_dir).join("reports");
+    let cache = location(
+        cli.cache_dir.clone().or(named),
+        base("XDG_CACHE_HOME", ".cache").map(|dir| dir.join("models")),
+        "there is no home directory to keep models in; set DYNO_CACHE_DIR or --cache-dir",
+    );
+    let history = location(
+        cli.history.clone(),
+        base("XDG_DATA_HOME", ".local/share").map(|dir| dir.join("history.sqlite")),
+        "there is no home directory to keep the history in; set DYNO_HISTORY or --history",
+    );
     let executable = std::env::current_exe().ok();
     let beside = executable.as_deref().and_then(Path::parent).map(PathBuf::from);
-    let hub = hub(cli, &cache_dir)?;
+    let hub = hub(cli, &cache)?;
     let engine_dir = cli.engine_dir.clone();
-    Ok(Places { cache_dir, history_file, pages_dir, engine_dir, beside, executable, hub })
+    Ok(Places { cache, history, engine_dir, beside, executable, hub })
+}
+
+fn location(named: Option<PathBuf>, usual: Option<PathBuf>, otherwise: &str) -> Location {
+    match (named.filter(|path| !path.as_os_str().is_empty()), usual) {
+        (Some(path), _) => Location::Named(path),
+        (None, Some(path)) => Location::Usual(path),
+        (None, None) => Location::Nowhere(otherwise.to_owned()),
+    }
 }
 
 /// The hub and the bounds of the cache.
-fn hub(cli: &Cli, cache_dir: &Path) -> Result<HubSettings, AppError> {
-    let mut hub = HubSettings::from_environment(cache_dir.to_owned(), |name| std::env::var_os(name))?;
+fn hub(cli: &Cli, cache: &Location) -> Result<HubSettings, AppError> {
+    let cache_dir = cache.path().ok().map(Path::to_owned);
+    let mut hub = HubSettings::from_environment(cache_dir, |name| std::env::var_os(name))?;
     if let Some(size) = &cli.cache_max_size {
         hub.cache_max_bytes = parse_bytes("--cache-max-size", size)?;
     }

@@ -6,17 +6,26 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use dyno_app::{AppError, Exit};
+use dyno_report::Color;
 use dyno_types::{Event, EventSink};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::remedy::remedy;
 use crate::terminal::{harmless, harmless_report};
 
-/// Prints a report of our own making to standard output: in colours on a terminal, and there alone.
+/// Whether reports are made in colours: for a terminal that wants them.
+pub(crate) fn color() -> Color {
+    let out = std::io::stdout();
+    let wanted = out.is_terminal() && anstream::AutoStream::choice(&out) != anstream::ColorChoice::Never;
+    if wanted { Color::Always } else { Color::Never }
+}
+
+/// Prints a report of our own making to standard output: to a pipe or a file as it is, to a terminal through its filter, which lets our own
+/// colours pass.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let begun = Instant::now();
-    let mut out = anstream::stdout().lock();
-    let text = if std::io::stdout().is_terminal() { harmless_report(text) } else { text.into() };
+    let mut out = std::io::stdout().lock();
+    let text = if out.is_terminal() { harmless_report(text) } else { text.into() };
     let outcome = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     tracing::debug!(write_ms = begun.elapsed().as_secs_f64() * 1e3, bytes = text.len(), "written");
     written(outcome)

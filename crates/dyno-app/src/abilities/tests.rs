@@ -79,7 +79,7 @@ fn a_damaged_file_is_refused_with_its_reason() {
         (whole.replace("12500000000.0", "0.0"), "no measurement gives"),
         (whole.replace("12500000000.0", "1e999"), "number out of range"),
         (whole.replace("\"threads\": 1,", "\"threads\": 0,"), "no measurement gives"),
-        (" ".repeat(2 << 20), "more than any dyno writes"),
+        (" ".repeat(2 << 20), "more than 1048576 bytes"),
     ];
     for (text, reason) in cases {
         assert_ne!(text, whole, "{reason}");
@@ -135,8 +135,8 @@ fn this_machine_is_measured_after_damage_and_not_when_it_is_known() {
     let app = app(folder.path(), &CancelFlag::default());
     let machine = this_machine();
     let fingerprint = dyno_hardware::fingerprint(&machine);
-    let file = app.abilities_file(&fingerprint);
-    let disk = dyno_hardware::disk_name(&app.places.cache_dir);
+    let file = app.abilities_file(&fingerprint).unwrap();
+    let disk = dyno_hardware::disk_name(app.cache_dir().unwrap());
     let known = MachineAbilities { machine: fingerprint.clone(), disk, ..abilities() };
     kept::write(&file, SCHEMA, &known).unwrap();
     let heard = Heard::default();
@@ -161,12 +161,12 @@ fn another_machine_is_measured_beside_the_first() {
     let app = app(folder.path(), &CancelFlag::default());
     let machine = this_machine();
     let first = MachineAbilities { machine: dyno_hardware::fingerprint(&machine), ..abilities() };
-    kept::write(&app.abilities_file(&first.machine), SCHEMA, &first).unwrap();
+    kept::write(&app.abilities_file(&first.machine).unwrap(), SCHEMA, &first).unwrap();
     let other = HardwareProfile { cpu: "Made Up 9000".to_owned(), ..machine };
     let second = app.abilities_of(&other, &Silent, false).unwrap();
     assert_ne!(second.machine, first.machine);
-    assert_eq!(read(&app.abilities_file(&first.machine), &first.machine), Ok(Some(first)));
-    assert!(app.abilities_file(&second.machine).exists());
+    assert_eq!(read(&app.abilities_file(&first.machine).unwrap(), &first.machine), Ok(Some(first)));
+    assert!(app.abilities_file(&second.machine).unwrap().exists());
 }
 
 #[test]

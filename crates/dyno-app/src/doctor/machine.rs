@@ -5,7 +5,7 @@ use std::path::Path;
 use dyno_types::{CacheFacts, DiskFacts, DiskKind, GpuFacts, HardwareProfile, MachineState};
 
 use super::Check;
-use crate::Places;
+use crate::{AppError, Places};
 
 /// Free space below which making models soon fails, bytes.
 const DISK_FREE_MIN_BYTES: u64 = 2 << 30;
@@ -24,7 +24,7 @@ impl Machine {
         Self {
             profile: dyno_hardware::profile(),
             state: dyno_hardware::state(),
-            cache_disk: dyno_hardware::disk_facts(&places.cache_dir),
+            cache_disk: dyno_hardware::disk_facts(&places.models_disk()),
         }
     }
 
@@ -37,8 +37,9 @@ impl Machine {
         checks.push(accelerators(machine, dyno_hardware::nvidia_cards()));
         checks.extend(power(machine));
         checks.extend(heat(&self.state));
-        checks.push(folder("model cache", &places.cache_dir, disk(&self.cache_disk).as_deref()));
-        checks.push(folder("history", places.history_file.parent().unwrap_or(Path::new(".")), None));
+        checks.push(place("model cache", places.cache.path(), disk(&self.cache_disk).as_deref()));
+        let beside = places.history.path().map(|file| file.parent().unwrap_or(Path::new(".")));
+        checks.push(place("history", beside, None));
         checks
     }
 }
@@ -183,6 +184,14 @@ fn disk(facts: &DiskFacts) -> Option<String> {
     let parts = [kind, facts.file_system.as_deref(), facts.device.as_deref()];
     let parts: Vec<&str> = parts.into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join(" "))
+}
+
+/// A folder of dyno's own; without one, what needs it does not work.
+fn place(subject: &str, path: Result<&Path, AppError>, disk: Option<&str>) -> Check {
+    match path {
+        Ok(path) => folder(subject, path, disk),
+        Err(error) => Check::warning(subject, "there is none", error.to_string()),
+    }
 }
 
 fn folder(subject: &str, path: &Path, disk: Option<&str>) -> Check {

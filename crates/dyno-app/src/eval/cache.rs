@@ -167,9 +167,13 @@ impl AnswerCache {
 
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    match File::open(path) {
+    match dyno_models::open_plain(path) {
         Ok(file) => file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
+        Err(error)
+            if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>
+        {
+            0
+        }
         Err(error) => return Err(error),
     };
     if bytes.len() as u64 > FILE_BYTES_MAX {

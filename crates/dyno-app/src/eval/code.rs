@@ -105,8 +105,12 @@ impl App {
         };
         let launcher = Launcher { program, arguments: vec![CODE_LAUNCHER.into()] };
         let settings = Settings { demand, ..Settings::new(launcher, std::env::temp_dir()) };
-        let detecting = tokio::task::spawn_blocking(move || Sandbox::detect(settings));
-        let detected = self.cancel.race(detecting).await.ok_or(AppError::Cancelled)?;
+        // It looks at the flag itself, so that nothing it started is left when we end.
+        let cancel = self.cancel.clone();
+        let detecting =
+            tokio::task::spawn_blocking(move || Sandbox::detect_unless(settings, &|| cancel.is_cancelled()));
+        let detected = detecting.await;
+        self.go_on()?;
         Ok(match detected {
             Ok(detected) => detected.map_err(|unavailable| unavailable.to_string()),
             Err(error) => Err(format!("the sandbox failed: {error}")),

@@ -80,7 +80,7 @@ impl App {
 
     /// The same, as far as it is known without reading the model.
     pub(crate) fn remembered_sha256(&self, identity: &ModelIdentity) -> Option<String> {
-        let known = kept::read::<Digests>(&self.digests_file(), SCHEMA).ok()??;
+        let known = kept::read::<Digests>(&self.digests_file()?, SCHEMA).ok()??;
         let of_part = |part: &PartIdentity| known.get(&absolute(&part.path))?.sha256_of(part);
         let digests = identity.parts().iter().map(of_part).collect::<Option<Vec<String>>>();
         digests.map(|digests| of_parts(&digests))
@@ -90,13 +90,14 @@ impl App {
     fn file_sha256(&self, part: &PartIdentity, events: &dyn EventSink) -> Result<String, AppError> {
         let name = absolute(&part.path);
         let file = self.digests_file();
-        let mut digests = match kept::read::<Digests>(&file, SCHEMA) {
-            Ok(digests) => digests.unwrap_or_default(),
-            Err(reason) => {
+        let mut digests = match file.as_deref().map(|file| (file, kept::read::<Digests>(file, SCHEMA))) {
+            Some((file, Err(reason))) => {
                 let place = file.display();
                 events.emit(Event::Warning(format!("{place} is not used: {reason}; a new one is made")));
                 Digests::new()
             }
+            Some((_, Ok(digests))) => digests.unwrap_or_default(),
+            None => Digests::new(),
         };
         if let Some(sha256) = digests.get(&name).and_then(|known| known.sha256_of(part)) {
             return Ok(sha256);
@@ -107,15 +108,17 @@ impl App {
         // A file written to while it was read has no digest worth remembering.
         if FileStamp::of(path).is_ok_and(|stamp| stamp == part.stamp) {
             remember(&mut digests, name, Known::of(part, sha256.clone()));
-            if let Err(error) = kept::write(&file, SCHEMA, &digests) {
+            if let Some(file) = &file
+                && let Err(error) = kept::write(file, SCHEMA, &digests)
+            {
                 events.emit(Event::Warning(format!("the digest of the model is not kept: {error}")));
             }
         }
         Ok(sha256)
     }
 
-    fn digests_file(&self) -> PathBuf {
-        self.places.history_file.with_file_name("digests.json")
+    fn digests_file(&self) -> Option<PathBuf> {
+        self.places.beside_history("digests.json")
     }
 }
 

@@ -1,8 +1,9 @@
 //! Perplexity of a text, and how far a model's predictions on it lie from those of a reference.
 
-use std::io::Read as _;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use dyno_bench::CancelFlag;
 use dyno_eval::{ChunkDivergence, ChunkLikelihood};
 use dyno_types::{
     ChunkScore, DivergenceResult, Event, EventSink, LoadReport, PERPLEXITY_TEXT_BYTES_MAX, PerplexityRequest,
@@ -11,6 +12,7 @@ use dyno_types::{
 use futures::StreamExt as _;
 
 use crate::AppError;
+use crate::blocking::read_named;
 use crate::eval::digest::sha256_hex;
 use crate::eval::host::{Host, is_death};
 use crate::plain_text;
@@ -46,18 +48,14 @@ impl Passage {
     }
 
     /// Reads a text file.
-    pub(crate) fn read(file: &Path) -> Result<Self, AppError> {
+    pub(crate) fn read(file: &Path, cancel: &CancelFlag) -> Result<Self, AppError> {
         let refuse =
             |reason: String| AppError::Input(format!("the text {} cannot be used: {reason}", file.display()));
         let most = PERPLEXITY_TEXT_BYTES_MAX as u64;
-        let mut bytes = Vec::new();
-        let opened = std::fs::File::open(file);
-        opened
-            .and_then(|open| open.take(most + 1).read_to_end(&mut bytes))
-            .map_err(|error| refuse(error.to_string()))?;
-        if bytes.len() as u64 > most {
-            return Err(refuse(format!("it has more than {most} bytes; take a part of it")));
-        }
+        let bytes = read_named(file, most, cancel)?.map_err(|error| match error.kind() {
+            ErrorKind::FileTooLarge => refuse(format!("it has more than {most} bytes; take a part of it")),
+            _ => refuse(error.to_string()),
+        })?;
         let sha256 = sha256_hex(&bytes);
         let mut text = plain_text(bytes).map_err(refuse)?;
         if text.ends_with('\n') {
@@ -233,7 +231,7 @@ mod tests {
         let read = |name: &str, bytes: &[u8]| {
             let file = folder.path().join(name);
             std::fs::write(&file, bytes).unwrap();
-            Passage::read(&file)
+            Passage::read(&file, &CancelFlag::default())
         };
         let plain = read("plain.txt", b"Once upon a time\n").unwrap();
         let marked = read("marked.txt", b"\xEF\xBB\xBFOnce upon a time\n").unwrap();

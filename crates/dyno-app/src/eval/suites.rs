@@ -1,8 +1,8 @@
 //! Which questions: suites inside the program, and files.
 
-use std::io::Read as _;
 use std::path::Path;
 
+use dyno_bench::CancelFlag;
 use dyno_eval::{
     BASELINE_STRATEGY, BuiltinSuite, ItemKind, LoadOptions, Loaded, SCORES_BY, SUITE_BYTES_MAX, ScoreBy,
     Strategy, Suite, SuiteError, builtin_suite, builtin_suites, pick_strategies, strategies, write_suite,
@@ -11,6 +11,7 @@ use dyno_types::{Event, EventSink, SuiteId};
 use serde::Serialize;
 
 use crate::AppError;
+use crate::blocking::read_named;
 use crate::eval::digest::sha256_hex;
 use crate::eval::draw::subset;
 use crate::eval::job::EvalJob;
@@ -147,10 +148,14 @@ pub fn score_by(name: &str) -> Result<ScoreBy, AppError> {
 }
 
 /// Every suite that a job asks for, with its bad lines named.
-pub(crate) fn questions(job: &EvalJob, events: &dyn EventSink) -> Result<Vec<Questions>, AppError> {
+pub(crate) fn questions(
+    job: &EvalJob,
+    cancel: &CancelFlag,
+    events: &dyn EventSink,
+) -> Result<Vec<Questions>, AppError> {
     let mut found: Vec<Questions> = Vec::new();
     for name in wanted(job) {
-        let (suite, sha256) = load(&name, job)?;
+        let (suite, sha256) = load(&name, job, cancel)?;
         warn_of_refused(&suite, events);
         for remark in &suite.remarks {
             events.emit(Event::Note(format!("{}: {remark}", suite.header.name)));
@@ -197,13 +202,13 @@ fn wanted(job: &EvalJob) -> Vec<String> {
 }
 
 /// A suite by name or file, with the SHA-256 of its bytes.
-fn load(name: &str, job: &EvalJob) -> Result<(Suite, String), AppError> {
+fn load(name: &str, job: &EvalJob, cancel: &CancelFlag) -> Result<(Suite, String), AppError> {
     let refuse = |reason: String| AppError::Input(reason);
     if let Some(builtin) = builtin_suite(name) {
         let suite = builtin.load().map_err(|error| refuse(error.to_string()))?;
         return Ok((suite, sha256_hex(builtin.text.as_bytes())));
     }
-    let bytes = read(name)?;
+    let bytes = read(name, cancel)?;
     let reading = &job.reading;
     let options = LoadOptions {
         strict: job.strict,
@@ -235,16 +240,11 @@ fn with_the_way_out(error: &SuiteError) -> String {
     }
 }
 
-fn read(name: &str) -> Result<Vec<u8>, AppError> {
-    let path = Path::new(name);
-    let mut bytes = Vec::new();
-    match std::fs::File::open(path) {
-        Ok(file) => {
-            // Packed files are at most as large as what comes out of them may be.
-            let read = file.take(SUITE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes);
-            read.map_err(|error| AppError::Input(format!("the suite {name} cannot be read: {error}")))?;
-            Ok(bytes)
-        }
+fn read(name: &str, cancel: &CancelFlag) -> Result<Vec<u8>, AppError> {
+    let path = dyno_models::named_path(name);
+    // Packed files are at most as large as what comes out of them may be.
+    match read_named(&path, SUITE_BYTES_MAX as u64, cancel)? {
+        Ok(bytes) => Ok(bytes),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let known: Vec<&str> = builtin_suites().iter().map(|suite| suite.name).collect();
             Err(AppError::Input(format!(

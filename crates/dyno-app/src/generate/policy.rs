@@ -1,12 +1,13 @@
 //! The policy of a generation, from what was typed: checks, votes, a judge, or a whole policy from a file.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use dyno_bench::CancelFlag;
 use dyno_eval::{Check, Judge, PolicyError, RetryPolicy, Validator, Vote};
 use dyno_types::Sampling;
 
 use crate::AppError;
+use crate::blocking::read_named_text;
 
 /// Largest policy or schema file, bytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -53,13 +54,13 @@ impl PolicyWishes {
     ///
     /// # Errors
     /// [`AppError::Input`] with the flag or field that makes no sense.
-    pub(crate) fn policy(&self) -> Result<Option<Policy>, AppError> {
+    pub(crate) fn policy(&self, cancel: &CancelFlag) -> Result<Option<Policy>, AppError> {
         if *self == Self::default() {
             return Ok(None);
         }
         let mut policy = match &self.file {
-            Some(file) => read_policy(file)?,
-            None => self.flagged()?,
+            Some(file) => read_policy(file, cancel)?,
+            None => self.flagged(cancel)?,
         };
         match (&self.judge, &policy.judge) {
             (Some(_), None) => policy.judge = Some(Judge { least_grade: LEAST_GRADE_USUAL }),
@@ -77,8 +78,9 @@ impl PolicyWishes {
         Ok(Some(Policy { policy, validator, judge: self.judge.clone() }))
     }
 
-    fn flagged(&self) -> Result<RetryPolicy, AppError> {
-        let checks = self.checks.iter().map(|spec| self.check(spec)).collect::<Result<Vec<_>, _>>()?;
+    fn flagged(&self, cancel: &CancelFlag) -> Result<RetryPolicy, AppError> {
+        let checks =
+            self.checks.iter().map(|spec| self.check(spec, cancel)).collect::<Result<Vec<_>, _>>()?;
         let voters = self.votes.unwrap_or(1);
         // What is only voted on needs no attempts beyond the votes.
         let only_votes = self.votes.is_some() && checks.is_empty() && self.judge.is_none();
@@ -93,11 +95,12 @@ impl PolicyWishes {
         })
     }
 
-    fn check(&self, spec: &str) -> Result<Check, AppError> {
+    fn check(&self, spec: &str, cancel: &CancelFlag) -> Result<Check, AppError> {
         let refuse = |error: PolicyError| self.refusal(&error);
         match spec.strip_prefix("json=") {
             Some(file) if !file.trim_start().starts_with('{') => {
-                let schema = read(Path::new(file), "schema")?;
+                let schema =
+                    read_named_text(&dyno_models::named_path(file), FILE_BYTES_MAX, "schema", cancel)?;
                 let named = |error: PolicyError| AppError::Input(format!("the schema {file}: {error}"));
                 format!("json={schema}").parse().map_err(named)
             }
@@ -126,19 +129,9 @@ impl Policy {
     }
 }
 
-fn read_policy(file: &Path) -> Result<RetryPolicy, AppError> {
-    let text = read(file, "policy")?;
+fn read_policy(file: &Path, cancel: &CancelFlag) -> Result<RetryPolicy, AppError> {
+    let text = read_named_text(file, FILE_BYTES_MAX, "policy", cancel)?;
     text.parse().map_err(|error: String| AppError::Input(format!("the policy {}: {error}", file.display())))
-}
-
-fn read(file: &Path, what: &str) -> Result<String, AppError> {
-    let fail = |error: &dyn std::fmt::Display| {
-        AppError::Input(format!("the {what} {} cannot be read: {error}", file.display()))
-    };
-    let mut text = String::new();
-    let open = std::fs::File::open(file).map_err(|error| fail(&error))?;
-    open.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(|error| fail(&error))?;
-    if text.len() as u64 > FILE_BYTES_MAX { Err(fail(&"it is larger than 1 MiB")) } else { Ok(text) }
 }
 
 #[cfg(test)]
@@ -151,12 +144,13 @@ mod tests {
 
     #[test]
     fn nothing_asked_for_is_no_policy() {
-        assert!(PolicyWishes::default().policy().unwrap().is_none());
+        assert!(PolicyWishes::default().policy(&CancelFlag::default()).unwrap().is_none());
     }
 
     #[test]
     fn flags_become_a_policy() {
-        let found = wishes(&["not-empty", "words=1..9"]).policy().unwrap().unwrap().policy;
+        let found =
+            wishes(&["not-empty", "words=1..9"]).policy(&CancelFlag::default()).unwrap().unwrap().policy;
         assert_eq!((found.attempts, found.temperature_step, found.feedback), (3, 0.1, true));
         assert_eq!(found.checks, [Check::NotEmpty, Check::Words([1, 9])]);
         let votes = PolicyWishes {
@@ -164,13 +158,13 @@ mod tests {
             vote_by: vec!["last_number".to_owned()],
             ..PolicyWishes::default()
         };
-        let found = votes.policy().unwrap().unwrap();
+        let found = votes.policy(&CancelFlag::default()).unwrap().unwrap();
         assert_eq!((found.policy.attempts, found.policy.feedback), (5, false));
         assert!(found.check_sampling(&Sampling::greedy()).is_err());
         assert!(found.check_sampling(&Sampling::default()).is_ok());
         let judged =
             PolicyWishes { judge: Some("m".to_owned()), retries: Some(1), ..PolicyWishes::default() };
-        let found = judged.policy().unwrap().unwrap().policy;
+        let found = judged.policy(&CancelFlag::default()).unwrap().unwrap().policy;
         assert_eq!((found.attempts, found.judge), (2, Some(Judge { least_grade: 7 })));
     }
 
@@ -182,7 +176,9 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             path
         };
-        let from = |file: PathBuf| PolicyWishes { file: Some(file), ..PolicyWishes::default() }.policy();
+        let from = |file: PathBuf| {
+            PolicyWishes { file: Some(file), ..PolicyWishes::default() }.policy(&CancelFlag::default())
+        };
         let found = from(file("good.toml", "attempts = 4\nchecks = [\"not_empty\"]")).unwrap().unwrap();
         assert_eq!(found.policy.attempts, 4);
         for (name, text, named) in [
@@ -196,9 +192,22 @@ mod tests {
         }
         assert!(from(folder.path().join("nowhere.toml")).unwrap_err().to_string().contains("nowhere.toml"));
         let schema = file("schema.json", r#"{"type": "object", "required": ["a"]}"#);
-        let found = wishes(&[&format!("json={}", schema.display())]).policy().unwrap().unwrap();
+        let found =
+            wishes(&[&format!("json={}", schema.display())]).policy(&CancelFlag::default()).unwrap().unwrap();
         assert!(matches!(&found.policy.checks[..], [Check::Json(_)]));
-        assert!(wishes(&["json=nowhere.json"]).policy().unwrap_err().to_string().contains("nowhere.json"));
-        assert!(wishes(&["word=1"]).policy().unwrap_err().to_string().contains("words=20..80"));
+        assert!(
+            wishes(&["json=nowhere.json"])
+                .policy(&CancelFlag::default())
+                .unwrap_err()
+                .to_string()
+                .contains("nowhere.json")
+        );
+        assert!(
+            wishes(&["word=1"])
+                .policy(&CancelFlag::default())
+                .unwrap_err()
+                .to_string()
+                .contains("words=20..80")
+        );
     }
 }

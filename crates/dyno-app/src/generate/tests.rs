@@ -61,7 +61,7 @@ async fn generate(script: FakeScript, job: &GenerateJob) -> (Result<Generated, A
         identity: dyno_models::ModelIdentity::default(),
         read_ms: 0.0,
     };
-    let policy = job.policy.policy().unwrap();
+    let policy = job.policy.policy(&crate::CancelFlag::default()).unwrap();
     let judge = policy.as_ref().and_then(|policy| policy.judge.clone());
     let judge = judge.map(|judge| Loading {
         path: PathBuf::from(judge),

@@ -75,7 +75,7 @@ impl App {
         let backend = session.info().backend.clone();
         session.stop().await;
         let key = folder_name(&original.sha256, &backend);
-        let folder = self.places.cache_dir.join("quantized").join(&key);
+        let folder = self.cache_dir()?.join("quantized").join(&key);
         let source = &original.model;
         let files = ModelFiles::open(&source.path)?;
         let target = |known: &&'static FileType| folder.join(target_of(source, &files, known));

@@ -81,7 +81,7 @@ fn in_cache(app: &App, events: &dyn EventSink) -> Result<Vec<Spot>, AppError> {
                 spots.extend(path.map(|path| Spot::new(row.name, "cache", path)));
             }
             EntryKind::Quantized => {
-                let spot = |path: PathBuf| Spot::new(path.display().to_string(), "cache", path);
+                let spot = |path: PathBuf| Spot::new(dyno_models::path_name(&path), "cache", path);
                 spots.extend(row.paths.into_iter().map(spot));
             }
             EntryKind::Synthetic => {}
@@ -96,10 +96,10 @@ fn measured_before(app: &App, named: &Named) -> Option<Spot> {
         Reference::File(typed) => {
             let noted = app.noted_file(&named.fingerprint).filter(|path| path.is_file());
             let path = noted.unwrap_or(typed);
-            (path.display().to_string(), path, "measured before")
+            (dyno_models::path_name(&path), path, "measured before")
         }
         Reference::Builtin(builtin) => {
-            (named.reference.clone(), builtin.place(&app.places.cache_dir).ok()?, "inside dyno")
+            (named.reference.clone(), app.place_builtin(builtin).ok()?, "inside dyno")
         }
         // Found in the cache or a store, when they are there.
         Reference::Hub(_) | Reference::Ollama(_) | Reference::Synthetic(_) | Reference::Url(_) => {
@@ -128,7 +128,7 @@ pub(super) fn named(
 ) -> Result<Option<LocalModel>, AppError> {
     let (path, place) = match Reference::parse(reference)? {
         Reference::File(path) => (path.is_file().then_some(path), "named"),
-        Reference::Builtin(builtin) => (Some(builtin.place(&app.places.cache_dir)?), "inside dyno"),
+        Reference::Builtin(builtin) => (Some(app.place_builtin(builtin)?), "inside dyno"),
         Reference::Hub(hub) => {
             let found = app.with_job(events, |library, job| library.find_here(&hub, job))?;
             (found.and_then(|found| found.files.into_iter().next()), "cache")

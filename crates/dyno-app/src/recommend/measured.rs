@@ -55,11 +55,12 @@ impl Measured {
     /// Reads the history. One that cannot be read costs the measured figures, not the advice; one that does not exist is not
     /// made.
     pub(super) fn read(app: &App, machine: &HardwareProfile) -> Self {
-        if !app.places.history_file.exists() {
-            return Self::default();
-        }
         let read = || -> Result<Self, AppError> {
-            let history = app.open_history()?;
+            let history = match app.history_to_read() {
+                Ok(Some(history)) => history,
+                Ok(None) | Err(AppError::NoPlace(_)) => return Ok(Self::default()),
+                Err(error) => return Err(error),
+            };
             let mut measured = Self::default();
             measured.add_runs(&history, machine)?;
             measured.add_evaluations(&history)?;

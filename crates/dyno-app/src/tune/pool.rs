@@ -1,5 +1,6 @@
 //! The questions of a task: those of the suites that fit it and that the model has to write answers to.
 
+use dyno_bench::CancelFlag;
 use dyno_eval::{Item, ItemKind, Strategy, Suite, SuiteHeader};
 use dyno_types::{EventSink, Sampling};
 
@@ -55,13 +56,14 @@ pub(super) fn pool(
     job: &TuneJob,
     task: &str,
     strategy: &Strategy,
+    cancel: &CancelFlag,
     events: &dyn EventSink,
 ) -> Result<Pool, AppError> {
     let fit = FITS.iter().find(|fit| fit.task == task);
     let fit = fit.ok_or_else(|| AppError::Input(format!("no questions are known for the task {task:?}")))?;
     let usual: Vec<String> = fit.suites.iter().map(ToString::to_string).collect();
     let names = if job.suites.is_empty() { &usual } else { &job.suites };
-    let asked = suites::questions(&eval_job(job, names), events)?;
+    let asked = suites::questions(&eval_job(job, names), cancel, events)?;
     let manner = Manner {
         strategy: strategy.clone(),
         few_shot: 0,

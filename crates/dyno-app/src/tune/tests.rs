@@ -214,7 +214,7 @@ async fn answers_that_cannot_be_scored_decide_nothing() {
 
 #[test]
 fn built_in_questions_suffice_for_every_task() {
-    let planned = plan(&job(), &Silent).unwrap();
+    let planned = plan(&job(), &crate::CancelFlag::default(), &Silent).unwrap();
     assert!(planned.skipped.is_empty(), "{:?}", planned.skipped);
     let tasks: Vec<(&str, bool)> =
         planned.tasks.iter().map(|(pool, _)| (pool.task.as_str(), pool.items() >= 8)).collect();
@@ -250,7 +250,7 @@ fn what_cannot_be_searched_is_refused_with_the_flag() {
         (TuneJob { suites: vec!["seed-002".to_owned()], ..job() }, "at least 8"),
     ];
     for (job, named) in cases {
-        let error = plan(&job, &Silent).err().unwrap();
+        let error = plan(&job, &crate::CancelFlag::default(), &Silent).err().unwrap();
         assert!(error.to_string().contains(named), "{error}");
         assert_eq!(error.exit_code(), 2);
     }

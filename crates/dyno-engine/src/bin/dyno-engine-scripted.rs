@@ -13,7 +13,7 @@ use std::time::Duration;
 use dyno_engine::launch::ServeArguments;
 use dyno_engine::protocol::proto::engine_service_server::{EngineService, EngineServiceServer};
 use dyno_engine::protocol::{
-    FailureKind, MESSAGE_BYTES_MAX, PROTOCOL_VERSION, failure, failure_status, proto,
+    FailureKind, MESSAGE_BYTES_MAX, PROTOCOL_VERSION, failure, failure_status, proto, received_path,
 };
 use dyno_engine::{Engine as _, ProcessEngine, ProcessEngineConfig};
 use futures::{Stream, StreamExt as _};
@@ -387,7 +387,8 @@ impl EngineService for Scripted {
                 return Err(failure_status(FailureKind::BadRequest, "no such type"));
             }
             _ => {
-                std::fs::copy(&request.source, &request.target)?;
+                let path = |bytes| received_path(bytes).unwrap_or_default();
+                std::fs::copy(path(request.source), path(request.target))?;
                 let done = proto::quantize_event::Event::Done(proto::QuantizeReply { quantize_ms: 3.0 });
                 half.chain(futures::stream::iter([Ok(proto::QuantizeEvent { event: Some(done) })])).boxed()
             }

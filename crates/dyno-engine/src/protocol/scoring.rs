@@ -1,7 +1,6 @@
 //! Requests about likelihoods and quantization, and what they gave: conversions and checks, both ways.
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
 
 use dyno_types::{
     ChunkDivergence, ChunkScore, ContinuationScore, LOGPROB_MIN, PERPLEXITY_TEXT_BYTES_MAX,
@@ -9,6 +8,7 @@ use dyno_types::{
     SCORE_TOKENS_MAX, ScoreItem, ScoreRefusal, ScoreRequest, ScoredItem,
 };
 
+use super::paths::{received_path, sent_path};
 use super::{FAILURE_BYTES_MAX, ProtocolError, proto};
 
 /// Tokens of items that travel in one message, at least one item.
@@ -137,8 +137,7 @@ impl TryFrom<proto::ScoreRefusal> for ScoreRefusal {
                 Self::UnknownToken { token, vocabulary }
             }
             Refusal::Failed(reason) => {
-                let printable = reason.chars().filter(|c| !c.is_control()).take(FAILURE_BYTES_MAX);
-                Self::Failed { reason: printable.collect() }
+                Self::Failed { reason: reason.chars().take(FAILURE_BYTES_MAX).collect() }
             }
         })
     }
@@ -232,32 +231,14 @@ pub fn check_perplexity(request: &PerplexityRequest) -> Result<(), ProtocolError
     if request.store.is_some() && request.store == request.reference {
         return Err(ProtocolError::new("store", "the file to compare with", "another file"));
     }
-    for path in [&request.store, &request.reference].into_iter().flatten() {
-        absolute("path", path)?;
-    }
     Ok(())
 }
 
-/// Paths travel as absolute UTF-8: the engine may stand in another folder.
-fn absolute(field: &'static str, path: &Path) -> Result<String, ProtocolError> {
-    let absolute = std::path::absolute(path).ok().and_then(|path| path.to_str().map(str::to_owned));
-    absolute.ok_or_else(|| ProtocolError::new(field, path.display(), "a path in UTF-8; rename the file"))
-}
-
-fn path_text(path: Option<&PathBuf>) -> String {
-    path.and_then(|path| absolute("path", path).ok()).unwrap_or_default()
-}
-
-fn text_path(text: String) -> Option<PathBuf> {
-    (!text.is_empty()).then(|| PathBuf::from(text))
-}
-
 impl From<PerplexityRequest> for proto::PerplexityRequest {
-    /// Of a checked request: a path that cannot travel would be lost.
     fn from(request: PerplexityRequest) -> Self {
         Self {
-            store: path_text(request.store.as_ref()),
-            reference: path_text(request.reference.as_ref()),
+            store: sent_path(request.store.as_deref()),
+            reference: sent_path(request.reference.as_deref()),
             text: request.text,
             context: request.context,
             chunks_max: request.chunks_max,
@@ -274,9 +255,9 @@ impl TryFrom<proto::PerplexityRequest> for PerplexityRequest {
             text: message.text,
             context: message.context,
             chunks_max: message.chunks_max,
-            store: text_path(message.store),
+            store: received_path(message.store),
             store_bytes_max: message.store_bytes_max,
-            reference: text_path(message.reference),
+            reference: received_path(message.reference),
         };
         check_perplexity(&request)?;
         Ok(request)
@@ -373,20 +354,18 @@ pub fn check_quantize(request: &QuantizeRequest) -> Result<(), ProtocolError> {
         if path.as_os_str().is_empty() {
             return Err(ProtocolError::new("path", "empty", "a path"));
         }
-        absolute("path", path)?;
     }
     Ok(())
 }
 
 impl From<&QuantizeRequest> for proto::QuantizeRequest {
-    /// Of a checked request: a path that cannot travel would be lost.
     fn from(request: &QuantizeRequest) -> Self {
         Self {
-            source: path_text(Some(&request.source)),
-            target: path_text(Some(&request.target)),
+            source: sent_path(Some(&request.source)),
+            target: sent_path(Some(&request.target)),
             type_name: request.type_name.clone(),
             threads: request.threads,
-            imatrix: path_text(request.imatrix.as_ref()),
+            imatrix: sent_path(request.imatrix.as_deref()),
             pure_type: request.pure_type,
             allow_requantize: request.allow_requantize,
         }
@@ -398,11 +377,11 @@ impl TryFrom<proto::QuantizeRequest> for QuantizeRequest {
 
     fn try_from(message: proto::QuantizeRequest) -> Result<Self, ProtocolError> {
         let request = Self {
-            source: PathBuf::from(message.source),
-            target: PathBuf::from(message.target),
+            source: received_path(message.source).unwrap_or_default(),
+            target: received_path(message.target).unwrap_or_default(),
             type_name: message.type_name,
             threads: message.threads,
-            imatrix: text_path(message.imatrix),
+            imatrix: received_path(message.imatrix),
             pure_type: message.pure_type,
             allow_requantize: message.allow_requantize,
         };

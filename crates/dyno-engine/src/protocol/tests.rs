@@ -329,7 +329,7 @@ fn requests_about_files_come_back_with_absolute_paths() {
     let message = proto::PerplexityRequest::from(request.clone());
     assert_eq!(PerplexityRequest::try_from(travelled(&message)), Ok(request.clone()));
     let relative = proto::PerplexityRequest::from(PerplexityRequest { store: Some("b".into()), ..request });
-    assert!(relative.store.starts_with('/') && relative.store.ends_with("/b"));
+    assert!(relative.store.starts_with(b"/") && relative.store.ends_with(b"/b"));
     let request = QuantizeRequest {
         source: "/a".into(),
         target: "/b".into(),

@@ -105,6 +105,25 @@ async fn the_address_space_limit_really_holds_during_load() {
 }
 
 #[tokio::test]
+#[cfg(target_os = "linux")]
+async fn a_process_has_bounded_memory_goes_first_where_memory_runs_out_and_leaves_no_core() {
+    let config =
+        ProcessEngineConfig { data_limit_bytes: Some(MEMORY_LIMIT_BYTES), ..config("real-oom-in-load") };
+    let session = guarded(ProcessEngine::new(config).start()).await.unwrap();
+    let about = |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", session.info().pid)).unwrap();
+    assert!(about("oom_score_adj").trim().parse::<i32>().unwrap() >= 500);
+    let limits = about("limits");
+    let limit = |name: &str| {
+        let line = limits.lines().find(|line| line.starts_with(name)).unwrap();
+        line[name.len()..].split_whitespace().next().unwrap().to_owned()
+    };
+    assert_eq!(limit("Max core file size"), "0");
+    assert_eq!(limit("Max data size"), MEMORY_LIMIT_BYTES.to_string());
+    let error = load(&*session).await.unwrap_err();
+    assert!(matches!(&error, EngineError::OutOfMemory { .. }), "{error}");
+}
+
+#[tokio::test]
 async fn out_of_memory_while_opening_a_context_is_typed_however_it_shows() {
     for behaviour in ["oom-in-context", "abort-oom-in-context", "real-oom-in-context"] {
         let limit = behaviour.starts_with("real").then_some(MEMORY_LIMIT_BYTES);

@@ -32,7 +32,7 @@ fn pull(endpoint: &str, cache_dir: &str, reference: &str) -> Result<String, Box<
     let settings = HubSettings {
         endpoint: endpoint.parse()?,
         patience: Patience { first_wait: waits.0, longest_wait: waits.1, ..Patience::default() },
-        ..HubSettings::new(cache_dir.into())
+        ..HubSettings::new(Some(cache_dir.into()))
     };
     let job = Job { events: &Silent, cancelled: &|| false };
     let found = Library::new(settings).find(&HubReference::parse(reference)?, &job)?;

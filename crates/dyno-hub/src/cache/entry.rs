@@ -34,6 +34,9 @@ pub struct EntryFile {
     pub bytes: u64,
     /// Time of the last change, nanoseconds since 1970.
     pub modified_unix_ns: u64,
+    /// Its number in the file system; records of earlier versions do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inode: Option<u64>,
     /// Fingerprint of the header; `None` when the header was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
@@ -153,6 +156,7 @@ mod tests {
             path: Some("sub/m.gguf".to_owned()),
             bytes: 5,
             modified_unix_ns: 1,
+            inode: Some(3),
             fingerprint: None,
             sha256: None,
         };

@@ -69,7 +69,7 @@ fn folders(folder: &Path) -> Vec<PathBuf> {
 /// Folder of the revision: the commit it refers to, or the commit itself.
 fn snapshot(repo: &Path, revision: &str) -> Option<PathBuf> {
     let mut commit = String::new();
-    let read = std::fs::File::open(repo.join("refs").join(revision))
+    let read = dyno_models::open_plain(&repo.join("refs").join(revision))
         .and_then(|file| file.take(256).read_to_string(&mut commit));
     let commit = if read.is_ok() { commit.trim() } else { revision };
     let plain = check_path(commit).is_ok() && !commit.contains('/');

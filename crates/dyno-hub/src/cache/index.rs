@@ -90,6 +90,7 @@ pub(crate) fn describe(
         path,
         bytes: seen.bytes,
         modified_unix_ns: seen.modified_unix_ns,
+        inode: Some(seen.inode),
         fingerprint: seen.fingerprint.ok(),
         sha256,
     })

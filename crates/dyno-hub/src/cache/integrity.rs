@@ -1,5 +1,6 @@
 //! Whether a file in the cache is still what was put there: cheaply on every use, in full when asked.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use dyno_models::gguf::GgufHeader;
@@ -16,6 +17,8 @@ pub(crate) struct Seen {
     pub(crate) bytes: u64,
     /// Time of the last change, nanoseconds since 1970.
     pub(crate) modified_unix_ns: u64,
+    /// Its number in the file system.
+    pub(crate) inode: u64,
     /// Fingerprint of the header, or why there is none.
     pub(crate) fingerprint: Result<String, String>,
 }
@@ -42,6 +45,7 @@ pub(crate) fn look(path: &Path) -> std::io::Result<Seen> {
     Ok(Seen {
         bytes: about.len(),
         modified_unix_ns: about.modified().map_or(0, unix_ns),
+        inode: about.ino(),
         fingerprint: fingerprint.map_err(|error| error.to_string()),
     })
 }
@@ -58,7 +62,13 @@ pub(crate) fn judge(recorded: &EntryFile, seen: &Seen) -> Health {
         }
         _ => {}
     }
-    if seen.modified_unix_ns == recorded.modified_unix_ns { Health::Sound } else { Health::Touched }
+    // A copy may keep the time of what it is a copy of.
+    let same_file = recorded.inode.is_none_or(|inode| inode == seen.inode);
+    if same_file && seen.modified_unix_ns == recorded.modified_unix_ns {
+        Health::Sound
+    } else {
+        Health::Touched
+    }
 }
 
 /// The cheap check; where it cannot tell, the full one, after which the record is brought up to date (`true`).
@@ -78,7 +88,7 @@ pub(crate) fn check(
         Health::Touched => {
             let whole = check_whole(recorded, path, job)?;
             Ok(whole.map(|()| {
-                recorded.modified_unix_ns = seen.modified_unix_ns;
+                (recorded.modified_unix_ns, recorded.inode) = (seen.modified_unix_ns, Some(seen.inode));
                 true
             }))
         }
@@ -113,16 +123,22 @@ mod tests {
             path: None,
             bytes: 10,
             modified_unix_ns: 7,
+            inode: Some(3),
             fingerprint: Some("f".to_owned()),
             sha256: None,
         };
         let seen = |bytes, modified_unix_ns, fingerprint: Result<&str, &str>| Seen {
             bytes,
             modified_unix_ns,
+            inode: 3,
             fingerprint: fingerprint.map(ToOwned::to_owned).map_err(ToOwned::to_owned),
         };
         assert_eq!(judge(&recorded, &seen(10, 7, Ok("f"))), Health::Sound);
         assert_eq!(judge(&recorded, &seen(10, 8, Ok("f"))), Health::Touched);
+        let copy = Seen { inode: 4, ..seen(10, 7, Ok("f")) };
+        assert_eq!(judge(&recorded, &copy), Health::Touched, "a copy that kept the time");
+        let earlier = EntryFile { inode: None, ..recorded.clone() };
+        assert_eq!(judge(&earlier, &copy), Health::Sound, "recorded by an earlier version");
         for seen in
             [seen(9, 7, Ok("f")), seen(10, 7, Ok("g")), seen(10, 7, Err("torn")), seen(10, 8, Ok("g"))]
         {

@@ -348,7 +348,7 @@ mod tests {
 
     #[test]
     fn addresses_escape_names_and_hide_secrets() {
-        let settings = HubSettings::new("/cache".into());
+        let settings = HubSettings::new(Some("/cache".into()));
         let client = Client::new(&settings).unwrap();
         let reference = HubReference::parse("hf:o/r").unwrap();
         let url = client.file_url(&reference, "refs/pr/1", "a b/c?d#e%.gguf");

@@ -1,5 +1,7 @@
 //! Waiting for a server, for only as long as the job goes on.
 
+use std::path::Path;
+
 use tokio::runtime::{Builder, Runtime};
 
 use super::client::Client;
@@ -18,7 +20,7 @@ pub(crate) struct Network<'a> {
 impl<'a> Network<'a> {
     pub(crate) fn open(settings: &HubSettings, name: &'a str, job: Job<'a>) -> Result<Self, HubError> {
         let runtime = Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(HubError::io(&settings.cache_dir))?;
+        let runtime = runtime.map_err(HubError::io(Path::new(name)))?;
         Ok(Self { client: Client::new(settings)?, runtime: Some(runtime), name, job })
     }
 

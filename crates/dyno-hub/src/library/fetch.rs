@@ -32,6 +32,8 @@ struct Wanted<'a> {
 
 impl Library {
     pub(super) fn fetch(&self, reference: &HubReference, job: &Job<'_>) -> Result<Found, HubError> {
+        // Nothing is asked for that nobody could keep.
+        self.shelf()?;
         self.online(&reference.to_string(), job, |network| {
             let listing = list(network, reference, job)?;
             let files = choose(reference, &listing.files)?;
@@ -48,11 +50,12 @@ impl Library {
         network: &Network<'_>,
         job: &Job<'_>,
     ) -> Result<Found, HubError> {
+        let shelf = self.shelf()?;
         let Wanted { reference, key, .. } = wanted;
         let waiting =
             || job.events.emit(Event::Note(format!("another dyno fetches {reference}; waiting for it")));
-        let _alone = self.shelf.fetch_lock(key, job, waiting)?;
-        if let Some(entry) = self.shelf.read(key)
+        let _alone = shelf.fetch_lock(key, job, waiting)?;
+        if let Some(entry) = shelf.read(key)
             && let Some(found) = self.take(&entry, Some(&reference.to_string()), job)?
         {
             return Ok(found);
@@ -65,11 +68,11 @@ impl Library {
             return Err(HubError::LargerThanCache { reference, bytes, max_bytes });
         }
         // Taken before the files get their names: nobody can evict them in between.
-        let lease = self.shelf.lease(key, job)?;
+        let lease = shelf.lease(key, job)?;
         let entry = self.fetch_files(wanted, network, job)?;
-        let files = entry.paths(self.shelf.dir());
+        let files = entry.paths(shelf.dir());
         let bytes = entry.bytes();
-        self.shelf.admit(entry, job)?;
+        shelf.admit(entry, job)?;
         self.make_room(key, bytes, job)?;
         Ok(Found { files, bytes, origin: Origin::Fetched, lease })
     }
@@ -81,7 +84,7 @@ impl Library {
         job: &Job<'_>,
     ) -> Result<Entry, HubError> {
         let Wanted { reference, listing, files, key } = wanted;
-        let folder = self.shelf.dir().join("hub").join(key);
+        let folder = self.shelf()?.dir().join("hub").join(key);
         plain::check_folder(&folder)
             .and_then(|()| std::fs::create_dir_all(&folder))
             .map_err(HubError::io(&folder))?;

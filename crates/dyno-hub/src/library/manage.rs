@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::Library;
 use crate::cache::entry::Entry;
 use crate::cache::integrity;
+use crate::cache::shelf::Shelf;
 use crate::{CacheSize, HubError, Job, Pruned};
 
 /// A model in the cache, as it is shown.
@@ -24,6 +25,18 @@ pub struct Row {
     /// Everything known.
     #[serde(flatten)]
     pub entry: Entry,
+}
+
+impl Row {
+    fn of(entry: Entry, shelf: &Shelf) -> Self {
+        Self {
+            name: entry.name().to_owned(),
+            bytes: entry.bytes(),
+            in_use: shelf.is_in_use(&entry),
+            paths: entry.paths(shelf.dir()),
+            entry,
+        }
+    }
 }
 
 /// What a full check said.
@@ -59,19 +72,10 @@ impl Library {
     /// # Errors
     /// [`HubError::Io`].
     pub fn list(&self, job: &Job<'_>) -> Result<Vec<Row>, HubError> {
-        let mut entries = self.shelf.entries(job)?;
+        let Some(shelf) = &self.shelf else { return Ok(Vec::new()) };
+        let mut entries = shelf.entries(job)?;
         entries.sort_by_key(|entry| std::cmp::Reverse(entry.last_used_unix_ns));
-        Ok(entries.into_iter().map(|entry| self.row(entry)).collect())
-    }
-
-    fn row(&self, entry: Entry) -> Row {
-        Row {
-            name: entry.name().to_owned(),
-            bytes: entry.bytes(),
-            in_use: self.shelf.is_in_use(&entry),
-            paths: entry.paths(self.shelf.dir()),
-            entry,
-        }
+        Ok(entries.into_iter().map(|entry| Row::of(entry, shelf)).collect())
     }
 
     /// One model in the cache, by reference, file name or key.
@@ -79,7 +83,7 @@ impl Library {
     /// # Errors
     /// [`HubError::NotCached`], [`HubError::Ambiguous`].
     pub fn show(&self, text: &str, job: &Job<'_>) -> Result<Row, HubError> {
-        Ok(self.row(self.select(text, job)?))
+        Ok(Row::of(self.select(text, job)?, self.shelf()?))
     }
 
     /// Reads every byte of a model (of all models without `text`) and compares digests; damaged files are set aside.
@@ -89,15 +93,16 @@ impl Library {
     pub fn verify(&self, text: Option<&str>, job: &Job<'_>) -> Result<Vec<Checked>, HubError> {
         let entries = match text {
             Some(text) => vec![self.select(text, job)?],
-            None => self.shelf.entries(job)?,
+            None => self.shelf()?.entries(job)?,
         };
         entries.into_iter().map(|entry| self.verify_entry(entry, job)).collect()
     }
 
     fn verify_entry(&self, mut entry: Entry, job: &Job<'_>) -> Result<Checked, HubError> {
-        let _lease = self.shelf.lease(&entry.key, job)?;
+        let shelf = self.shelf()?;
+        let _lease = shelf.lease(&entry.key, job)?;
         let mut verdict = Verdict::Sound;
-        for (at, path) in entry.paths(self.shelf.dir()).iter().enumerate() {
+        for (at, path) in entry.paths(shelf.dir()).iter().enumerate() {
             if entry.files[at].sha256.is_none() {
                 verdict = Verdict::Recorded;
             }
@@ -111,13 +116,13 @@ impl Library {
             };
             entry.files[at] = recorded;
             if let Err(reason) = checked {
-                self.shelf.set_aside(&entry, &entry.files[at], &reason, job)?;
+                shelf.set_aside(&entry, &entry.files[at], &reason, job)?;
                 let (name, bytes) = (entry.name().to_owned(), entry.bytes());
                 return Ok(Checked { name, bytes, verdict: Verdict::Damaged { reason } });
             }
         }
         // Reading is no use: the order of eviction stays.
-        self.shelf.change(&entry.key, job, |current| current.files.clone_from(&entry.files))?;
+        shelf.change(&entry.key, job, |current| current.files.clone_from(&entry.files))?;
         Ok(Checked { name: entry.name().to_owned(), bytes: entry.bytes(), verdict })
     }
 
@@ -127,8 +132,9 @@ impl Library {
     /// [`HubError::NotCached`], [`HubError::Ambiguous`], [`HubError::Io`].
     pub fn pin(&self, text: &str, pinned: bool, job: &Job<'_>) -> Result<Row, HubError> {
         let entry = self.select(text, job)?;
-        let changed = self.shelf.change(&entry.key, job, |entry| entry.pinned = pinned)?;
-        changed.map(|entry| self.row(entry)).ok_or_else(|| not_cached(text, &[]))
+        let shelf = self.shelf()?;
+        let changed = shelf.change(&entry.key, job, |entry| entry.pinned = pinned)?;
+        changed.map(|entry| Row::of(entry, shelf)).ok_or_else(|| not_cached(text, &[]))
     }
 
     /// Removes a model from the cache.
@@ -137,7 +143,7 @@ impl Library {
     /// [`HubError::Held`] when it is pinned or in use, and as [`Library::show`].
     pub fn remove(&self, text: &str, job: &Job<'_>) -> Result<Row, HubError> {
         let row = self.show(text, job)?;
-        self.shelf.remove(&row.entry, job)?;
+        self.shelf()?.remove(&row.entry, job)?;
         Ok(row)
     }
 
@@ -146,7 +152,7 @@ impl Library {
     /// # Errors
     /// [`HubError::Io`].
     pub fn size(&self, job: &Job<'_>) -> Result<CacheSize, HubError> {
-        self.shelf.size(self.settings.cache_max_bytes, job)
+        self.shelf()?.size(self.settings.cache_max_bytes, job)
     }
 
     /// Evicts down to `max_bytes` (the cache's own limit without), and clears unfinished downloads and damaged files.
@@ -154,16 +160,17 @@ impl Library {
     /// # Errors
     /// [`HubError::Io`].
     pub fn prune(&self, max_bytes: Option<u64>, job: &Job<'_>) -> Result<Pruned, HubError> {
-        if !self.shelf.dir().is_dir() {
+        let shelf = self.shelf()?;
+        if !shelf.dir().is_dir() {
             return Ok(Pruned::default());
         }
-        let cleared_bytes = self.shelf.clear(job)?;
-        let pruned = self.shelf.shrink(max_bytes.unwrap_or(self.settings.cache_max_bytes), &[], job)?;
+        let cleared_bytes = shelf.clear(job)?;
+        let pruned = shelf.shrink(max_bytes.unwrap_or(self.settings.cache_max_bytes), &[], job)?;
         Ok(Pruned { cleared_bytes, ..pruned })
     }
 
     fn select(&self, text: &str, job: &Job<'_>) -> Result<Entry, HubError> {
-        select(text, self.shelf.entries(job)?)
+        select(text, self.shelf()?.entries(job)?)
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) fn lm_studio_folders(home: &Path) -> Vec<PathBuf> {
 /// A file of another program: one that is missing or makes no sense says nothing.
 fn read(file: &Path) -> Option<String> {
     let mut text = String::new();
-    std::fs::File::open(file).ok()?.take(FILE_BYTES_MAX).read_to_string(&mut text).ok()?;
+    dyno_models::open_plain(file).ok()?.take(FILE_BYTES_MAX).read_to_string(&mut text).ok()?;
     Some(text)
 }
 

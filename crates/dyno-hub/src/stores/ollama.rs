@@ -89,7 +89,7 @@ fn manifest_path(store: &Path, reference: &OllamaReference) -> PathBuf {
 /// What a manifest leads to, or why it leads nowhere.
 fn model_of(store: &Path, manifest: &Path) -> Result<OllamaModel, String> {
     let mut text = String::new();
-    let file = std::fs::File::open(manifest).map_err(|error| error.to_string())?;
+    let file = dyno_models::open_plain(manifest).map_err(|error| error.to_string())?;
     file.take(MANIFEST_BYTES_MAX).read_to_string(&mut text).map_err(|error| error.to_string())?;
     let manifest: Manifest =
         serde_json::from_str(&text).map_err(|error| format!("it is no manifest: {error}"))?;

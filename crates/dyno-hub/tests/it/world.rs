@@ -43,7 +43,7 @@ impl World {
                 silence: Duration::from_secs(5),
                 ..Patience::default()
             },
-            ..HubSettings::new(folder.path().join("cache"))
+            ..HubSettings::new(Some(folder.path().join("cache")))
         };
         Self { folder, said: Said::default(), settings }
     }
@@ -58,7 +58,7 @@ impl World {
     }
 
     pub(crate) fn cache(&self) -> &Path {
-        &self.settings.cache_dir
+        self.settings.cache_dir.as_deref().unwrap()
     }
 
     pub(crate) fn library(&self) -> Library {

@@ -17,7 +17,7 @@ use crate::html::view::{Cell, Definition, Facts, Findings, Page, Table, Tile, Tr
 use crate::html::{curves, distributions, quality, response, trust};
 use crate::sentences::Remark;
 use crate::sweep::Sweep;
-use crate::text::plain;
+use crate::text::{on_a_page, plain};
 use crate::{sentences, windows};
 
 const TEMPLATE: &str = include_str!("page.html");
@@ -116,7 +116,8 @@ pub(crate) fn fill(page: &Page) -> String {
     let template = environment.get_template("page.html").expect("the template was added just above");
     let context =
         minijinja::context! { page => minijinja::Value::from(minijinja::value::Serde(page)), style => STYLE };
-    template.render(context).expect("the template only reads fields of the page")
+    // Drawings hold texts of the record, too.
+    on_a_page(&template.render(context).expect("the template only reads fields of the page"))
 }
 
 fn trust_in(record: &RunRecord, label: String) -> Trust {

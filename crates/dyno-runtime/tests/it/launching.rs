@@ -91,7 +91,7 @@ async fn the_engine_checks_messages_itself() {
     let settings = proto::Settings { context: 1, kv_type_k: "q9_9".to_owned(), ..proto::Settings::default() };
     let refused = client.open_context(settings).await.unwrap_err();
     assert_eq!(status_failure(&refused).unwrap().kind(), FailureKind::BadRequest);
-    let nothing = client.load(proto::LoadRequest { path: "x".to_owned(), settings: None }).await.unwrap_err();
+    let nothing = client.load(proto::LoadRequest { path: b"x".to_vec(), settings: None }).await.unwrap_err();
     assert_eq!(status_failure(&nothing).unwrap().kind(), FailureKind::BadRequest);
     let submissions = [
         Some(Message::Submit(proto::Submission { id: 7, ..proto::Submission::default() })),

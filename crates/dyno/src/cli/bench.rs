@@ -21,7 +21,7 @@ pub(crate) const EXAMPLES: &str = r"Examples:
 #[command(mut_arg("template", |arg| arg.help_heading("Plan")), mut_arg("raw", |arg| arg.help_heading("Plan")))]
 pub(crate) struct BenchArgs {
     /// Models to measure; several are compared.
-    #[arg(value_name = "MODEL", default_value = dyno_app::DEFAULT_REFERENCE,
+    #[arg(value_name = "MODEL", value_parser = super::named::named(), default_value = dyno_app::DEFAULT_REFERENCE,
           help = super::model_help("Models to measure and compare, each"))]
     pub(crate) models: Vec<String>,
     /// Runs of each prompt in each engine process.

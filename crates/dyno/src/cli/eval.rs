@@ -24,14 +24,14 @@ pub(crate) const EXAMPLES: &str = r"Examples:
 #[command(mut_args(super::knobs::for_questions))]
 pub(crate) struct EvalArgs {
     /// Model to evaluate.
-    #[arg(value_name = "MODEL", help = super::model_help("Model to evaluate:"), required_unless_present_any = ["list", "template_file"])]
+    #[arg(value_name = "MODEL", value_parser = super::named::named(), help = super::model_help("Model to evaluate:"), required_unless_present_any = ["list", "template_file"])]
     pub(crate) model: Option<String>,
     /// Question suites: built-in names (see --list), files, or `all` for every built-in suite [default: the held-out suites].
     ///
     /// A file is CSV, TSV, JSON, JSON lines or Parquet (also .gz and .zst). It holds your own questions and answers, a suite in dyno's format, or a
     /// published set (GSM8K, HumanEval, MMLU, MMLU-Pro, HellaSwag, ARC, OpenBookQA, CommonsenseQA, BoolQ, PIQA, SIQA, COPA,
     /// WinoGrande, TruthfulQA, LAMBADA, MT-Bench).
-    #[arg(value_name = "SUITE")]
+    #[arg(value_name = "SUITE", value_parser = super::named::named())]
     pub(crate) suites: Vec<String>,
     /// List the built-in suites and the prompt strategies, then exit.
     #[arg(long)]
@@ -86,7 +86,7 @@ pub(crate) struct EvalArgs {
     #[arg(long, value_name = "N", default_value_t = 0, requires = "perplexity", help_heading = "Perplexity")]
     pub(crate) chunks: u32,
     /// Measure how far the predictions diverge from those of this model, which must have the same vocabulary.
-    #[arg(long, value_name = "MODEL", requires = "perplexity", help_heading = "Perplexity")]
+    #[arg(long, value_name = "MODEL", value_parser = super::named::named(), requires = "perplexity", help_heading = "Perplexity")]
     pub(crate) reference: Option<String>,
     /// Quantize the model and compare each result with the original: size, memory, speed, perplexity, divergence and answers.
     #[arg(long, conflicts_with = "reference", help_heading = "Quantization")]

@@ -17,10 +17,10 @@ pub(crate) const EXAMPLES: &str = r#"Examples:
 #[command(mut_args(super::knobs::for_one_answer))]
 pub(crate) struct GenerateArgs {
     /// Model to run.
-    #[arg(value_name = "MODEL", help = super::model_help("Model to run:"), required_unless_present = "model_flag")]
+    #[arg(value_name = "MODEL", value_parser = super::named::named(), help = super::model_help("Model to run:"), required_unless_present = "model_flag")]
     pub(crate) model: Option<String>,
     /// Model to run, as an option.
-    #[arg(long = "model", short = 'm', value_name = "REF", id = "model_flag", conflicts_with = "model")]
+    #[arg(long = "model", short = 'm', value_name = "REF", value_parser = super::named::named(), id = "model_flag", conflicts_with = "model")]
     pub(crate) model_flag: Option<String>,
     /// Prompt; `-` reads it from standard input, as does leaving it out when input is piped.
     #[arg(long, short)]

@@ -18,7 +18,7 @@ pub(crate) enum ModelsVerb {
     /// Only the header is read, also of a model on a hub or a web server: nothing is downloaded.
     Inspect {
         /// Model to inspect.
-        #[arg(value_name = "MODEL", help = super::model_help("Model to inspect: https://HOST/PATH.gguf,"))]
+        #[arg(value_name = "MODEL", value_parser = super::named::named(), help = super::model_help("Model to inspect: https://HOST/PATH.gguf,"))]
         model: String,
         /// Output.
         #[command(flatten)]
@@ -30,7 +30,7 @@ pub(crate) enum ModelsVerb {
     /// q8_0, bf16 and f16 that the repository has. All parts of a split model are downloaded. An interrupted download is resumed.
     Pull {
         /// Model to download, for example hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:q4_k_m.
-        #[arg(value_name = "MODEL")]
+        #[arg(value_name = "MODEL", value_parser = super::named::named())]
         model: String,
         /// Output.
         #[command(flatten)]
@@ -48,7 +48,7 @@ pub(crate) enum ModelsVerb {
     /// Show files, digests, origin and last use of a model in the cache.
     Show {
         /// Model: a reference, or a name shown by `dyno models list`.
-        #[arg(value_name = "MODEL")]
+        #[arg(value_name = "MODEL", value_parser = super::named::named())]
         model: String,
         /// Output.
         #[command(flatten)]
@@ -57,7 +57,7 @@ pub(crate) enum ModelsVerb {
     /// Verify the digests of a model in the cache; set damaged files aside.
     Verify {
         /// Model: a reference, or a name shown by `dyno models list`.
-        #[arg(value_name = "MODEL", conflicts_with = "all")]
+        #[arg(value_name = "MODEL", value_parser = super::named::named(), conflicts_with = "all")]
         model: Option<String>,
         /// Verify every model in the cache.
         #[arg(long)]
@@ -69,19 +69,19 @@ pub(crate) enum ModelsVerb {
     /// Protect a model from eviction and removal.
     Pin {
         /// Model: a reference, or a name shown by `dyno models list`.
-        #[arg(value_name = "MODEL")]
+        #[arg(value_name = "MODEL", value_parser = super::named::named())]
         model: String,
     },
     /// Lift the protection of a pinned model.
     Unpin {
         /// Model: a reference, or a name shown by `dyno models list`.
-        #[arg(value_name = "MODEL")]
+        #[arg(value_name = "MODEL", value_parser = super::named::named())]
         model: String,
     },
     /// Remove a model from the cache.
     Rm {
         /// Model: a reference, or a name shown by `dyno models list`.
-        #[arg(value_name = "MODEL")]
+        #[arg(value_name = "MODEL", value_parser = super::named::named())]
         model: String,
     },
 }

@@ -26,7 +26,7 @@ pub(crate) struct PolicyArgs {
     #[arg(long, value_name = "WAY", value_delimiter = ',', requires = "votes")]
     vote_by: Vec<String>,
     /// Let another model grade each answer from 1 to 10; an answer without a readable grade is not accepted.
-    #[arg(long, value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL", value_parser = super::named::named())]
     judge: Option<String>,
     /// Minimum grade of an accepted answer [default: 7].
     #[arg(long, value_name = "N", requires = "judge")]

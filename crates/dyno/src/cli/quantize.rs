@@ -13,7 +13,7 @@ pub(crate) const EXAMPLES: &str = r"Examples:
 #[derive(Debug, Args)]
 pub(crate) struct QuantizeArgs {
     /// Model to quantize, best one that was not quantized before (f32, f16 or bf16).
-    #[arg(value_name = "MODEL")]
+    #[arg(value_name = "MODEL", value_parser = super::named::named())]
     pub(crate) model: String,
     /// Quantization types to create, separated by commas, for example q8_0,q4_k_m.
     #[arg(long, value_name = "TYPES", value_delimiter = ',', required = true)]

@@ -18,7 +18,7 @@ pub(crate) const EXAMPLES: &str = r"Examples:
 pub(crate) struct RecommendArgs {
     /// Models to choose from: names (llama3.3:70b, qwen2.5-coder:7b-instruct-q4_K_M, a hub repository), files, ollama:NAME:TAG
     /// [default: everything that dyno knows]. A single name is shown in every quantization.
-    #[arg(value_name = "MODEL")]
+    #[arg(value_name = "MODEL", value_parser = super::named::named())]
     pub(crate) models: Vec<String>,
     /// What the model is for [default: general, or the main role of MODEL].
     #[arg(long, value_name = "ROLE", value_parser = PossibleValuesParser::new(Role::ALL.map(|(name, _)| name)))]

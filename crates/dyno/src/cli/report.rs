@@ -20,7 +20,7 @@ const CSV_TEXTS: &str = "Texts in CSV are complete, with line breaks; a text tha
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
     /// Ids of runs or evaluations, or beginnings of ids, or record files (.json); several are compared [default: the latest].
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = super::named::named())]
     pub(crate) records: Vec<String>,
     /// Output format.
     #[arg(long, default_value = "table", value_name = "FORMAT", help_heading = "Output",

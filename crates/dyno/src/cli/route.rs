@@ -21,7 +21,7 @@ pub(crate) struct RouteArgs {
     #[arg(long, default_value_t = 0, value_name = "TOKENS")]
     pub(crate) content: u64,
     /// Model that is already loaded; may be given several times.
-    #[arg(long, value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL", value_parser = super::named::named())]
     pub(crate) loaded: Vec<String>,
     /// Memory to choose for: a size such as 16GB or 7.5GiB, or `free` for what is free now [default: the memory of this machine].
     /// Sizes that memory is sold in mean GiB: 16GB is 16 GiB.

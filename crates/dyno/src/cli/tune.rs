@@ -20,7 +20,7 @@ pub(crate) const EXAMPLES: &str = r"Examples:
 #[command(mut_args(super::knobs::for_questions))]
 pub(crate) struct TuneArgs {
     /// Model to tune.
-    #[arg(value_name = "MODEL", help = super::model_help("Model to tune:"))]
+    #[arg(value_name = "MODEL", value_parser = super::named::named(), help = super::model_help("Model to tune:"))]
     pub(crate) model: String,
     /// Tune the sampling settings: temperature, top-p, min-p and repetition penalty.
     #[arg(long, required = true)]
@@ -30,7 +30,7 @@ pub(crate) struct TuneArgs {
     pub(crate) task: Vec<String>,
     /// Suite to take questions from, built-in or a file; may be given several times [default: built-in suites that fit the task].
     /// Questions scored by likelihood are left out.
-    #[arg(long, value_name = "SUITE", help_heading = "Search")]
+    #[arg(long, value_name = "SUITE", value_parser = super::named::named(), help_heading = "Search")]
     pub(crate) suite: Vec<String>,
     /// Prompt strategy [default: direct].
     #[arg(long, value_name = "NAME", help_heading = "Search")]

@@ -27,7 +27,7 @@ pub(super) async fn run(context: &Context, args: BenchArgs) -> anyhow::Result<()
     };
     let outcome = context.app.bench(&job, &context.progress).await?;
     if !outcome.records.is_empty() {
-        printer::print(&render(&outcome.records, format))?;
+        printer::print(&render(&outcome.records, format, printer::color()))?;
     }
     if let Some(page) = &outcome.page {
         printer::remark(&format!("page: {}", page.display()));

@@ -10,7 +10,7 @@ use crate::printer;
 pub(super) fn run(context: &Context, args: CacheArgs) -> anyhow::Result<()> {
     let (app, events) = (&context.app, &context.progress);
     match args.verb {
-        CacheVerb::Dir => printer::print(&format!("{}\n", app.cache_dir().display())),
+        CacheVerb::Dir => printer::print(&format!("{}\n", app.cache_dir()?.display())),
         CacheVerb::Size { output } => {
             let size = app.cache_size(events)?;
             if output.json() { printer::print_json(&size) } else { printer::print(&size_text(&size)) }

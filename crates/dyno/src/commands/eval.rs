@@ -1,7 +1,7 @@
 //! `dyno eval`: ask, keep, print.
 
 use dyno_app::{AppError, EvalJob, TextJob};
-use dyno_report::{Color, Format};
+use dyno_report::Format;
 use dyno_types::Sampling;
 
 use super::{Context, format};
@@ -24,7 +24,7 @@ pub(super) async fn run(context: &Context, args: EvalArgs) -> anyhow::Result<()>
     let outcome = context.app.eval(&job, &context.progress).await?;
     let records = [outcome.record];
     let text = match format {
-        Format::Table => dyno_report::eval_table(&records, Color::Always),
+        Format::Table => dyno_report::eval_table(&records, printer::color()),
         _ => dyno_report::render_evals(&records, format),
     };
     printer::print(&text)?;

@@ -1,7 +1,7 @@
 //! `dyno eval --quant-impact`: a model and its quantizations, measured and printed side by side.
 
 use dyno_app::{QuantImpactJob, QuantImpactResult};
-use dyno_report::{Color, Format};
+use dyno_report::Format;
 
 use super::{Context, eval, format};
 use crate::cli::EvalArgs;
@@ -24,9 +24,10 @@ pub(super) async fn run(context: &Context, args: EvalArgs) -> anyhow::Result<()>
 fn text(result: &QuantImpactResult, format: Format) -> String {
     let QuantImpactResult { rows, remarks, records, .. } = result;
     match format {
-        Format::Table => dyno_report::quant_impact_text(records, rows, remarks, Color::Always),
+        Format::Table => dyno_report::quant_impact_text(records, rows, remarks, printer::color()),
         Format::Markdown => {
-            let typed = std::env::args().skip(1).collect::<Vec<String>>().join(" ").replace('`', "'");
+            let typed = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+            let typed = typed.collect::<Vec<String>>().join(" ").replace('`', "'");
             let document = dyno_report::quant_impact_document(records, rows, remarks);
             format!("Written by `dyno {typed}`.\n\n{document}")
         }

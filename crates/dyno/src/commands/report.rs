@@ -3,7 +3,7 @@
 use dyno_app::Records;
 use dyno_report::{Color, Format};
 
-use super::{Context, format, render, render_plain};
+use super::{Context, format, render};
 use crate::cli::ReportArgs;
 use crate::printer;
 
@@ -12,7 +12,7 @@ pub(super) fn run(context: &Context, args: &ReportArgs) -> anyhow::Result<()> {
     let format = format(&args.format)?;
     let records = context.app.records(&args.records)?;
     let Some(file) = &args.output else {
-        return printer::print(&rendered(context, &records, (format, Color::Always)));
+        return printer::print(&rendered(context, &records, (format, printer::color())));
     };
     dyno_app::write_page(file, &rendered(context, &records, (format, Color::Never)))?;
     printer::remark(&format!("written: {}", file.display()));
@@ -24,7 +24,6 @@ fn rendered(context: &Context, records: &Records, (format, color): (Format, Colo
         (Records::Evals(evals), Format::Table, _) => dyno_report::eval_table(evals, color),
         (Records::Evals(evals), _, _) => dyno_report::render_evals(evals, format),
         (Records::Runs(runs), Format::Html, _) => context.app.run_page(runs),
-        (Records::Runs(runs), _, Color::Always) => render(runs, format),
-        (Records::Runs(runs), _, Color::Never) => render_plain(runs, format),
+        (Records::Runs(runs), _, _) => render(runs, format, color),
     }
 }

@@ -43,7 +43,7 @@ fn a_piped_prompt_that_is_no_text_is_refused_with_where_and_a_remedy() {
         (b"", &[], &["standard input is empty", "--prompt"]),
         (b"", &["-p", "-"], &["standard input is empty"]),
         (b"caf\xe9", &[], &["standard input", "byte 4", "0xE9", "iconv"]),
-        (b"\xff\xfeh\0i\0", &["-p", "-"], &["UTF-16"]),
+        (b"\xff\xfeh\0i", &["-p", "-"], &["UTF-16"]),
         (b"caf\xe9", &["--filename", "prompt.bin"], &["prompt.bin", "byte 4"]),
         (b"x", &["-p", "-", "--filename", "-"], &["both"]),
     ];

@@ -2,7 +2,7 @@
 //! with a second signal it ends without asking anybody.
 //!
 //! How long it takes is not measured here: dyno itself says when something did not end within its bounds (seconds) and was left behind,
-//! and that must not be said, but where a read of a pipe blocks its only thread.
+//! and that must not be said.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
@@ -166,8 +166,8 @@ fn ended_by(mut child: Child, signals: &[Signal]) -> (Option<i32>, String) {
 }
 
 /// A pipe that nobody writes to.
-fn pipe(world: &World) -> String {
-    let path = world.path("pipe");
+fn pipe(world: &World, name: &str) -> String {
+    let path = world.path(name);
     assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
     path.to_str().unwrap().to_owned()
 }
@@ -200,18 +200,73 @@ fn waits_for_servers_and_locks_end() {
 }
 
 #[test]
-fn a_read_that_blocks_everything_is_left_behind_and_the_second_signal_ends_at_once() {
+fn files_that_are_pipes_nobody_writes_to_are_not_waited_for() {
     let world = World::new();
-    let pipe = pipe(&world);
-    let arguments = ["eval", "builtin:nano", &pipe];
-    let (code, said) = ended_by(started(&world, &arguments), &[Signal::INT]);
-    assert_eq!(code, Some(130), "{said}");
-    assert!(said.contains(LEFT_BEHIND), "{said}");
+    let pipe = pipe(&world, "pipe.json");
+    let check = format!("json={pipe}");
+    let nano = "builtin:nano";
+    let reads: [&[&str]; 7] = [
+        &["eval", nano, &pipe],
+        &["eval", nano, "--perplexity", &pipe],
+        &["eval", nano, "--policy", &pipe],
+        &["tune", nano, "--sampling", "--task", "reasoning", "--suite", &pipe],
+        &["generate", nano, "-p", "x", "--check", &check],
+        &["recommend", "--no-measure", "--tiers", &pipe],
+        &["report", &pipe],
+    ];
+    for (arguments, signal) in reads.into_iter().zip([Signal::INT, Signal::TERM].into_iter().cycle()) {
+        let (code, said) = ended_by(started(&world, arguments), &[signal]);
+        assert_eq!(code, Some(130), "{arguments:?}: {said}");
+        assert!(!said.contains(LEFT_BEHIND), "{arguments:?}: {said}");
+    }
     for signals in [[Signal::INT, Signal::INT], [Signal::TERM, Signal::INT], [Signal::TERM, Signal::TERM]] {
-        let (code, said) = ended_by(started(&world, &arguments), &signals);
+        let (code, said) = ended_by(started(&world, reads[0]), &signals);
         assert_eq!(code, Some(130), "{said}");
         assert!(!said.contains(LEFT_BEHIND), "{signals:?}: {said}");
     }
+}
+
+#[test]
+fn pipes_in_the_place_of_files_of_our_own_are_no_files() {
+    let world = World::new();
+    let config = pipe(&world, "config.toml");
+    world.run(&["--config", &config, "models", "list"]).refused(2, &["config.toml", "no plain file"]);
+    std::fs::create_dir_all(world.path("answers")).unwrap();
+    for name in ["digests.json", "model-files.json"] {
+        pipe(&world, name);
+    }
+    let stories = World::stories();
+    world.run(&["recommend", "--no-measure", stories.to_str().unwrap()]).ok();
+}
+
+#[test]
+fn a_history_that_another_process_holds_is_not_waited_for() {
+    let world = World::new();
+    let holding = "import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute('BEGIN EXCLUSIVE')
+print('held', flush=True)
+sys.stdin.read()";
+    let mut python = Command::new("python3");
+    python.args(["-c", holding]).arg(world.path("history.sqlite"));
+    let Ok(mut holder) = python.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn() else {
+        eprintln!("SKIPPED: a_history_that_another_process_holds_is_not_waited_for: no python3 to hold it");
+        return;
+    };
+    let mut held = String::new();
+    BufReader::new(holder.stdout.take().unwrap()).read_line(&mut held).unwrap();
+    assert_eq!(held, "held\n");
+    for (arguments, signal) in [
+        (&["history"][..], Signal::INT),
+        (&["report"], Signal::TERM),
+        (&["bench", "builtin:nano"], Signal::INT),
+    ] {
+        let (code, said) = ended_by(started(&world, arguments), &[signal]);
+        assert_eq!(code, Some(130), "{arguments:?}: {said}");
+        assert!(!said.contains(LEFT_BEHIND), "{arguments:?}: {said}");
+    }
+    drop(holder.stdin.take());
+    holder.wait().unwrap();
 }
 
 #[test]

@@ -171,3 +171,16 @@ fn the_caches_place_and_size_come_from_the_environment() {
         (world.path("cache").to_str(), Some(2000))
     );
 }
+
+#[test]
+fn a_cached_model_is_inspected_where_the_hub_cannot_be_asked() {
+    let world = World::new();
+    let made = world.run(&["synth", "tiny-llama@q8_0", "--output", "served"]).ok();
+    let folder = world.path("cache/hub/o--r--0123456789ab");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::copy(world.path("").join(made.trim()), folder.join("tiny-Q8_0.gguf")).unwrap();
+    let inspected = world.run(&["models", "inspect", "hf:o/r:q8_0"]);
+    assert!(inspected.err.contains("hf:o/r:tiny-Q8_0.gguf of the cache is used"), "{}", inspected.err);
+    assert!(inspected.ok().contains("tiny"));
+    world.run(&["models", "inspect", "hf:o/other:q8_0"]).refused(1, &["cannot be reached"]);
+}

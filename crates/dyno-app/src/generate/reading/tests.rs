@@ -69,7 +69,7 @@ async fn generate(
         identity: dyno_models::ModelIdentity::default(),
         read_ms: 0.0,
     };
-    let (policy, said) = (job.policy.policy().unwrap(), Said::default());
+    let (policy, said) = (job.policy.policy(&crate::CancelFlag::default()).unwrap(), Said::default());
     let mut shown = String::new();
     let mut show = |text: &str| shown.push_str(text);
     let app = testing::app(folder.path(), &CancelFlag::default());

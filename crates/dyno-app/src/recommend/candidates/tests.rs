@@ -92,7 +92,7 @@ fn the_history_of_this_machine_reaches_every_model_of_the_shape() {
     let folder = tempfile::tempdir().unwrap();
     let app = app(folder.path());
     let empty = Measured::read(&app, &machine());
-    assert!(empty.named().is_empty() && !app.places.history_file.exists());
+    assert!(empty.named().is_empty() && !app.places.history.path().unwrap().exists());
     let history = app.open_history().unwrap();
     history.append(&run("here", "synth:qwen2.5-7b@q4_k_m", 2)).unwrap();
     history.append(&run("elsewhere", "synth:qwen2.5-7b@q4_k_m", 64)).unwrap();

@@ -1,0 +1,219 @@
+//! Without a home, in one that cannot be written, and among names that are no text: whatever needs no history and no cache works, and
+//! the rest says what it misses.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::dyno::{Finished, World, finished};
+
+/// A home in which nobody can make a folder, not even the superuser.
+const UNWRITABLE: &str = "/dev/null";
+
+/// A command in a world that says nowhere where to keep things.
+fn placeless(world: &World, home: Option<&str>, arguments: &[&str]) -> Command {
+    let mut command = world.command(arguments);
+    for name in ["DYNO_CACHE_DIR", "DYNO_HISTORY", "XDG_CACHE_HOME", "XDG_DATA_HOME"] {
+        command.env_remove(name);
+    }
+    match home {
+        Some(home) => command.env("HOME", home),
+        None => command.env_remove("HOME"),
+    };
+    command
+}
+
+fn run(world: &World, home: Option<&str>, arguments: &[&str]) -> Finished {
+    eprintln!("{home:?} {arguments:?}");
+    finished(placeless(world, home, arguments).output().unwrap())
+}
+
+/// Most of what dyno does, as far as it needs no engine.
+#[test]
+fn without_a_home_whatever_needs_none_works_and_the_rest_says_what_it_misses() {
+    let world = World::new();
+    let stories = World::stories();
+    let stories = stories.to_str().unwrap();
+    for works in [
+        &["models", "inspect", stories][..],
+        &["models", "inspect", "synth:llama-3.2-1b@q4_k_m"],
+        &["models", "inspect", "builtin:nano"],
+        &["models", "list"],
+        &["models", "list", "--format", "json"],
+        &["recommend", "--no-measure"],
+        &["recommend", "--no-measure", stories],
+        &["recommend", "--no-measure", "--stack"],
+        &["route", "code"],
+        &["synth"],
+        &["synth", "tiny-llama@q8_0", "--output", "made"],
+        &["eval", "--list"],
+        &["eval", "--template-file", "csv"],
+        &["completions", "bash"],
+        &["man"],
+    ] {
+        run(&world, None, works).ok();
+        run(&world, Some(UNWRITABLE), works).ok();
+    }
+    for needs_cache in [
+        &["models", "pull", "hf:org/repo"][..],
+        &["models", "show", "x"],
+        &["models", "verify", "--all"],
+        &["models", "pin", "x"],
+        &["models", "unpin", "x"],
+        &["models", "rm", "x"],
+        &["cache", "dir"],
+        &["cache", "size"],
+        &["cache", "prune"],
+        &["synth", "tiny-llama@q8_0"],
+        &["generate", "synth:tiny-llama@q8_0", "-p", "x"],
+    ] {
+        run(&world, None, needs_cache).refused(2, &["DYNO_CACHE_DIR", "--cache-dir"]);
+    }
+    for needs_history in [&["history"][..], &["history", "--remove", "x"], &["report"], &["report", "x"]] {
+        run(&world, None, needs_history).refused(2, &["DYNO_HISTORY", "--history"]);
+    }
+}
+
+#[test]
+fn in_a_home_that_cannot_be_written_nothing_is_lost_but_what_would_be_kept() {
+    let world = World::new();
+    let home = Some(UNWRITABLE);
+    assert!(run(&world, home, &["history"]).err.contains("nothing measured yet"));
+    run(&world, home, &["report"]).refused(1, &["nothing was measured yet"]);
+    assert!(run(&world, home, &["cache", "dir"]).ok().starts_with(UNWRITABLE));
+    run(&world, home, &["synth", "tiny-llama@q8_0"]).refused(1, &[UNWRITABLE, "cannot be written"]);
+    let named = ["--history", "/dev/null/history.sqlite", "bench", "builtin:nano"];
+    run(&world, home, &named).refused(1, &["/dev/null/history.sqlite", "cannot be opened"]);
+}
+
+#[test]
+fn models_run_without_any_place_to_keep_things() {
+    let Some(world) = World::with_engine("models_run_without_any_place_to_keep_things") else { return };
+    let stories = World::stories();
+    let stories = stories.to_str().unwrap();
+    let temporary = world.path("t");
+    std::fs::create_dir(&temporary).unwrap();
+    let brief =
+        ["--runs", "1", "--processes", "1", "--max-tokens", "4", "--contexts", "64", "--format", "csv"];
+    let bench = [&["bench", "builtin:nano"], &brief[..]].concat();
+    for home in [None, Some(UNWRITABLE)] {
+        for arguments in [
+            &["generate", "builtin:nano", "-p", "2 + 2", "--max-tokens", "4"][..],
+            &["generate", stories, "-p", "Once", "--raw", "--max-tokens", "4"],
+            &["eval", "builtin:nano", "heldout-choice", "--limit", "2"],
+            &["tune", "builtin:nano", "--sampling", "--task", "knowledge", "--dry-run"],
+            &bench,
+        ] {
+            let mut command = placeless(&world, home, arguments);
+            let ran = finished(command.env("TMPDIR", &temporary).output().unwrap());
+            let kept = matches!(arguments[0], "bench" | "eval");
+            assert_eq!(ran.err.contains("nothing of this will be kept"), kept, "{arguments:?}: {}", ran.err);
+            assert!(!ran.ok().is_empty(), "{arguments:?}");
+            let left: Vec<_> = std::fs::read_dir(&temporary).unwrap().flatten().collect();
+            assert!(left.is_empty(), "{arguments:?} leaves {left:?}");
+        }
+    }
+}
+
+#[test]
+fn a_history_on_a_full_disk_can_be_looked_into() {
+    let Some(world) = World::with_engine("a_history_on_a_full_disk_can_be_looked_into") else { return };
+    let brief = ["--runs", "1", "--processes", "1", "--max-tokens", "4", "--contexts", "64", "-q"];
+    world.run(&[&["bench", "builtin:nano"], &brief[..]].concat()).ok();
+    for arguments in [&["history"][..], &["report"]] {
+        let text = world.on_a_full_disk("0", arguments).ok();
+        assert!(text.contains("nano"), "{arguments:?}: {text}");
+    }
+    let refused = world.on_a_full_disk("0", &[&["bench", "builtin:nano"], &brief[..]].concat());
+    assert_eq!(refused.code, Some(1), "{}", refused.err);
+    assert!(refused.err.contains("history.sqlite"), "{}", refused.err);
+}
+
+/// Bytes that are no UTF-8, in a folder of their own.
+fn odd(world: &World) -> PathBuf {
+    let folder = world.path("").join(OsString::from_vec(b"folder \xe9 ".to_vec()));
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn odd_name(ending: &str) -> OsString {
+    OsString::from_vec([b"caf\xe9 100%41", ending.as_bytes()].concat())
+}
+
+#[test]
+fn names_that_are_no_text_name_files_all_the_same() {
+    let world = World::new();
+    let folder = odd(&world);
+    let model = folder.join(odd_name(".gguf"));
+    std::fs::copy(World::stories(), &model).unwrap();
+    // By its path, by its name from the folder, and by the name that dyno itself gives it.
+    let inspect = |name: &OsString| {
+        let mut command = world.command(&["models", "inspect", "--format", "json"]);
+        finished(command.arg(name).current_dir(&folder).output().unwrap()).ok()
+    };
+    let by_path: serde_json::Value = serde_json::from_str(&inspect(&model.clone().into())).unwrap();
+    let by_name: serde_json::Value = serde_json::from_str(&inspect(&odd_name(".gguf"))).unwrap();
+    let named = by_path["facts"]["reference"].as_str().unwrap();
+    assert!(named.starts_with("file:/") && named.ends_with("caf%E9 100%2541.gguf"), "{named}");
+    let again: serde_json::Value = serde_json::from_str(&inspect(&named.into())).unwrap();
+    for other in [&by_name, &again] {
+        assert_eq!(other["facts"]["fingerprint"], by_path["facts"]["fingerprint"]);
+    }
+    let missing = folder.join(odd_name("none.gguf"));
+    let mut command = world.command(&["models", "inspect"]);
+    finished(command.arg(&missing).output().unwrap()).refused(3, &["does not exist"]);
+    let output = folder.join(odd_name(""));
+    let mut command = world.command(&["synth", "tiny-llama@q8_0", "--output"]);
+    finished(command.arg(&output).output().unwrap()).ok();
+    assert_eq!(std::fs::read_dir(&output).unwrap().count(), 1);
+}
+
+#[test]
+fn every_verb_takes_names_that_are_no_text() {
+    let Some(world) = World::with_engine("every_verb_takes_names_that_are_no_text") else { return };
+    let folder = odd(&world);
+    let model = folder.join(odd_name("-f16.gguf"));
+    std::fs::copy(World::stories(), &model).unwrap();
+    let suite = folder.join(odd_name(".csv"));
+    std::fs::write(&suite, "question,answer\nOnce upon a,time\n").unwrap();
+    let text = folder.join(odd_name(".txt"));
+    std::fs::write(&text, "Once upon a time there was a girl. ".repeat(40)).unwrap();
+    let (page, quantized) = (folder.join(odd_name(".html")), folder.join(odd_name("quantized")));
+    let ran = |arguments: &[&dyn AsRef<std::ffi::OsStr>]| {
+        let mut command = world.command(&[]);
+        for argument in arguments {
+            command.arg(argument);
+        }
+        command.current_dir(&folder).env("DYNO_HISTORY", folder.join(odd_name(".sqlite")));
+        command.env("DYNO_CACHE_DIR", folder.join(odd_name("cache"))).env("TMPDIR", &folder);
+        finished(command.output().unwrap()).ok()
+    };
+    ran(&[&"generate", &model, &"--raw", &"--filename", &text, &"--max-tokens", &"4"]);
+    ran(&[&"generate", &"builtin:nano", &"-p", &"x", &"--max-tokens", &"4"]);
+    ran(&[
+        &"bench",
+        &model,
+        &"--runs",
+        &"1",
+        &"--processes",
+        &"1",
+        &"--max-tokens",
+        &"4",
+        &"--contexts",
+        &"64",
+        &"--page",
+        &page,
+    ]);
+    assert!(page.exists());
+    ran(&[&"eval", &model, &suite, &"--max-tokens", &"4"]);
+    ran(&[&"eval", &model, &"--perplexity", &text, &"--chunk", &"32", &"--reference", &model]);
+    ran(&[&"quantize", &model, &"--to", &"q8_0", &"--output", &quantized]);
+    assert_eq!(std::fs::read_dir(&quantized).unwrap().count(), 1);
+    let record = folder.join(odd_name(".json"));
+    std::fs::write(&record, ran(&[&"report", &"--format", &"json"])).unwrap();
+    ran(&[&"report", &record]);
+    // What was measured is found again where it is.
+    let advice = ran(&[&"recommend", &"--no-measure", &model]);
+    assert!(advice.contains("measured"), "{advice}");
+}
