@@ -65,10 +65,7 @@ pub enum EngineError {
         dyno: u32,
     },
     /// The engine process ended while something was going on.
-    #[error(
-        "the engine process died {during}: {cause}; try again, and run `dyno doctor` when it repeats{}",
-        tail(log)
-    )]
+    #[error("the engine process died {during}: {cause}; {}{}", after_a_death(log), tail(log))]
     Died {
         /// What was going on, e.g. `while loading x.gguf`.
         during: String,
@@ -157,6 +154,15 @@ fn is_last_word(line: &str) -> bool {
         .any(|word| line.contains(word))
 }
 
+/// What to do when a process died: native code that gave up with a reason does so every time.
+fn after_a_death(log: &[String]) -> &'static str {
+    if log.iter().any(|line| is_last_word(line)) {
+        "the same model with the same settings will end so again; change one of them"
+    } else {
+        "try again, and run `dyno doctor` when it repeats"
+    }
+}
+
 /// The last log lines as a readable tail, or nothing.
 fn tail(log: &[String]) -> String {
     if log.is_empty() { String::new() } else { format!("\nlast engine log lines:\n  {}", log.join("\n  ")) }
@@ -195,6 +201,13 @@ mod tests {
             let text = error.to_string();
             assert!(parts.iter().all(|part| text.contains(part)), "{text}");
         }
+        let asserted = EngineError::Died {
+            during: during(),
+            cause: ExitCause::Signal(6),
+            log: vec!["GGML_ASSERT(n > 0) failed".to_owned()],
+        };
+        let text = asserted.to_string();
+        assert!(text.contains("change one of them") && !text.contains("try again"), "{text}");
         assert!(died(ExitCause::Unknown).to_string().ends_with("\nlast engine log lines:\n  last words"));
     }
 }

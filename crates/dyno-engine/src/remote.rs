@@ -70,7 +70,9 @@ impl Session for RemoteSession {
         let mut client = self.link.client();
         let call = client.load(proto::LoadRequest { path, settings: Some(settings.into()) });
         let begun = Instant::now();
-        let events = self.link.bounded(&task, self.link.deadlines.load, call).await?.into_inner();
+        // An engine that gives up at once breaks the call, not the stream.
+        let opened = self.link.bounded(&task, self.link.deadlines.load, call).await;
+        let events = opened.map_err(EngineError::of_a_load)?.into_inner();
         let loaded = follow(&self.link, &task, ("load", events), progress, heard_of_load).await;
         let report = loaded.map_err(EngineError::of_a_load)?;
         tracing::info!(load_ms = ms_since(begun), weights_ms = report.weights_ms, "model loaded");

@@ -283,6 +283,9 @@ impl EngineService for Scripted {
     }
 
     async fn load(&self, _: Request<proto::LoadRequest>) -> Reply<Self::LoadStream> {
+        if &*self.behaviour == "abort-at-load" {
+            abort_saying("GGML_ASSERT(n > 0) failed");
+        }
         Ok(Response::new(load_events(&self.behaviour)))
     }
 

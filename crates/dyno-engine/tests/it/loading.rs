@@ -47,11 +47,13 @@ async fn a_sink_that_says_no_aborts_the_load_alone() {
 
 #[tokio::test]
 async fn a_model_that_makes_native_code_abort_is_at_fault_with_the_assertion_as_the_reason() {
-    let error = load_failure("abort-in-load").await;
-    let EngineError::Model { reason, log } = &error else { panic!("{error}") };
-    assert!(reason.contains("GGML_ASSERT(n > 0) failed"), "{error}");
-    assert!(log.iter().any(|line| line.contains("GGML_ASSERT")), "{error}");
-    assert!(!error.to_string().contains("try again"), "{error}");
+    for behaviour in ["abort-in-load", "abort-at-load"] {
+        let error = load_failure(behaviour).await;
+        let EngineError::Model { reason, log } = &error else { panic!("{behaviour}: {error}") };
+        assert!(reason.contains("GGML_ASSERT(n > 0) failed"), "{error}");
+        assert!(log.iter().any(|line| line.contains("GGML_ASSERT")), "{error}");
+        assert!(!error.to_string().contains("try again"), "{error}");
+    }
 }
 
 #[tokio::test]
