@@ -86,6 +86,16 @@ pub enum AppError {
     /// There is no run to show.
     #[error("nothing was measured yet")]
     NothingMeasured,
+    /// A model that was quantized before, without leave to do so again.
+    #[error(
+        "{model} is already quantized ({quantization}), and quantizing it again adds to its losses; start from the original file"
+    )]
+    AlreadyQuantized {
+        /// Name of its file.
+        model: String,
+        /// Its quantization.
+        quantization: String,
+    },
     /// A request that goes nowhere.
     #[error(transparent)]
     Route(#[from] dyno_advise::RouteError),
@@ -151,9 +161,12 @@ impl AppError {
 
     fn exit(&self) -> Exit {
         match self {
-            Self::Input(_) | Self::NoPlace(_) | Self::Plan(_) | Self::TooLong(_) | Self::Route(_) => {
-                Exit::Input
-            }
+            Self::Input(_)
+            | Self::NoPlace(_)
+            | Self::Plan(_)
+            | Self::TooLong(_)
+            | Self::AlreadyQuantized { .. }
+            | Self::Route(_) => Exit::Input,
             Self::Model(error) if error.is_bad_input() => Exit::Input,
             Self::Cancelled
             | Self::Model(ModelError::Cancelled { .. })

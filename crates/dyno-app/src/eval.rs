@@ -107,6 +107,10 @@ impl App {
         let engine = self.engine()?;
         let watch = dyno_hardware::Watch::begin();
         let mut result = self.eval_with(&engine, job, (&plan, &subject), events).await?;
+        // A record of nothing says nothing: why there is nothing is all there is to tell.
+        if let Some(error) = result.error.take_if(|_| result.record.is_empty()) {
+            return Err(error);
+        }
         // Answers do not suffer, but their speeds do.
         result.record.validity = result.record.validity.noting(&watch.flags());
         if let Some(history) = &history

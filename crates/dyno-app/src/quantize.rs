@@ -87,7 +87,7 @@ impl App {
     /// failed nothing is left.
     ///
     /// # Errors
-    /// Before anything is made: [`AppError::Input`] for unknown types and for targets that are there already,
+    /// Before anything is made: [`AppError::Input`] for unknown types and for targets that are there already, [`AppError::AlreadyQuantized`],
     /// [`AppError::Model`] for the source and for too little room, [`AppError::Engine`].
     pub async fn quantize(
         &self,
@@ -116,6 +116,10 @@ impl App {
         let files = ModelFiles::open(&model.path)?;
         let orders = orders(&types, &model, &files, &folder);
         check_orders(&orders, &model, job)?;
+        if !job.requantize && is_quantized(&model.facts.quantization) {
+            let (model, quantization) = (model.facts.file_name, model.facts.quantization);
+            return Err(AppError::AlreadyQuantized { model, quantization });
+        }
         check_room(&orders, &model.facts, &folder)?;
         Ok((model, orders))
     }
@@ -291,6 +295,11 @@ pub(crate) fn target_name(source: &Path, quantization: &str, label: &str) -> Str
     };
     let base = if base.is_empty() { "model" } else { base };
     format!("{base}-{label}.gguf")
+}
+
+/// Whether weights of this type were quantized before.
+pub(crate) fn is_quantized(label: &str) -> bool {
+    FileType::from_label(label).is_some_and(|known| known.base.block_elements() > 1)
 }
 
 /// Refuses what would replace something, or make what is there already.

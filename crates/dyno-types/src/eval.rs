@@ -68,6 +68,12 @@ pub struct EvalRecord {
 }
 
 impl EvalRecord {
+    /// Whether it holds nothing that was asked for: no answers, no perplexity.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.suites.is_empty() && self.perplexity.is_none() && self.divergence.is_none()
+    }
+
     /// The score that stands for the whole record in one line: `accuracy` over all items of the first result that has one.
     /// Scores of different suites are never averaged.
     #[must_use]

@@ -18,6 +18,7 @@ pub(crate) fn remedy(error: &AppError) -> Option<String> {
         AppError::Route(RouteError::NoModel { role, .. }) => {
             format!("`dyno recommend --role {role}` shows what would")
         }
+        AppError::AlreadyQuantized { .. } => "--requantize makes it all the same".to_owned(),
         AppError::TooLong(refused) => fit(refused),
         _ => return None,
     };
@@ -58,6 +59,10 @@ mod tests {
             (AppError::Rates, "doctor"),
             (AppError::NotAccepted { attempts: 1, problems: String::new() }, "--retries"),
             (AppError::NothingMeasured, "bench"),
+            (
+                AppError::AlreadyQuantized { model: "m".to_owned(), quantization: "q4_1".to_owned() },
+                "--requantize",
+            ),
             (RouteError::NotRun { role: "vision" }.into(), "recommend --role vision"),
             (RouteError::NoModel { task: "x".to_owned(), role: "coding" }.into(), "recommend --role coding"),
         ];

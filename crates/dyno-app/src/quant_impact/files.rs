@@ -36,7 +36,7 @@ impl App {
             Reference::Synthetic(spec) => self.synthetic_variants(&spec, &wanted, events)?,
             _ => self.quantized_variants(engine, (&original, &wanted), &job.model, events).await?,
         };
-        let requantized = FileType::from_label(&own).is_some_and(|known| known.base.block_elements() > 1);
+        let requantized = crate::quantize::is_quantized(&own);
         let told = || format!("The original is {own}, quantized already: what that cost is in every figure.");
         let mut variants = vec![Variant { remark: requantized.then(told), subject: original }];
         for model in models {

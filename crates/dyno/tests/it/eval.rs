@@ -85,6 +85,20 @@ fn what_cannot_be_asked_is_refused_with_its_name() {
 }
 
 #[test]
+fn an_evaluation_that_measures_nothing_prints_and_keeps_nothing() {
+    let Some(world) = World::with_engine("an_evaluation_that_measures_nothing_prints_and_keeps_nothing")
+    else {
+        return;
+    };
+    let short = world.path("short.txt");
+    std::fs::write(&short, "Too short for a chunk.").unwrap();
+    let refused = world.run(&eval(&[TINY, "--perplexity", text(&short)]));
+    assert_eq!(refused.out, "");
+    refused.refused(2, &["less than a chunk of 512"]);
+    assert_eq!(world.run(&["history", "--format", "json"]).ok().trim(), "[]");
+}
+
+#[test]
 fn an_example_file_is_printed_and_can_be_asked() {
     let world = World::new();
     let example = world.run(&["eval", "--template-file", "csv"]).ok();

@@ -97,7 +97,9 @@ fn a_quantized_source_is_refused_unless_asked_for_and_leaves_nothing() {
     let quantized = world.path("models/tiny-q8_0.gguf");
     let quantized = quantized.to_str().unwrap();
     let before = names(&world.path("models"));
-    world.run(&["quantize", quantized, "--to", "q4_0", "-q"]).refused(2, &["q4_0"]);
+    world
+        .run(&["quantize", quantized, "--to", "q4_0", "-q"])
+        .refused(2, &["already quantized (q8_0)", "--requantize"]);
     assert_eq!(names(&world.path("models")), before, "no partial file is left");
     world.run(&["quantize", quantized, "--to", "q4_0", "--requantize", "-q"]).ok();
     assert!(world.path("models/tiny-q4_0.gguf").exists());
