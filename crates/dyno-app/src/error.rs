@@ -83,6 +83,9 @@ pub enum AppError {
         /// What is wrong with the best.
         problems: String,
     },
+    /// Questions were asked and no answer could be judged.
+    #[error("nothing could be judged: {0}")]
+    NothingJudged(String),
     /// There is no run to show.
     #[error("nothing was measured yet")]
     NothingMeasured,
@@ -186,6 +189,7 @@ impl AppError {
             | Self::Write { .. }
             | Self::Unhealthy { .. }
             | Self::NotAccepted { .. }
+            | Self::NothingJudged(_)
             | Self::NothingMeasured => Exit::Runtime,
         }
     }

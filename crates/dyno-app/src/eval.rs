@@ -5,7 +5,7 @@ pub(crate) mod answers;
 pub(crate) mod ask;
 mod assemble;
 mod cache;
-mod code;
+pub(crate) mod code;
 pub(crate) mod digest;
 mod draw;
 mod drive;
@@ -26,7 +26,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use dyno_bench::CancelFlag;
 use dyno_engine::Engine;
 use dyno_types::{
-    DivergenceResult, EngineSettings, Event, EventSink, PerplexityResult, SuiteResult, ThreadChoice,
+    DivergenceResult, EngineSettings, EvalRecord, Event, EventSink, PerplexityResult, SuiteResult, ThreadChoice,
 };
 
 pub use code::{CODE_LAUNCHER, launch_code};
@@ -111,6 +111,7 @@ impl App {
         if let Some(error) = result.error.take_if(|_| result.record.is_empty()) {
             return Err(error);
         }
+        result.error = result.error.or_else(|| nothing_judged(std::slice::from_ref(&result.record)));
         // Answers do not suffer, but their speeds do.
         result.record.validity = result.record.validity.noting(&watch.flags());
         if let Some(history) = &history
@@ -321,6 +322,18 @@ fn held_to(job: &EvalJob, cancel: &CancelFlag) -> Result<Option<Policy>, AppErro
     }
     policy.check_sampling(&job.sampling)?;
     Ok(Some(policy))
+}
+
+/// The failure that suites are of which nothing could be judged.
+pub(crate) fn nothing_judged(records: &[EvalRecord]) -> Option<AppError> {
+    let reason = |result: &SuiteResult| {
+        let unscored = result.nothing_judged()?;
+        Some(format!("{}, {}: {}", result.suite.name, result.strategy, unscored.reason))
+    };
+    let mut reasons: Vec<String> =
+        records.iter().flat_map(|record| &record.suites).filter_map(reason).collect();
+    reasons.dedup();
+    (!reasons.is_empty()).then(|| AppError::NothingJudged(reasons.join("; ")))
 }
 
 fn unix_ms() -> i64 {

@@ -9,7 +9,9 @@ use dyno_engine::Engine;
 use dyno_types::{EvalRecord, Event, EventSink, ModelFacts, PairedComparison, QuantImpact};
 use serde::Serialize;
 
-use crate::eval::{DISTRIBUTIONS_FILE, Distributions, EvalJob, EvalPlan, Passage, Subject, TextJob};
+use crate::eval::{
+    DISTRIBUTIONS_FILE, Distributions, EvalJob, EvalPlan, Passage, Subject, TextJob, nothing_judged,
+};
 use crate::generate::PolicyWishes;
 use crate::quant_impact::speed::conditions;
 use crate::{App, AppError};
@@ -89,6 +91,7 @@ impl App {
         let variants = self.variants(&engine, (original, &types), &eval, events).await?;
         let job = QuantImpactJob { eval, ..job.clone() };
         let mut result = self.impact_with(&engine, &job, (plan, variants), events).await;
+        result.error = result.error.take().or_else(|| nothing_judged(&result.records));
         for record in &result.records {
             if let Some(history) = &history
                 && let Err(error) = history.append_eval(record)

@@ -11,11 +11,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use dyno_bench::CancelFlag;
 use dyno_engine::Engine;
 use dyno_eval::{SamplingChoice, Standing, Strategy, TunerError, TunerPlan, Weights};
-use dyno_types::{EngineSettings, Event, EventSink, Sampling, ThreadChoice};
+use dyno_types::{EngineSettings, Event, EventSink, Sampling, ThreadChoice, enough_judged};
 use serde::Serialize;
 
 pub use rounds::{PlannedRound, TriedRound, TriedSetting};
 
+use crate::eval::code::CodeRunner;
 use crate::eval::exam::Exam;
 use crate::eval::host::{Host, Loading};
 use crate::eval::suites::{Questions, picked_strategies};
@@ -156,9 +157,20 @@ pub struct TuneResult {
     pub tasks: Vec<TaskTuning>,
     /// Tasks left out.
     pub skipped: Vec<SkippedTask>,
-    /// Why it ended early.
+    /// Those of them that were asked and could not be judged, with the reason.
+    #[serde(skip)]
+    unjudged: Vec<String>,
+    /// Why it ended early, or what could not be done.
     #[serde(skip)]
     pub error: Option<AppError>,
+}
+
+impl TuneResult {
+    /// Leaves out a task whose answers cannot be judged.
+    fn leave_unjudged(&mut self, task: String, reason: String) {
+        self.unjudged.push(format!("{task}: {reason}"));
+        self.skipped.push(SkippedTask { task, reason });
+    }
 }
 
 /// Everything checked before anything slow.
@@ -225,6 +237,7 @@ impl App {
             sequences: subject.settings.sequences,
             tasks: Vec::new(),
             skipped: plan.skipped.clone(),
+            unjudged: Vec::new(),
             error: None,
         };
         for (pool, tuner) in plan.tasks {
@@ -236,13 +249,13 @@ impl App {
             }
         }
         host.close().await;
-        if result.tasks.is_empty() && result.error.is_none() {
-            return Err(AppError::Input(reasons(&result.skipped)));
+        if !result.unjudged.is_empty() && result.error.is_none() {
+            result.error = Some(AppError::NothingJudged(result.unjudged.join("; ")));
         }
         Ok(result)
     }
 
-    /// Searches for one task and keeps what was found. A task none of whose answers can be scored is skipped.
+    /// Searches for one task and keeps what was found. Of a task whose answers cannot be judged nothing is kept.
     async fn tune_task(
         &self,
         host: &mut Host<'_>,
@@ -252,6 +265,12 @@ impl App {
     ) -> Result<(), AppError> {
         let needs_code = pool.questions.needs_code();
         let code = if needs_code { Some(self.code_runner(job.unsafe_code, events).await?) } else { None };
+        if let Some(reason) = code.as_ref().and_then(CodeRunner::refusal)
+            && !enough_judged(pool.without_programs() as u64, pool.items() as u64)
+        {
+            result.leave_unjudged(pool.task, reason.to_owned());
+            return Ok(());
+        }
         let exam = Exam {
             model_sha256: &result.model_sha256,
             template,
@@ -263,7 +282,7 @@ impl App {
         let found = match search.run(host, tuner).await {
             Ok(found) => found,
             Err(search::Failure::Unscored(reason)) => {
-                result.skipped.push(SkippedTask { task: search.pool.task, reason });
+                result.leave_unjudged(search.pool.task, reason);
                 return Ok(());
             }
             Err(search::Failure::App(error)) => return Err(error),

@@ -6,7 +6,7 @@ use dyno_stats::{
     ClusterBootstrap, Interval, clustered_mean, holm, mcnemar, paired_share_interval_95, t_quantile,
     t_two_sided_p,
 };
-use dyno_types::{ItemOutcome, ItemResult, PairedComparison};
+use dyno_types::{ItemOutcome, ItemResult, PairedComparison, enough_judged};
 
 use crate::summary::{ALL_ITEMS, cluster_labels, distinct, points};
 
@@ -35,8 +35,8 @@ struct Pair<'a> {
 }
 
 /// Compares two results over the items that count in both (by id): all items first, then each task where there are several.
-/// Right and wrong are compared; only where no item is right or wrong are grades compared. Groups without a pair are left
-/// out. `p_adjusted` is `p_value` until [`adjust_together`] has seen all comparisons.
+/// Right and wrong are compared; only where no item is right or wrong are grades compared. Groups of which too few items were
+/// judged in both ([`dyno_types::JUDGED_SHARE_MIN`]) are left out. `p_adjusted` is `p_value` until [`adjust_together`] has seen all comparisons.
 ///
 /// The interval is Bonett and Price's for independent items; where items come in clusters it is the clustered t interval
 /// (Miller 2024, section 4) or, if that is wider, still Bonett and Price's. The p value is McNemar's mid-p, or that of the
@@ -55,15 +55,33 @@ pub fn compare(
             tasks.push(pair.task);
         }
     }
-    let all: Vec<&Pair<'_>> = pairs.iter().collect();
-    let mut found: Vec<PairedComparison> = comparison(contrast, ALL_ITEMS, &all).into_iter().collect();
+    let unjudged = tasks_of_unjudged(baseline, candidate);
+    let enough = |pairs: usize, unjudged: usize| enough_judged(pairs as u64, (pairs + unjudged) as u64);
+    let mut found: Vec<PairedComparison> = Vec::new();
+    if enough(pairs.len(), unjudged.len()) {
+        let all: Vec<&Pair<'_>> = pairs.iter().collect();
+        found.extend(comparison(contrast, ALL_ITEMS, &all));
+    }
     if tasks.len() > 1 {
         for task in tasks {
             let members: Vec<&Pair<'_>> = pairs.iter().filter(|pair| pair.task == task).collect();
-            found.extend(comparison(contrast, task, &members));
+            if enough(members.len(), unjudged.iter().filter(|of| **of == task).count()) {
+                found.extend(comparison(contrast, task, &members));
+            }
         }
     }
     found
+}
+
+/// The task of every item that both results have and that could not be asked or judged in one of them.
+fn tasks_of_unjudged<'a>(baseline: &'a [ItemResult], candidate: &[ItemResult]) -> Vec<&'a str> {
+    let failed = |item: &ItemResult| matches!(item.outcome, ItemOutcome::Failed { .. });
+    let theirs: HashMap<&str, bool> =
+        candidate.iter().map(|item| (item.id.as_str(), failed(item))).collect();
+    let unjudged = |item: &&ItemResult| {
+        theirs.get(item.id.as_str()).is_some_and(|theirs| *theirs || failed(item))
+    };
+    baseline.iter().filter(unjudged).map(|item| item.task.as_str()).collect()
 }
 
 fn grade(outcome: &ItemOutcome) -> Option<f64> {
@@ -223,7 +241,7 @@ pub fn verdict_sentence(comparison: &PairedComparison) -> String {
 
 #[cfg(test)]
 mod tests {
-    use dyno_types::ItemOutcome::{Correct, Graded, Tied, Wrong};
+    use dyno_types::ItemOutcome::{Correct, Failed, Graded, Tied, Wrong};
     use proptest::prelude::*;
 
     use super::*;
@@ -235,6 +253,22 @@ mod tests {
     /// Results of `n` items of which the first `right` are right.
     fn results(n: usize, right: std::ops::Range<usize>) -> Vec<ItemResult> {
         (0..n).map(|id| result(id, "t", if right.contains(&id) { Correct } else { Wrong }, 0)).collect()
+    }
+
+    #[test]
+    fn where_too_little_was_judged_on_both_sides_nothing_is_compared() {
+        let failing = |n: usize| {
+            let mut items = results(20, 0..20);
+            for item in items.iter_mut().take(n) {
+                item.outcome = Failed { reason: "gone".to_owned() };
+            }
+            items
+        };
+        for (baseline, candidate, compared) in [(0, 0, Some(20)), (4, 4, Some(16)), (5, 0, None), (0, 5, None)] {
+            let found = compare(CONTRAST, &failing(baseline), &failing(candidate));
+            assert_eq!(found.first().map(|found| found.n), compared, "{baseline} {candidate}");
+            assert!(found.iter().all(|found| (found.gained, found.lost) == (0, 0)), "{found:?}");
+        }
     }
 
     #[test]

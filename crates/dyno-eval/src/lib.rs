@@ -74,12 +74,12 @@ pub use suite::{
 pub use suite_format::write_suite;
 pub use summary::{
     ACCURACY, ACCURACY_NORM, ACCURACY_PER_CHAR, ALL_ITEMS, chance_level, heuristic_report, points, refusals,
-    scores,
+    scores, unscored,
 };
 pub use template::{NamedTemplate, TemplateError, template, template_warning, templates};
 pub use tuner::{
     Draw, DrawResult, FULL_SPEED_TPS, Preset, SamplingChoice, Standing, Trial, Tuner, TunerError,
-    TunerOutcome, TunerPlan, Weights, candidates, least_budget, objective, preset, presets,
+    TunerOutcome, TunerPlan, Weights, candidates, judged_draws, least_budget, objective, preset, presets,
 };
 pub use validation::{
     ATTEMPTS_MAX, Attempt, CHECK_SPECS, Check, Decision, Judge, Language, PolicyError, Problem, RetryPolicy,

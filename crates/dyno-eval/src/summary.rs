@@ -1,9 +1,9 @@
 //! From the outcomes of items to scores with honest uncertainty.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use dyno_stats::{clustered_mean, proportion_interval_95};
-use dyno_types::{ItemOutcome, ItemResult, Score};
+use dyno_types::{ItemOutcome, ItemResult, JUDGED_SHARE_MIN, Score, Unscored, enough_judged};
 
 /// Name of the score of right answers.
 pub const ACCURACY: &str = "accuracy";
@@ -18,13 +18,16 @@ pub const ACCURACY_NORM: &str = "accuracy_norm";
 pub const ALL_ITEMS: &str = "all";
 
 /// Scores of a result: all items first, then each task in the order of its first item (when there is more than one).
-/// Groups without an item that counts have no score; [`refusals`] says why. `grade_metric` names the heuristic behind grades.
+/// Groups of which too little was judged have no score; [`unscored`] says why. `grade_metric` names the heuristic behind grades.
 ///
 /// Right answers count 1; wrong and unparsed ones 0; tied and failed ones are left out and counted apart.
 #[must_use]
 pub fn scores(items: &[ItemResult], grade_metric: &str) -> Vec<Score> {
     let mut found = Vec::new();
     for (group, members) in groups(items) {
+        if Judged::of(&members).void().is_some() {
+            continue;
+        }
         let plain: Vec<Counted<'_>> = members.iter().map(|item| Counted::of(item, &item.outcome)).collect();
         found.extend(accuracy(ACCURACY, group, &plain));
         let by = |outcome: fn(&ItemResult) -> Option<&ItemOutcome>| -> Vec<Counted<'_>> {
@@ -52,6 +55,75 @@ fn groups(items: &[ItemResult]) -> Vec<(&str, Vec<&ItemResult>)> {
         );
     }
     found
+}
+
+/// Groups of a result that have no score, with the reason.
+#[must_use]
+pub fn unscored(items: &[ItemResult]) -> Vec<Unscored> {
+    let void = |(group, members): (&str, Vec<&ItemResult>)| {
+        let judged = Judged::of(&members);
+        let reason = judged.void()?;
+        let (judged, items) = (judged.counting as u64, judged.items() as u64);
+        Some(Unscored { group: group.to_owned(), items, judged, reason })
+    };
+    groups(items).into_iter().filter_map(void).collect()
+}
+
+/// How many items of a group were judged.
+#[derive(Default)]
+struct Judged<'a> {
+    /// Right, wrong, unparsed or graded.
+    counting: usize,
+    tied: usize,
+    failed: usize,
+    /// How often each reason of a failure occurred.
+    reasons: BTreeMap<&'a str, usize>,
+}
+
+impl<'a> Judged<'a> {
+    fn of(items: &[&'a ItemResult]) -> Self {
+        let mut found = Self::default();
+        for item in items {
+            match &item.outcome {
+                ItemOutcome::Tied => found.tied += 1,
+                ItemOutcome::Failed { reason } => {
+                    found.failed += 1;
+                    *found.reasons.entry(reason).or_default() += 1;
+                }
+                _ => found.counting += 1,
+            }
+        }
+        found
+    }
+
+    fn items(&self) -> usize {
+        self.counting + self.tied + self.failed
+    }
+
+    /// Why the group has no score; `None` where it has one.
+    fn void(&self) -> Option<String> {
+        let items = self.items();
+        if items == 0 {
+            return None;
+        }
+        if self.tied == items {
+            return Some(format!(
+                "the choices tied in all {items} items, and likelihoods that never differ were not measured"
+            ));
+        }
+        if self.counting > 0 && enough_judged((items - self.failed) as u64, items as u64) {
+            return None;
+        }
+        let usual = self.reasons.iter().max_by_key(|(_, count)| **count);
+        let why = usual.map_or_else(String::new, |(reason, _)| format!(": {reason}"));
+        Some(match self.counting {
+            0 => format!("none of {items} items could be asked or judged{why}"),
+            judged => format!(
+                "only {judged} of {items} items could be asked and judged, under {:.0} %{why}",
+                JUDGED_SHARE_MIN * 100.0
+            ),
+        })
+    }
 }
 
 /// An item with one of its outcomes.
@@ -146,7 +218,8 @@ fn grades(metric: &str, group: &str, items: &[Counted<'_>]) -> Option<Score> {
         items.iter().filter_map(|item| Some((item.item, grade(item)?))).collect();
     let labels = cluster_labels(graded.iter().map(|(item, _)| item.cluster.as_deref()));
     let values: Vec<f64> = graded.iter().map(|(_, grade)| *grade).collect();
-    grade_score(metric, group, &values, &labels)
+    let failed = items.iter().filter(|item| matches!(item.outcome, ItemOutcome::Failed { .. })).count() as u64;
+    grade_score(metric, group, &values, &labels).map(|score| Score { failed, ..score })
 }
 
 /// Score of grades from 0 to 1; the interval is clustered and kept inside that range. One independent grade alone has the
@@ -209,26 +282,16 @@ pub fn heuristic_report(
     categories.iter().filter_map(score).collect()
 }
 
-/// Why groups have no score, or less than it seems: sentences for people, empty where all is well.
+/// Why groups have a score of fewer items than they have: sentences for people, empty where all is well.
 #[must_use]
 pub fn refusals(items: &[ItemResult]) -> Vec<String> {
-    let mut found = Vec::new();
-    for (group, members) in groups(items) {
-        let outcomes: Vec<&ItemOutcome> = members.iter().map(|item| &item.outcome).collect();
-        let tied = outcomes.iter().filter(|outcome| matches!(outcome, ItemOutcome::Tied)).count();
-        let failed = outcomes.iter().filter(|outcome| matches!(outcome, ItemOutcome::Failed { .. })).count();
-        let n = outcomes.len();
-        if n > 0 && tied == n {
-            found.push(format!(
-                "{group}: no score, since the choices tied in all {n} items; likelihoods that never differ were not measured"
-            ));
-        } else if n > 0 && tied + failed == n {
-            found.push(format!("{group}: no score, since none of {n} items could be asked or scored"));
-        } else if tied > 0 {
-            found.push(format!("{group}: {tied} of {n} items left out, since their choices tied"));
-        }
-    }
-    found
+    let left_out = |(group, members): (&str, Vec<&ItemResult>)| {
+        let judged = Judged::of(&members);
+        let (tied, n) = (judged.tied, members.len());
+        (tied > 0 && judged.void().is_none())
+            .then(|| format!("{group}: {tied} of {n} items left out, since their choices tied"))
+    };
+    groups(items).into_iter().filter_map(left_out).collect()
 }
 
 #[cfg(test)]

@@ -358,8 +358,10 @@ impl Tuner {
         results: &BTreeMap<(usize, Draw), DrawResult>,
         draws: &[Draw],
     ) -> Standing {
+        // What could not be judged is neither good nor bad.
+        let judged = |result: &&DrawResult| result.quality.is_some();
         let answers: Vec<&DrawResult> =
-            draws.iter().filter_map(|draw| results.get(&(candidate, *draw))).collect();
+            draws.iter().filter_map(|draw| results.get(&(candidate, *draw))).filter(judged).collect();
         let quality_sum = dyno_stats::sum(answers.iter().filter_map(|answer| answer.quality));
         let quality = quality_sum / answers.len().max(1) as f64;
         let tokens: u64 = answers.iter().map(|answer| answer.tokens).sum();
@@ -446,6 +448,14 @@ pub fn objective(weights: Weights, quality: f64, decode_tps: f64) -> f64 {
 /// Best first; of equals, the one nearer to the start of the list.
 fn rank(standings: &mut [Standing]) {
     standings.sort_by(|a, b| b.objective.total_cmp(&a.objective).then(a.candidate.cmp(&b.candidate)));
+}
+
+/// Of the draws of one round those that were judged under every setting, and all of them: comparisons rest on the former alone.
+#[must_use]
+pub fn judged_draws(trials: &[Trial], results: &[DrawResult]) -> [usize; 2] {
+    let members: Vec<usize> = trials.iter().map(|trial| trial.candidate).collect();
+    let by_draw = results.iter().map(|result| ((result.candidate, result.draw), *result)).collect();
+    [shared_draws(&by_draw, &members).len(), trials.first().map_or(0, |trial| trial.draws.len())]
 }
 
 /// Draws that every one of some candidates answered and that could be scored for all of them.

@@ -13,6 +13,10 @@ use crate::{
 /// Schema of the records this version writes.
 pub const EVAL_SCHEMA: &str = "dyno.eval/1";
 
+/// Share of a group's answers that must have been judged for it to have a score; with fewer, what is left says little about the
+/// whole, and the group is void. Ties are judged: the model preferred nothing.
+pub const JUDGED_SHARE_MIN: f64 = 0.8;
+
 /// Longest answer text kept per item, bytes; longer ones are cut and marked.
 pub const ANSWER_BYTES_MAX: usize = 4096;
 
@@ -83,10 +87,20 @@ impl EvalRecord {
 }
 
 impl SuiteResult {
+    /// Whether items were to be judged and not one was.
+    #[must_use]
+    pub fn nothing_judged(&self) -> Option<&Unscored> {
+        let whole = |unscored: &&Unscored| unscored.group == "all" && unscored.judged == 0;
+        self.unscored.iter().find(whole).filter(|unscored| unscored.items > 0)
+    }
+
     /// `accuracy` over all items, where any item counts.
     #[must_use]
     pub fn main_score(&self) -> Option<&Score> {
-        self.scores.iter().find(|score| score.metric == "accuracy" && score.group == "all" && score.n > 0)
+        // Records of before kept scores of whatever could be judged.
+        let stands = |score: &Score| enough_judged(score.n + score.tied, score.n + score.tied + score.failed);
+        let main = |score: &&Score| score.metric == "accuracy" && score.group == "all" && score.n > 0;
+        self.scores.iter().find(main).filter(|score| stands(score))
     }
 }
 
@@ -133,6 +147,9 @@ pub struct SuiteResult {
     pub items: Vec<ItemResult>,
     /// Scores: the whole first, then by task.
     pub scores: Vec<Score>,
+    /// Groups that have no score although something was asked, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unscored: Vec<Unscored>,
     /// Speed while answering.
     pub speed: AnswerSpeed,
     /// The same for all items, then by task.
@@ -268,6 +285,25 @@ pub struct Score {
     pub tied: u64,
     /// Items left out because they could not be asked.
     pub failed: u64,
+}
+
+/// A group of items without a score.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Unscored {
+    /// `all`, or a task.
+    pub group: String,
+    /// Items that were to be judged.
+    pub items: u64,
+    /// Items that were judged.
+    pub judged: u64,
+    /// Why there is no score, as a clause.
+    pub reason: String,
+}
+
+/// Whether so many judged items of so many are enough for a score; see [`JUDGED_SHARE_MIN`].
+#[must_use]
+pub fn enough_judged(judged: u64, items: u64) -> bool {
+    judged > 0 && judged as f64 >= JUDGED_SHARE_MIN * items as f64
 }
 
 /// Speed while a suite was answered.

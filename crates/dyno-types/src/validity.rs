@@ -42,6 +42,8 @@ pub enum ValidityFlag {
     FarSlowerThanExpected,
     /// Another model file took the place of the measured one, or it was written to.
     ModelChanged,
+    /// Of some questions too few answers could be judged for a score.
+    TooFewJudged,
 }
 
 impl ValidityFlag {
@@ -114,6 +116,9 @@ impl ValidityFlag {
             }
             Self::ModelChanged => {
                 "The model file was replaced or written to during the run, so figures may be of two models; repeat the run."
+            }
+            Self::TooFewJudged => {
+                "Too few of the answers to some questions could be judged for a score; the reasons stand beside the scores."
             }
         }
     }

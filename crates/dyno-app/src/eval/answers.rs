@@ -133,10 +133,14 @@ impl Writing<'_> {
     }
 
     async fn judged_code(&self, item: &Item, answer: &str) -> (ItemOutcome, Option<String>) {
-        let Some(program) = program(item, answer) else { return (ItemOutcome::Unparsed, None) };
         let Some(code) = self.code else {
             return (ItemOutcome::Failed { reason: "there is no sandbox".to_owned() }, None);
         };
+        // Before anything is read: where nothing can be run, an answer without a program is as little judged as one with.
+        if let Some(reason) = code.refusal() {
+            return (ItemOutcome::Failed { reason: reason.to_owned() }, None);
+        }
+        let Some(program) = program(item, answer) else { return (ItemOutcome::Unparsed, None) };
         match code.run(program.source, program.tests).await {
             CodeVerdict::Passed => (ItemOutcome::Correct, Some("passed".to_owned())),
             CodeVerdict::Failed(verdict) => (ItemOutcome::Wrong, Some(verdict)),

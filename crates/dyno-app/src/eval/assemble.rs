@@ -46,6 +46,7 @@ pub(crate) fn suite_result(
         sampling: manner.sampling.clone(),
         items_cached: items.iter().filter(|item| item.cached).count() as u64,
         scores: dyno_eval::scores(&items, metric),
+        unscored: dyno_eval::unscored(&items),
         speed: answer_speed(&items, pace),
         speeds: task_speeds(&items, pace),
         degeneration: degeneration(questions, manner, &items),
@@ -107,17 +108,22 @@ fn comparisons(suites: &[SuiteResult]) -> Vec<PairedComparison> {
 }
 
 /// Whether to trust the record. Unlike speed, answers do not suffer from a debug build or an engine that was started anew:
-/// these are noted, and only a record that is not whole is invalid.
-fn validity(circumstances: &Circumstances, deaths: u32) -> Validity {
+/// these are noted, and only a record that is not whole, or holds nothing that was judged, is invalid.
+fn validity(circumstances: &Circumstances, findings: &Findings) -> Validity {
     let Circumstances { complete, model_changed, engine, .. } = circumstances;
+    let too_few = |result: &SuiteResult| result.unscored.iter().any(|unscored| unscored.items > 0);
+    let says_nothing = !findings.suites.is_empty()
+        && findings.perplexity.is_none()
+        && findings.suites.iter().all(|result| result.nothing_judged().is_some());
     let flags = [
         (!complete, ValidityFlag::Incomplete),
         (*model_changed, ValidityFlag::ModelChanged),
         (engine.profile == "debug", ValidityFlag::DebugBuild),
-        (deaths > 0, ValidityFlag::EngineRestarted),
+        (findings.deaths > 0, ValidityFlag::EngineRestarted),
+        (findings.suites.iter().any(too_few), ValidityFlag::TooFewJudged),
     ];
     let flags = flags.into_iter().filter(|(raised, _)| *raised).map(|(_, flag)| flag).collect();
-    Validity { valid: *complete && !model_changed, ..Validity::from_flags(flags) }
+    Validity { valid: *complete && !model_changed && !says_nothing, ..Validity::from_flags(flags) }
 }
 
 /// Rates are those of single streams; answers given side by side say nothing about them.
@@ -134,7 +140,7 @@ fn footprint(memory: EngineMemory) -> Footprint {
 /// The record of everything that was found out.
 pub(crate) fn record(subject: &Subject, circumstances: Circumstances, findings: Findings) -> EvalRecord {
     let machine = dyno_hardware::profile();
-    let validity = validity(&circumstances, findings.deaths);
+    let validity = validity(&circumstances, &findings);
     let Circumstances { started_unix_ms, ended_unix_ms, engine, settings, template, memory, .. } =
         circumstances;
     let mut notes = findings.notes;

@@ -61,6 +61,14 @@ impl CodeRunner {
         }
     }
 
+    /// Why no program can be run.
+    pub(crate) fn refusal(&self) -> Option<&str> {
+        match self {
+            Self::Sandbox(..) => None,
+            Self::Refused(reason) => Some(reason),
+        }
+    }
+
     /// Runs a program with its tests; ends it when the work is to end.
     pub(crate) async fn run(&self, source: String, tests: String) -> CodeVerdict {
         let (sandbox, permits, cancel) = match self {

@@ -467,3 +467,43 @@ async fn reasoning_that_the_template_opens_and_nothing_ends_is_no_answer() {
     let result = evaluate(folder.path(), ends, &job(), &plan(vec![numeric(0, "4")], &["direct"])).await;
     assert_eq!(result.record.suites[0].items[0].outcome, ItemOutcome::Correct);
 }
+
+/// A program is asked for, and the model writes one, or says it in words.
+fn program_item(id: usize) -> Item {
+    let mut item = Item::new(format!("p{id}"), "code", ItemKind::Code, "write f".to_owned());
+    (item.entry_point, item.tests) = ("f".to_owned(), "assert f() == 4".to_owned());
+    item
+}
+
+#[tokio::test]
+async fn programs_that_nobody_can_run_are_not_wrong_whatever_the_model_wrote() {
+    let wordy = FakeScript { text: |_| "I would rather not.".to_owned(), ..script() };
+    let program = FakeScript { text: |_| "def f():\n    return 4".to_owned(), ..script() };
+    for script in [wordy, program] {
+        let folder = tempfile::tempdir().unwrap();
+        let items = vec![program_item(0), program_item(1), numeric(0, "4")];
+        let result = evaluate(folder.path(), script, &job(), &plan(items, &["direct"])).await;
+        let suite = &result.record.suites[0];
+        assert!(suite.items[..2].iter().all(|item| matches!(item.outcome, ItemOutcome::Failed { .. })));
+        assert_eq!(suite.main_score(), None, "{:?}", suite.scores);
+        let void = &suite.unscored[0];
+        assert_eq!((void.group.as_str(), void.items, void.judged), ("all", 3, 1));
+        assert!(void.reason.contains("does not know its own executable"), "{void:?}");
+        // One of the three was judged: the record is noted, not void, and nothing failed as a whole.
+        assert!(result.record.validity.flags.contains(&ValidityFlag::TooFewJudged));
+        assert!(result.record.validity.valid && nothing_judged(&[result.record]).is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_record_in_which_nothing_was_judged_is_invalid_and_a_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = plan(vec![program_item(0), program_item(1)], &["direct"]);
+    let record = evaluate(folder.path(), script(), &job(), &plan).await.record;
+    assert!(!record.validity.valid && record.suites[0].scores.is_empty());
+    let error = nothing_judged(std::slice::from_ref(&record)).unwrap();
+    assert_eq!(error.exit_code(), 1);
+    assert!(error.to_string().contains("mixed, direct: none of 2 items"), "{error}");
+    let table = dyno_report::eval_table(&[record], dyno_report::Color::Never);
+    assert!(table.contains("not scored") && table.contains("none of 2 items"), "{table}");
+}

@@ -42,6 +42,11 @@ impl Pool {
         self.questions.suite.items.len()
     }
 
+    /// Questions whose answers are no programs.
+    pub(super) fn without_programs(&self) -> usize {
+        self.questions.suite.items.iter().filter(|item| item.kind != ItemKind::Code).count()
+    }
+
     /// What it is made of, for messages.
     pub(super) fn describe(&self) -> String {
         format!("questions from {} whose answers are written", self.suites.join(", "))
@@ -96,7 +101,9 @@ pub(super) fn pool(
     let (remarks, refused) = (Vec::new(), Vec::new());
     let suite = Suite { header, format: "tune", remarks, items, examples, refused, refused_total: 0 };
     let id = suite.id(sha256_hex(digests.join("\n").as_bytes()));
-    let questions = Questions::new(suite, id, Vec::new());
+    // All may be asked; each round chooses among them.
+    let all = (0..suite.items.len()).collect();
+    let questions = Questions::new(suite, id, all);
     Ok(Pool { task: task.to_owned(), suites: from, questions })
 }
 

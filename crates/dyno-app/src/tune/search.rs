@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use dyno_eval::{Draw, DrawResult, SamplingChoice, Strategy, Trial, Tuner, TunerOutcome, TunerPlan, points};
-use dyno_types::{Event, EventSink, ItemOutcome, ItemResult, Sampling};
+use dyno_eval::{
+    Draw, DrawResult, SamplingChoice, Strategy, Trial, Tuner, TunerOutcome, TunerPlan, judged_draws, points,
+};
+use dyno_types::{Event, EventSink, ItemOutcome, ItemResult, JUDGED_SHARE_MIN, Sampling, enough_judged};
 
 use super::pool::Pool;
 use super::rounds::TriedRound;
@@ -34,7 +36,7 @@ pub(super) struct Found {
 /// Why a search found nothing.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// No answer could be scored; why.
+    /// Too few answers could be judged; why.
     Unscored(String),
     /// Anything else.
     App(AppError),
@@ -54,9 +56,13 @@ impl Search<'_> {
         let (choices, mut rounds) = (tuner.choices().to_vec(), Vec::<TriedRound>::new());
         while let Some(trials) = tuner.next_round() {
             let results = self.round(host, &trials, (rounds.len() + 1, seed)).await?;
-            if results.iter().all(|result| result.quality.is_none()) {
-                let why = self.notes.first().map_or("all of them failed", String::as_str);
-                return Err(Failure::Unscored(format!("no answer could be scored: {why}")));
+            let [judged, draws] = judged_draws(&trials, &results);
+            if !enough_judged(judged as u64, draws as u64) {
+                let why = self.notes.first().map_or_else(String::new, |why| format!(": {why}"));
+                return Err(Failure::Unscored(format!(
+                    "only {judged} of {draws} questions of a round could be judged under every setting, under {:.0} %{why}",
+                    JUDGED_SHARE_MIN * 100.0
+                )));
             }
             rounds.push(TriedRound::new(&trials, &results, weights));
             // What was asked is what is reported; anything else is a fault of this loop.

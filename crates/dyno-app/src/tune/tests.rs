@@ -52,7 +52,8 @@ fn sums(job: &TuneJob) -> Plan {
         refused_total: 0,
     };
     let id = suite.id("digest");
-    let questions = Questions::new(suite, id, Vec::new());
+    let all = (0..suite.items.len()).collect();
+    let questions = Questions::new(suite, id, all);
     let pool = Pool { task: "reasoning".to_owned(), suites: vec!["sums".to_owned()], questions };
     let tuner = TunerPlan {
         start: start_of("reasoning").unwrap().choice(),
@@ -208,8 +209,29 @@ async fn answers_that_cannot_be_scored_decide_nothing() {
         failure: FakeFailure::Refuse("not today".to_owned()),
     };
     let script = FakeScript { faults: vec![refuse], ..script(always_right) };
-    let error = tune(folder.path(), script, &job()).await.unwrap_err();
-    assert!(error.to_string().contains("no answer could be scored: not today"), "{error}");
+    let result = tune(folder.path(), script, &job()).await.unwrap();
+    assert_nothing_was_judged(folder.path(), &result, "only 0 of 12 questions of a round could be judged");
+    assert!(result.skipped[0].reason.ends_with(": not today"), "{:?}", result.skipped);
+}
+
+/// Nothing is found, shown as found, or kept, and the command fails.
+fn assert_nothing_was_judged(folder: &Path, result: &TuneResult, reason: &str) {
+    assert!(result.tasks.is_empty() && result.skipped[0].reason.contains(reason), "{:?}", result.skipped);
+    let error = result.error.as_ref().unwrap();
+    assert!(matches!(error, AppError::NothingJudged(_)) && error.exit_code() == 1, "{error}");
+    assert!(app(folder, &CancelFlag::default()).model_presets("model-digest", &Silent).is_none());
+}
+
+#[tokio::test]
+async fn programs_that_nobody_can_run_are_not_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let job = TuneJob { tasks: vec!["code".to_owned()], ..job() };
+    // An app that does not know its own executable has no sandbox.
+    let app = app(folder.path(), &CancelFlag::default());
+    let engine = FakeEngine::new(script(always_right));
+    let plan = plan(&job, &Silent).unwrap();
+    let result = app.tune_with(&engine, &job, (plan, &subject(&job)), &Silent).await.unwrap();
+    assert_nothing_was_judged(folder.path(), &result, "dyno does not know its own executable");
 }
 
 #[test]

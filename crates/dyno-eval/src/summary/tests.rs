@@ -58,9 +58,50 @@ fn tied_and_failed_items_are_left_out_and_unparsed_ones_count_as_wrong() {
 fn a_model_whose_choices_always_tie_gets_no_score() {
     let items: Vec<ItemResult> = (0..10).map(|id| result(id, "t", Tied, 4)).collect();
     assert!(scores(&items, "none").is_empty());
-    assert!(refusals(&items)[0].contains("tied in all 10 items"), "{:?}", refusals(&items));
-    let items: Vec<ItemResult> = (0..3).map(|id| result(id, "t", failed(), 4)).collect();
-    assert!(scores(&items, "none").is_empty() && refusals(&items)[0].contains("none of 3"));
+    let reason = &unscored(&items)[0].reason;
+    assert!(reason.contains("tied in all 10 items") && refusals(&items).is_empty(), "{reason}");
+}
+
+#[test]
+fn what_could_not_be_judged_is_not_wrong_and_too_much_of_it_voids_the_score() {
+    // Right answers, failures, whether there is a score, and what is said where there is none.
+    let table = [
+        (10, 0, true, ""),
+        (8, 2, true, ""),
+        (7, 2, false, "only 7 of 9 items could be asked and judged, under 80 %: engine gone"),
+        (1, 9, false, "only 1 of 10 items"),
+        (0, 3, false, "none of 3 items could be asked or judged: engine gone"),
+        (0, 0, false, ""),
+    ];
+    for grades in [false, true] {
+        for (right, gone, scored, said) in table {
+            let outcome = |id| match (id < right, grades) {
+                (false, _) => failed(),
+                (true, false) => Correct,
+                (true, true) => Graded { grade: 1.0 },
+            };
+            let items: Vec<ItemResult> =
+                (0..right + gone).map(|id| result(id, "t", outcome(id), 0)).collect();
+            let found = scores(&items, "g");
+            // A failure never lowers a mean.
+            assert_eq!(found.first().map(|score| score.value), scored.then_some(1.0), "{right} {gone}");
+            assert_eq!(found.first().map(|score| score.failed), scored.then_some(gone as u64));
+            let void = unscored(&items);
+            assert!(void.is_empty() == said.is_empty(), "{right} {gone}: {void:?}");
+            assert!(void.iter().all(|void| void.reason.starts_with(said) && void.judged == right as u64), "{void:?}");
+        }
+    }
+}
+
+#[test]
+fn a_task_that_was_judged_keeps_its_score_beside_one_that_was_not() {
+    let outcomes = [("a", Correct), ("a", Wrong), ("b", failed()), ("b", failed())];
+    let items: Vec<ItemResult> = (0..).zip(outcomes).map(|(id, (task, outcome))| result(id, task, outcome, 0)).collect();
+    let found = scores(&items, "g");
+    let groups: Vec<(&str, f64)> = found.iter().map(|score| (score.group.as_str(), score.value)).collect();
+    let void = unscored(&items);
+    let void: Vec<&str> = void.iter().map(|void| void.group.as_str()).collect();
+    assert_eq!((groups, void), (vec![("a", 0.5)], vec!["all", "b"]));
 }
 
 #[test]

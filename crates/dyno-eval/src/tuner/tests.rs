@@ -64,6 +64,31 @@ fn a_known_best_point_is_found_and_holds_up() {
 }
 
 #[test]
+fn answers_that_nobody_could_judge_lower_no_quality() {
+    // Every fifth question fails for everybody; whatever is judged is right.
+    let quality = |_: &SamplingChoice, draw: Draw| (!draw.item.is_multiple_of(5)).then_some(1.0);
+    let outcome = run(Tuner::new(plan(9, 60, 600)).unwrap(), quality);
+    assert!(outcome.standings.iter().all(|standing| standing.quality == 1.0), "{:?}", outcome.standings);
+    let trial = |candidate, items: &[usize]| Trial {
+        candidate,
+        choice: SamplingChoice::GREEDY,
+        draws: items.iter().map(|item| Draw { item: *item, repeat: 0 }).collect(),
+    };
+    let result = |candidate, item, quality| DrawResult {
+        candidate,
+        draw: Draw { item, repeat: 0 },
+        quality,
+        tokens: 1,
+        seconds: 1.0,
+    };
+    let trials = [trial(0, &[1, 2, 3]), trial(4, &[1, 2, 3])];
+    let results = [(0, 1, Some(0.0)), (0, 2, None), (0, 3, Some(1.0)), (4, 1, Some(1.0)), (4, 2, Some(1.0)), (4, 3, None)];
+    let results = results.map(|(candidate, item, quality)| result(candidate, item, quality));
+    assert_eq!(judged_draws(&trials, &results), [1, 3]);
+    assert_eq!(judged_draws(&[], &[]), [0, 0]);
+}
+
+#[test]
 fn where_nothing_matters_nothing_is_claimed() {
     let flat = |_: &SamplingChoice, draw: Draw| Some(f64::from(noise(draw.item, 1, draw.repeat) < 0.5));
     let outcome = run(Tuner::new(plan(9, 60, 600)).unwrap(), flat);

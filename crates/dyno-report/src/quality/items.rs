@@ -108,10 +108,11 @@ pub(crate) struct WrongItems {
 /// Header of [`WrongItems::rows`].
 pub(crate) const WRONG_HEADER: [&str; 5] = ["Item", "Task", "Outcome", "Read", "Answer"];
 
-/// What a result has of wrong answers, at most so many of them; `None` when all are right (or graded, which is no judgement).
+/// What a result has of wrong answers, at most so many of them; `None` when there are none. What could not be asked or judged is
+/// not among them.
 pub(crate) fn wrong(result: &SuiteResult, limit: usize) -> Option<WrongItems> {
     let wrong =
-        |item: &&ItemResult| !matches!(item.outcome, ItemOutcome::Correct | ItemOutcome::Graded { .. });
+        |item: &&ItemResult| matches!(item.outcome, ItemOutcome::Wrong | ItemOutcome::Unparsed | ItemOutcome::Tied);
     let all = result.items.iter().filter(wrong).count();
     let rows: Vec<Vec<String>> = result.items.iter().filter(wrong).take(limit).map(wrong_row).collect();
     (all > 0).then(|| WrongItems {
@@ -125,7 +126,6 @@ fn wrong_row(item: &ItemResult) -> Vec<String> {
     let outcome = match &item.outcome {
         ItemOutcome::Unparsed => "no answer found".to_owned(),
         ItemOutcome::Tied => "all choices equally likely".to_owned(),
-        ItemOutcome::Failed { reason } => format!("not asked: {}", plain(reason)),
         other => state(other).to_owned(),
     };
     let read = item.extracted.as_deref().map(plain).or_else(|| likeliest(item)).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! The table of scores: one row per suite, strategy and group, only the columns that say something.
 
-use dyno_types::{EvalRecord, Score, SuiteResult};
+use dyno_types::{EvalRecord, Score, SuiteResult, Unscored};
 
 use crate::figure::{MISSING, count, number, percent, percent_interval};
 use crate::text::plain;
@@ -29,8 +29,19 @@ impl TextTable {
     }
 }
 
-const HEADER: [&str; 10] =
-    ["suite", "strategy", "group", "n", "score", "95 % interval", "chance", "unparsed", "tied", "failed"];
+const HEADER: [&str; 11] = [
+    "suite",
+    "strategy",
+    "group",
+    "n",
+    "score",
+    "95 % interval",
+    "chance",
+    "unparsed",
+    "tied",
+    "failed",
+    "not scored because",
+];
 
 /// The group of all items of a suite.
 pub(crate) const WHOLE: &str = "all";
@@ -90,6 +101,8 @@ fn rows_where(record: &EvalRecord, shown: impl Fn(&SuiteResult, &Score) -> bool)
     for result in &record.suites {
         let scores = result.scores.iter().filter(|score| shown(result, score));
         rows.extend(scores.map(|score| row(result, score)));
+        let whole = |unscored: &&Unscored| unscored.group == WHOLE;
+        rows.extend(result.unscored.iter().filter(whole).map(|unscored| unscored_row(result, unscored)));
     }
     TextTable::of(&HEADER, 3, rows)
 }
@@ -111,6 +124,25 @@ fn row(result: &SuiteResult, score: &Score) -> Vec<String> {
         if generated { percent(score.unparsed) } else { missing() },
         unless_zero(score.tied),
         unless_zero(score.failed),
+        missing(),
+    ]
+}
+
+/// A row without a score.
+fn unscored_row(result: &SuiteResult, unscored: &Unscored) -> Vec<String> {
+    let missing = || MISSING.to_owned();
+    vec![
+        plain(&result.suite.name),
+        strategy(result),
+        plain(&unscored.group),
+        count(unscored.judged),
+        "not scored".to_owned(),
+        missing(),
+        missing(),
+        missing(),
+        missing(),
+        missing(),
+        plain(&unscored.reason),
     ]
 }
 
@@ -158,7 +190,10 @@ pub(crate) fn side_by_side(records: &[EvalRecord], labels: &[String]) -> TextTab
             result.map_or_else(missing, |result| plain(&result.suite.name)),
             result.map_or_else(missing, strategy),
             score.map_or_else(missing, |score| count(score.n)),
-            score.map_or_else(missing, |score| percent(score.value)),
+            score.map_or_else(
+                || result.map_or_else(missing, |_| "not scored".to_owned()),
+                |score| percent(score.value),
+            ),
             score.map_or_else(missing, |score| percent_interval(score.ci95)),
             score.and_then(|score| score.chance).map_or_else(missing, percent),
             speed.map_or_else(missing, number),

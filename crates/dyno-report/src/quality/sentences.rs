@@ -1,7 +1,7 @@
 //! What an evaluation says, in sentences: comparisons with their intervals, perplexity, divergence, how answers look, and what it
 //! comes to.
 
-use dyno_types::{DivergenceResult, EvalRecord, PairedComparison, PerplexityResult, Score, SuiteResult};
+use dyno_types::{DivergenceResult, EvalRecord, PairedComparison, PerplexityResult, Score, SuiteResult, Unscored};
 
 use super::scores::{WHOLE, strategy};
 use crate::figure::{count, number, percent, percent_interval, points};
@@ -204,6 +204,11 @@ fn cautions(record: &EvalRecord) -> Vec<String> {
                 plain(first)
             ));
         }
+        let reason = |unscored: &Unscored| {
+            let group = if unscored.group == WHOLE { String::new() } else { format!(", {}", plain(&unscored.group)) };
+            format!("{name}{group}: not scored, since {}.", plain(&unscored.reason))
+        };
+        said.extend(result.unscored.iter().map(reason));
         let Some(score) = result.scores.first() else { continue };
         if score.unparsed >= UNPARSED_MANY {
             said.push(format!(
@@ -218,7 +223,7 @@ fn cautions(record: &EvalRecord) -> Vec<String> {
             ));
         }
         if score.failed > 0 {
-            said.push(format!("{name}: {} left out because they could not be asked.", items(score.failed)));
+            said.push(format!("{name}: {} left out because they could not be asked or judged.", items(score.failed)));
         }
     }
     said

@@ -157,6 +157,7 @@ fn suite(name: &str, strategy: &str, seed: u64, kind: Kind, tasks: &[Task]) -> S
         items_cached: 0,
         items,
         scores,
+        unscored: Vec::new(),
         speed: AnswerSpeed {
             tokens_out: if generated { tokens_out } else { 0 },
             items: n,
