@@ -55,6 +55,14 @@ pub(crate) struct EvalPlan {
     pub(crate) distributions: Option<Distributions>,
 }
 
+impl EvalPlan {
+    /// Whether any question comes with a system text.
+    fn has_system_text(&self) -> bool {
+        let of_strategy = self.manners.iter().any(|manner| manner.strategy.system.is_some());
+        !self.questions.is_empty() && (of_strategy || self.questions.iter().any(Questions::has_system_text))
+    }
+}
+
 /// Distributions of a model over a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Distributions {
@@ -176,6 +184,7 @@ impl App {
             events.emit(Event::Note(remark));
         }
         let mut findings = Findings::default();
+        findings.notes.extend(template.system_remark(host.loaded()).filter(|_| plan.has_system_text()));
         let mut error = self
             .ask_everything(&mut host, job, (plan, subject, &template), (&mut findings, events))
             .await
@@ -198,7 +207,7 @@ impl App {
             ended_unix_ms: unix_ms(),
             engine: host.info().clone(),
             settings: subject.settings.clone(),
-            template: template.used(),
+            template: template.used(host.loaded()),
             memory: host.session().memory().await.ok(),
             complete: error.is_none(),
             model_changed,

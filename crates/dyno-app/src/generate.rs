@@ -11,9 +11,10 @@ mod wishes;
 
 use dyno_advise::WindowLimit;
 use dyno_engine::Engine;
+use dyno_eval::Framing;
 use dyno_types::{
     ChatMessage, EngineSettings, Event, EventSink, FinishReason, GenerateRequest, Prompt, Sampling,
-    ThreadChoice, TokenId, TokenLogprob,
+    TemplateUse, ThreadChoice, TokenId, TokenLogprob,
 };
 use serde::Serialize;
 
@@ -27,9 +28,10 @@ pub use wishes::SamplingWishes;
 
 use crate::app::Model;
 use crate::eval::host::{Host, Loading};
+use crate::eval::template::{self, Template};
 use crate::{App, AppError};
 use answer::Answer;
-use judge::JudgeModel;
+pub(crate) use judge::{JudgeLoading, JudgeModel};
 use reading::{Chunks, Matter, Slide, Way};
 use window::{AnswerLength, FEEDBACK_TOKENS, Opening, opening};
 
@@ -46,8 +48,8 @@ pub struct GenerateJob {
     pub long: LongPrompt,
     /// System message.
     pub system: Option<String>,
-    /// Continue the prompt as it stands even if the model has a chat template.
-    pub raw: bool,
+    /// Chat template by name; the model's own, or none, without. `none` continues the prompt as it stands.
+    pub template: Option<String>,
     /// Sampling, as far as it was asked for; the rest comes from the preset, or is the default.
     pub sampling: SamplingWishes,
     /// A task, whose preset for this model is taken; `none` is like nothing, but without a remark about presets.
@@ -90,8 +92,10 @@ pub struct Generated {
     pub model: String,
     /// The text; with a policy that of the accepted attempt, or of the best one where none was.
     pub text: String,
-    /// Whether the model's chat template was used.
+    /// Whether the prompt was put into a chat template.
     pub chat: bool,
+    /// The chat template.
+    pub template: TemplateUse,
     /// Context window opened for it, tokens.
     pub context: u32,
     /// Threads for decode.
@@ -133,13 +137,16 @@ impl Generated {
 /// Where progress goes, and where text goes.
 type Shown<'a> = (&'a dyn EventSink, &'a mut (dyn FnMut(&str) + Send));
 
+/// What is asked, how tokens are drawn, and what prompts are put into.
+type Put<'a> = (&'a GenerateJob, &'a Sampling, &'a Template);
+
 /// A model that is asked, and what of it is in use.
 struct Asked<'a> {
     host: &'a Host<'a>,
     job: &'a GenerateJob,
     sampling: &'a Sampling,
-    /// Whether prompts are chats.
-    chat: bool,
+    /// What prompts are put into.
+    template: &'a Template,
     /// What the user says: the prompt with its text, or what reading a long one left of them.
     content: String,
     /// Maximum length of the answer.
@@ -169,6 +176,7 @@ impl App {
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Generated, AppError> {
         check(job)?;
+        template::known(job.template.as_deref())?;
         let policy = job.policy.policy(&self.cancel)?;
         let model = self.resolve(&job.model, events)?;
         let judge = policy.as_ref().and_then(|policy| policy.judge.as_deref());
@@ -182,7 +190,7 @@ impl App {
         &self,
         engine: &dyn Engine,
         (job, model): (&GenerateJob, &Model),
-        (policy, judge): (Option<Policy>, Option<Loading>),
+        (policy, judge): (Option<Policy>, Option<JudgeLoading>),
         (events, on_text): Shown<'_>,
     ) -> Result<Generated, AppError> {
         let sampling = self.sampling_for(job, model, events)?;
@@ -194,9 +202,13 @@ impl App {
         let limit = self.window_limit(&settings, &model.facts, job.context_given)?;
         let loading = Loading::of(model, settings);
         let mut host = Host::load(engine, loading, &self.cancel, events).await?;
-        if !host.loaded().has_chat_template && !job.raw {
-            events.emit(Event::Note(dyno_bench::NO_TEMPLATE.to_owned()));
-        }
+        let template = match self.template_for(&host, job, events).await {
+            Ok(template) => template,
+            Err(error) => {
+                host.close().await;
+                return Err(error);
+            }
+        };
         let mut judge = JudgeModel::new(engine, judge);
         let told = policy.as_ref().is_some_and(|policy| policy.policy.feedback);
         let demand = Demand {
@@ -209,9 +221,10 @@ impl App {
             },
             grows: policy.is_none(),
         };
-        let result = match self.open_window(&mut host, (job, &sampling), &demand, (model, limit)).await {
+        let put = (job, &sampling, &template);
+        let result = match self.open_window(&mut host, put, &demand, (model, limit)).await {
             Ok((way, answer_tokens)) => {
-                let asked = Asked::new(&host, job, &sampling, answer_tokens);
+                let asked = Asked::new(&host, put, answer_tokens);
                 asked.read_and_answer(way, policy, &mut judge, (events, on_text)).await
             }
             Err(error) => Err(error),
@@ -225,14 +238,16 @@ impl App {
     async fn open_window<'t>(
         &self,
         host: &mut Host<'_>,
-        (job, sampling): (&GenerateJob, &Sampling),
+        put: Put<'_>,
         demand: &Demand<'t>,
         (model, limit): (&Model, WindowLimit),
     ) -> Result<(Option<Way<'t>>, u32), AppError> {
-        let asked = Asked::new(host, job, sampling, 0);
-        if job.system.is_some() && !asked.chat {
+        let asked = Asked::new(host, put, 0);
+        let job = asked.job;
+        if job.system.is_some() && !asked.is_chat() {
             return Err(AppError::Input(
-                "--system needs a chat template, and this model has none; put it into the prompt".to_owned(),
+                "--system needs a chat template, and there is none; name one with --template, or put it into the prompt"
+                    .to_owned(),
             ));
         }
         let prompt_tokens = asked.content_tokens(&asked.content).await?;
@@ -253,6 +268,28 @@ impl App {
         let Opening { context, answer_tokens } = opening;
         host.reopen(EngineSettings { context, ..host.settings().clone() }).await?;
         Ok((None, answer_tokens))
+    }
+
+    /// The template that prompts are put into, with what there is to say of it.
+    async fn template_for(
+        &self,
+        host: &Host<'_>,
+        job: &GenerateJob,
+        events: &dyn EventSink,
+    ) -> Result<Template, AppError> {
+        let (template, remark) =
+            Template::choose(job.template.as_deref(), host.session(), host.loaded()).await?;
+        // Whoever asks for none knows that there is none.
+        let remark = match (&template, job.template.as_deref()) {
+            (Template::None, Some(_)) => None,
+            (Template::None, None) => Some(dyno_bench::NO_TEMPLATE.to_owned()),
+            _ => remark,
+        };
+        let of_system = template.system_remark(host.loaded()).filter(|_| job.system.is_some());
+        for remark in remark.into_iter().chain(of_system) {
+            events.emit(Event::Note(remark));
+        }
+        Ok(template)
     }
 
     /// The refusal of a prompt, with every way in which it could be read.
@@ -278,12 +315,16 @@ impl App {
     }
 
     /// What the judge's process is to load; it is not started before it is asked.
-    fn judge_loading(&self, reference: &str, events: &dyn EventSink) -> Result<Loading, AppError> {
+    pub(crate) fn judge_loading(
+        &self,
+        reference: &str,
+        events: &dyn EventSink,
+    ) -> Result<JudgeLoading, AppError> {
         let model = self.resolve(reference, events)?;
         let mut settings = EngineSettings::default();
-        self.fit_context(&mut settings, &model.facts, false)?;
         self.choose_threads(&mut settings, events);
-        Ok(Loading::of(&model, settings))
+        let limit = self.window_limit(&settings, &model.facts, false)?;
+        Ok(JudgeLoading { loading: Loading::of(&model, settings), limit })
     }
 }
 
@@ -291,10 +332,14 @@ impl App {
 const COUNTED_AT_ONCE_BYTES: usize = 1 << 20;
 
 impl<'a> Asked<'a> {
-    fn new(host: &'a Host<'a>, job: &'a GenerateJob, sampling: &'a Sampling, answer_tokens: u32) -> Self {
-        let chat = host.loaded().has_chat_template && !job.raw;
+    fn new(host: &'a Host<'a>, (job, sampling, template): Put<'a>, answer_tokens: u32) -> Self {
         let matter = job.matter();
-        Self { host, job, sampling, chat, content: matter.whole(matter.text), answer_tokens }
+        Self { host, job, sampling, template, content: matter.whole(matter.text), answer_tokens }
+    }
+
+    /// Whether prompts are chats.
+    fn is_chat(&self) -> bool {
+        self.template.framing() == Framing::Chat
     }
 
     /// How to read a long prompt; `None` where it is to be refused, or cannot be read so.
@@ -378,7 +423,7 @@ impl<'a> Asked<'a> {
     }
 
     async fn one_answer(&self, on_text: &mut (dyn FnMut(&str) + Send)) -> Result<Generated, AppError> {
-        let request = self.request(self.prompt(), self.sampling.clone());
+        let request = self.request(self.prompt(), self.sampling.clone()).await?;
         let answer = answer::answer(self.host.session(), request, self.host.cancel(), on_text).await?;
         Ok(self.generated(answer, self.sampling.clone(), None))
     }
@@ -390,7 +435,7 @@ impl<'a> Asked<'a> {
 
     /// What the user says and the beginning of an answer, as the model gets them.
     fn put(&self, content: String, begun: &str) -> Prompt {
-        if !self.chat {
+        if !self.is_chat() {
             return Prompt::Text(content + begun);
         }
         let system = self.job.system.iter().map(|system| message("system", system));
@@ -400,12 +445,7 @@ impl<'a> Asked<'a> {
 
     /// Tokens of a prompt.
     async fn tokens(&self, prompt: &Prompt) -> Result<u64, AppError> {
-        let session = self.host.session();
-        Ok(match prompt {
-            Prompt::Text(text) => session.tokenize(text, true, false).await?.len(),
-            Prompt::Chat(messages) => session.tokenize_chat(messages).await?.len(),
-            Prompt::Tokens(tokens) => tokens.len(),
-        } as u64)
+        Ok(self.template.tokens(self.host.session(), prompt).await?.len() as u64)
     }
 
     /// Tokens of the prompt that says this.
@@ -420,22 +460,23 @@ impl<'a> Asked<'a> {
         Ok(tokens)
     }
 
-    fn request(&self, prompt: Prompt, sampling: Sampling) -> GenerateRequest {
-        GenerateRequest {
+    async fn request(&self, prompt: Prompt, sampling: Sampling) -> Result<GenerateRequest, AppError> {
+        Ok(GenerateRequest {
             id: 1,
-            prompt,
+            prompt: self.template.submission(self.host.session(), prompt).await?,
             sampling,
             max_tokens: self.answer_tokens,
-            stop: self.job.stop.clone(),
+            stop: self.job.stop.iter().chain(self.template.stops()).cloned().collect(),
             ignore_eos: false,
             logprobs: self.job.logprobs,
-        }
+        })
     }
 
     fn generated(&self, answer: Answer, sampling: Sampling, policy: Option<PolicyReport>) -> Generated {
         Generated {
             model: self.job.model.clone(),
-            chat: self.chat,
+            chat: self.is_chat(),
+            template: self.template.used(self.host.loaded()),
             context: self.host.settings().context,
             threads: self.host.settings().threads,
             thread_choice: App::thread_choice(&self.job.settings, self.job.thread_choice),

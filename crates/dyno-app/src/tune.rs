@@ -287,7 +287,11 @@ impl App {
             }
             Err(search::Failure::App(error)) => return Err(error),
         };
+        let remark = template
+            .system_remark(host.loaded())
+            .filter(|_| strategy.system.is_some() || search.pool.has_system_text());
         let mut tuning = tuning(search, found);
+        tuning.notes.extend(remark);
         if job.save {
             let preset = preset(&tuning, job, &result.strategy);
             let model = (job.model.as_str(), result.model_sha256.as_str());

@@ -43,6 +43,9 @@ pub struct LoadReport {
     pub adds_bos: bool,
     /// Whether the model carries a chat template.
     pub has_chat_template: bool,
+    /// Whether that template takes no system message: its text is then put in front of the first message of the user.
+    #[serde(default)]
+    pub system_in_user: bool,
 }
 
 /// What opening a context reported.

@@ -111,6 +111,9 @@ pub struct TemplateUse {
     pub name: String,
     /// Whether it is the model's own.
     pub own: bool,
+    /// Whether it takes no system message, so that the text of one stands in front of the first message of the user.
+    #[serde(default)]
+    pub system_in_user: bool,
 }
 
 /// Which questions were asked.

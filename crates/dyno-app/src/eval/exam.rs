@@ -196,7 +196,7 @@ impl Exam<'_> {
             suite_sha256: questions.understood_sha256.clone(),
             strategy: serde_json::to_value(&manner.strategy).expect("a strategy is plain data"),
             few_shot: manner.few_shot,
-            template: self.template.identity(),
+            template: self.template.identity(host.loaded()),
             sampling,
             max_tokens: if only_weighed { 0 } else { manner.max_tokens },
             policy: manner

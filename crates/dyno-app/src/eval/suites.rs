@@ -84,6 +84,11 @@ impl Questions {
         self.chosen.iter().any(|index| self.suite.items[*index].kind == ItemKind::Code)
     }
 
+    /// Whether any of them comes with a system text.
+    pub(crate) fn has_system_text(&self) -> bool {
+        self.chosen.iter().any(|index| self.suite.items[*index].system.is_some())
+    }
+
     /// A remark about a part that was drawn.
     pub(crate) fn remark(&self, seed: u64) -> Option<String> {
         let (asked, all) = (self.chosen.len(), self.suite.items.len());

@@ -6,6 +6,10 @@ use dyno_types::{ChatMessage, LoadReport, Prompt, TemplateUse, TokenId};
 
 use crate::AppError;
 
+/// What is said of a template that takes no system message.
+const SYSTEM_IN_USER: &str =
+    "the chat template takes no system message; the system text is put in front of the first message of the user";
+
 /// The template in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Template {
@@ -60,20 +64,26 @@ impl Template {
     }
 
     /// As records state it.
-    pub(crate) fn used(&self) -> TemplateUse {
-        let (name, own) = match self {
-            Self::Model => ("model", true),
-            Self::None => ("none", false),
-            Self::Known(known, own) => (known.name.as_str(), *own),
+    pub(crate) fn used(&self, loaded: &LoadReport) -> TemplateUse {
+        let (name, own, system_in_user) = match self {
+            Self::Model => ("model", true, loaded.system_in_user),
+            Self::None => ("none", false, false),
+            Self::Known(known, own) => (known.name.as_str(), *own, known.system_in_user),
         };
-        TemplateUse { name: name.to_owned(), own }
+        TemplateUse { name: name.to_owned(), own, system_in_user }
     }
 
-    /// All that answers depend on: a known template is more than its name.
-    pub(crate) fn identity(&self) -> serde_json::Value {
+    /// What to say where system texts are to be put into a template that takes none.
+    pub(crate) fn system_remark(&self, loaded: &LoadReport) -> Option<String> {
+        self.used(loaded).system_in_user.then(|| SYSTEM_IN_USER.to_owned())
+    }
+
+    /// All that answers depend on: a known template is more than its name, and the model's own is what is put into it.
+    pub(crate) fn identity(&self, loaded: &LoadReport) -> serde_json::Value {
         match self {
             Self::Known(known, _) => serde_json::to_value(known).expect("a template is plain data"),
-            Self::Model | Self::None => self.used().name.into(),
+            Self::Model if loaded.system_in_user => "model, system text in the user's message".into(),
+            Self::Model | Self::None => self.used(loaded).name.into(),
         }
     }
 

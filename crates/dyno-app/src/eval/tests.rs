@@ -507,3 +507,16 @@ async fn a_record_in_which_nothing_was_judged_is_invalid_and_a_failure() {
     let table = dyno_report::eval_table(&[record], dyno_report::Color::Never);
     assert!(table.contains("not scored") && table.contains("none of 2 items"), "{table}");
 }
+
+#[tokio::test]
+async fn a_template_without_system_messages_is_said_where_a_question_has_one() {
+    let takes_none = || FakeScript { system_in_user: true, ..script() };
+    for (strategy, said) in [("direct", 0), ("expert", 1)] {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = plan(vec![numeric(0, "4")], &[strategy]);
+        let record = evaluate(folder.path(), takes_none(), &job(), &plan).await.record;
+        assert!(record.template.system_in_user);
+        let remarks = record.notes.iter().filter(|note| note.contains("takes no system message")).count();
+        assert_eq!(remarks, said, "{strategy}: {:?}", record.notes);
+    }
+}

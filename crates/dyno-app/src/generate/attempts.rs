@@ -108,7 +108,7 @@ impl Asked<'_> {
         let number = u32::try_from(made.attempts.len()).unwrap_or(u32::MAX);
         let sampling = policy.validator.sampling(self.sampling, number);
         let prompt = told(self.prompt(), feedback, made.attempts.last());
-        let request = self.request(prompt, sampling.clone());
+        let request = self.request(prompt, sampling.clone()).await?;
         let answer = answer(self.host.session(), request, self.host.cancel(), &mut |_| {}).await?;
         made.attempts.push(Attempt {
             text: answer.marked_text(),

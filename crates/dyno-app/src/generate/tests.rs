@@ -23,7 +23,7 @@ fn job(policy: PolicyWishes) -> GenerateJob {
         text: None,
         long: LongPrompt::Refuse,
         system: None,
-        raw: false,
+        template: None,
         sampling: SamplingWishes { seed: Some(10), ..SamplingWishes::default() },
         preset: None,
         policy,
@@ -63,10 +63,13 @@ async fn generate(script: FakeScript, job: &GenerateJob) -> (Result<Generated, A
     };
     let policy = job.policy.policy(&crate::CancelFlag::default()).unwrap();
     let judge = policy.as_ref().and_then(|policy| policy.judge.clone());
-    let judge = judge.map(|judge| Loading {
-        path: PathBuf::from(judge),
-        identity: dyno_models::ModelIdentity::default(),
-        settings: EngineSettings::default(),
+    let judge = judge.map(|judge| JudgeLoading {
+        loading: Loading {
+            path: PathBuf::from(judge),
+            identity: dyno_models::ModelIdentity::default(),
+            settings: EngineSettings::default(),
+        },
+        limit: WindowLimit { tokens: 2_048, bound: dyno_advise::WindowBound::Trained },
     });
     let (engine, notes) = (FakeEngine::new(script), Notes::default());
     let mut shown = String::new();
@@ -200,7 +203,7 @@ async fn a_grade_out_of_range_accepts_nothing() {
 #[tokio::test]
 async fn a_text_that_is_continued_is_told_nothing() {
     let policy = PolicyWishes { checks: vec!["match=x".to_owned()], ..PolicyWishes::default() };
-    let raw = GenerateJob { raw: true, ..job(policy) };
+    let raw = GenerateJob { template: Some("none".to_owned()), ..job(policy) };
     let reply = |request: &GenerateRequest, _: u32| {
         assert_eq!(request.prompt, Prompt::Text("2 + 2?".to_owned()));
         format!("seed {}", request.sampling.seed)
@@ -281,4 +284,35 @@ async fn reasoning_that_never_ends_fails_a_check() {
     let (made, notes, _) = generate(thinks, &job(policy)).await;
     let generated = made.unwrap();
     assert_eq!((generated.text.as_str(), generated.policy.unwrap().accepted), ("hm", None), "{notes:?}");
+}
+
+#[tokio::test]
+async fn a_named_template_stands_around_the_prompt_and_ends_the_answer() {
+    let reply = |request: &GenerateRequest, _: u32| {
+        // Begin, and a token each byte.
+        let Prompt::Tokens(tokens) = &request.prompt else { panic!("{request:?}") };
+        let text: String = tokens.iter().filter_map(|token| u8::try_from(*token).ok()).map(char::from).collect();
+        assert!(text.contains("<|im_start|>user\n2 + 2?<|im_end|>"), "{text}");
+        assert!(request.stop.contains(&"<|im_end|>".to_owned()), "{:?}", request.stop);
+        "4".to_owned()
+    };
+    let named = |name: &str| GenerateJob { template: Some(name.to_owned()), ..job(PolicyWishes::default()) };
+    let (made, notes, _) = generate(script(reply), &named("chatml")).await;
+    let made = made.unwrap();
+    assert_eq!((made.text.as_str(), made.template.name.as_str(), made.template.own), ("4", "chatml", false));
+    assert!(notes[0].contains("`chatml` was used instead of the model's own"), "{notes:?}");
+    let error = generate(script(reply), &named("chatlm")).await.0.unwrap_err();
+    assert!(error.exit_code() == 2 && error.to_string().contains("chatml"), "{error}");
+}
+
+#[tokio::test]
+async fn where_the_template_takes_no_system_message_that_is_said_once_and_in_the_result() {
+    let takes_none = |system_in_user| FakeScript { system_in_user, ..script(|_, _| "4".to_owned()) };
+    for (system, system_in_user, said) in [(Some("Be brief."), true, 1), (Some("Be brief."), false, 0), (None, true, 0)] {
+        let job = GenerateJob { system: system.map(str::to_owned), ..job(PolicyWishes::default()) };
+        let (made, notes, _) = generate(takes_none(system_in_user), &job).await;
+        assert_eq!(made.unwrap().template.system_in_user, system_in_user);
+        let remarks = notes.iter().filter(|note| note.contains("takes no system message")).count();
+        assert_eq!(remarks, said, "{notes:?}");
+    }
 }

@@ -42,6 +42,11 @@ impl Pool {
         self.questions.suite.items.len()
     }
 
+    /// Whether any question comes with a system text.
+    pub(super) fn has_system_text(&self) -> bool {
+        self.questions.suite.items.iter().any(|item| item.system.is_some())
+    }
+
     /// Questions whose answers are no programs.
     pub(super) fn without_programs(&self) -> usize {
         self.questions.suite.items.iter().filter(|item| item.kind != ItemKind::Code).count()

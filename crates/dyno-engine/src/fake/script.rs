@@ -132,6 +132,8 @@ pub struct FakeScript {
     pub reuses_prefix: bool,
     /// Whether the model has a chat template.
     pub has_chat_template: bool,
+    /// Whether its template takes no system message.
+    pub system_in_user: bool,
     /// Mark of reasoning that every prompt ends with.
     pub reasoning_mark: Option<&'static str>,
     /// Whether the tokenizer puts a beginning-of-sequence token first.
@@ -174,6 +176,7 @@ impl Default for FakeScript {
             eos_after: None,
             reuses_prefix: false,
             has_chat_template: true,
+            system_in_user: false,
             reasoning_mark: None,
             adds_bos: true,
             context_train: 8192,

@@ -259,6 +259,7 @@ impl Session for FakeSession {
             context_train: script.context_train,
             adds_bos: script.adds_bos,
             has_chat_template: script.has_chat_template,
+            system_in_user: script.system_in_user,
         })
     }
 

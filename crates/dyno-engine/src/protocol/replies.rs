@@ -101,6 +101,7 @@ impl From<&LoadReport> for proto::LoadReply {
             context_train: report.context_train,
             adds_bos: report.adds_bos,
             has_chat_template: report.has_chat_template,
+            system_in_user: report.system_in_user,
         }
     }
 }
@@ -116,6 +117,7 @@ impl TryFrom<proto::LoadReply> for LoadReport {
             context_train: message.context_train,
             adds_bos: message.adds_bos,
             has_chat_template: message.has_chat_template,
+            system_in_user: message.system_in_user,
         })
     }
 }

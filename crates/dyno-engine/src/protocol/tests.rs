@@ -198,6 +198,7 @@ fn replies_come_back() {
         context_train: 3,
         adds_bos: true,
         has_chat_template: false,
+        system_in_user: true,
     };
     assert_eq!(LoadReport::try_from(travelled(&proto::LoadReply::from(&load))), Ok(load));
     let word = |text: &str| text.to_owned();

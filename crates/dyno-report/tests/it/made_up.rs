@@ -358,7 +358,7 @@ fn blank(quantization: &str, file_bytes: u64) -> EvalRecord {
         engine: run.engine,
         thread_choice: Some(dyno_types::ThreadChoice::Usable),
         engine_settings: run.settings.engine,
-        template: TemplateUse { name: "model".to_owned(), own: true },
+        template: TemplateUse { name: "model".to_owned(), own: true, system_in_user: false },
         suites: Vec::new(),
         comparisons: Vec::new(),
         perplexity: Some(PerplexityResult {

@@ -109,8 +109,36 @@ fn a_system_message_goes_where_the_template_puts_it() {
 
 #[test]
 fn a_template_that_refuses_a_chat_says_why() {
-    let refused = render(GEMMA, &[("system", "x"), ("user", "y")]);
-    assert_eq!(refused, Err(TemplateError::Refused("System role not supported".to_owned())));
+    let refused = render(GEMMA, &[("user", "x"), ("user", "y")]);
+    let Err(TemplateError::Refused(reason)) = refused else { panic!("{refused:?}") };
+    assert!(reason.contains("alternate"), "{reason}");
+}
+
+#[test]
+fn a_system_message_that_a_template_does_not_take_goes_in_front_of_the_first_question() {
+    let takes_none = |source: &str| {
+        ChatTemplate::compile(source, "<s>".to_owned(), "</s>".to_owned()).unwrap().system_in_user()
+    };
+    // It fails, and it leaves the message out.
+    let fails = "{% for m in messages %}{{ {'user': 'U', 'assistant': 'A'}[m.role] + m.content }}{% endfor %}";
+    let drops = "{% for m in messages %}{% if m.role != 'system' %}{{ m.content }};{% endif %}{% endfor %}";
+    let refuses = "{% if messages[0].role == 'system' %}{{ raise_exception('no') }}{% endif %}{{ messages[-1].content }}";
+    for source in [GEMMA, fails, drops, refuses] {
+        assert!(takes_none(source), "{source}");
+    }
+    let endless = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}";
+    // The last one leaves everything out: another place for the text would not help.
+    for source in [CHATML, LLAMA_3, LLAMA_3_1, BLOCK_LINES, endless, "Hello!"] {
+        assert!(!takes_none(source), "{source}");
+    }
+    let turns = [("user", "Hi"), ("assistant", "Hello!"), ("user", "And?")];
+    let with = |system: &[(&'static str, &'static str)]| render(GEMMA, &[system, &turns[..]].concat()).unwrap();
+    let question = "<s><start_of_turn>user\nHi<end_of_turn>";
+    assert!(with(&[]).starts_with(question));
+    let begun = |text: &str| question.replace("Hi", &format!("{text}\n\nHi"));
+    assert!(with(&[("system", "Be brief.")]).starts_with(&begun("Be brief.")), "{}", with(&[("system", "Be brief.")]));
+    assert!(with(&[("system", "Be brief."), ("system", "Be kind.")]).starts_with(&begun("Be brief.\n\nBe kind.")));
+    assert!(render(GEMMA, &[("system", "Be brief.")]).unwrap().contains("user\nBe brief.<end_of_turn>"));
 }
 
 #[test]

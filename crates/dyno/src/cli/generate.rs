@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{KnobArgs, PolicyArgs, SamplingArgs};
+use super::{KnobArgs, PolicyArgs, SamplingArgs, TemplateArgs};
 
 /// Examples in its help.
 pub(crate) const EXAMPLES: &str = r#"Examples:
@@ -36,9 +36,9 @@ pub(crate) struct GenerateArgs {
     /// System message (needs a chat template).
     #[arg(long, conflicts_with = "raw")]
     pub(crate) system: Option<String>,
-    /// Continue the prompt as it is, without the chat template.
-    #[arg(long)]
-    pub(crate) raw: bool,
+    /// What stands around the prompt.
+    #[command(flatten)]
+    pub(crate) template: TemplateArgs,
     /// Maximum answer length in tokens [default: 512, or what the window holds].
     #[arg(long, alias = "limit", value_name = "N")]
     pub(crate) max_tokens: Option<u32>,

@@ -26,7 +26,7 @@ pub(super) async fn run(context: &Context, args: GenerateArgs) -> anyhow::Result
             _ => LongPrompt::Refuse,
         },
         system: args.system,
-        raw: args.raw,
+        template: args.template.name(),
         sampling: args.sampling.wishes(),
         preset: args.preset,
         policy: args.policy.wishes(),

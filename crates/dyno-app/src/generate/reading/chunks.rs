@@ -171,7 +171,7 @@ impl<'t> Chunks<'t> {
         content: String,
         report: &mut ReadingReport,
     ) -> Result<String, AppError> {
-        let mut request = asked.request(asked.put(content, ""), asked.sampling.clone());
+        let mut request = asked.request(asked.put(content, ""), asked.sampling.clone()).await?;
         (request.max_tokens, request.logprobs) = (self.part_answer, 0);
         let came = answer(asked.host.session(), request, asked.host.cancel(), &mut |_| {}).await?;
         report.parts.push(PartReport {

@@ -96,7 +96,7 @@ impl<'t> Slide<'t> {
             let content = self.matter.whole(&self.segments.from(held.start));
             let prompt = asked.put(content, &held.answer);
             let left = u64::from(self.window).saturating_sub(asked.tokens(&prompt).await?);
-            let mut request = asked.request(prompt, asked.sampling.clone());
+            let mut request = asked.request(prompt, asked.sampling.clone()).await?;
             request.sampling.seed = request.sampling.seed.wrapping_add(u64::from(written));
             request.max_tokens =
                 (asked.answer_tokens - written).min(u32::try_from(left).unwrap_or(u32::MAX)).max(1);

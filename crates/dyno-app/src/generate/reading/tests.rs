@@ -36,7 +36,7 @@ fn job(prompt: &str, long: LongPrompt) -> GenerateJob {
         text: None,
         long,
         system: None,
-        raw: false,
+        template: None,
         sampling: SamplingWishes::default(),
         preset: None,
         policy: PolicyWishes::default(),
@@ -218,7 +218,7 @@ async fn an_answer_slides_on_past_the_window() {
         "x".to_owned()
     }
     let job =
-        GenerateJob { raw: true, max_tokens: Some(2_000), ..job("Once upon a time", LongPrompt::Slide) };
+        GenerateJob { template: Some("none".to_owned()), max_tokens: Some(2_000), ..job("Once upon a time", LongPrompt::Slide) };
     let (made, said, shown) = generate(script(writes, None), &job).await;
     let made = made.unwrap();
     assert_eq!((made.text.len(), shown.len(), made.tokens.len()), (2_000, 2_000, 2_000));
