@@ -32,7 +32,7 @@ pub struct MeasuredRun {
     pub rss_peak_bytes: Option<u64>,
 }
 
-/// What an evaluation of the history found: the share of a suite that was answered right.
+/// What an evaluation of the history found: how well a suite was answered.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MeasuredScore {
     /// Id of the evaluation.
@@ -47,10 +47,14 @@ pub struct MeasuredScore {
     pub few_shot: u32,
     /// Items that count.
     pub items: u64,
-    /// Share answered right, 0..=1.
+    /// What the share is: `accuracy`, `f1`, `judge` and so on; only the same is compared.
+    pub metric: String,
+    /// Digest of the judge's weights, where one rated the answers: another judge has another scale.
+    pub judge_sha256: Option<String>,
+    /// Share answered right, or mean grade, 0..=1.
     pub share: f64,
-    /// Ends of its 95 % interval, 0..=1.
-    pub ci95: [f64; 2],
+    /// Ends of its 95 % interval, 0..=1, where there is one.
+    pub ci95: Option<[f64; 2]>,
     /// What guessing gets, 0..=1.
     pub chance: Option<f64>,
 }

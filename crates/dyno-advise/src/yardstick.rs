@@ -44,6 +44,8 @@ pub(crate) struct Yardstick {
     suite_sha256: String,
     strategy: String,
     few_shot: u32,
+    metric: String,
+    judge_sha256: Option<String>,
 }
 
 impl Yardstick {
@@ -52,6 +54,8 @@ impl Yardstick {
             suite_sha256: score.suite_sha256.clone(),
             strategy: score.strategy.clone(),
             few_shot: score.few_shot,
+            metric: score.metric.clone(),
+            judge_sha256: score.judge_sha256.clone(),
         }
     }
 
@@ -61,9 +65,12 @@ impl Yardstick {
         let percent = |share: f64| share * 100.0;
         Some(QualityFigure {
             metric: score.suite.clone(),
-            label: score.suite.clone(),
+            label: match score.metric.as_str() {
+                "accuracy" => score.suite.clone(),
+                metric => format!("{} ({})", score.suite, dyno_types::metric_words(metric)),
+            },
             value: percent(score.share),
-            interval: Some(score.ci95.map(percent)),
+            interval: score.ci95.map(|ends| ends.map(percent)),
             chance: percent(score.chance.unwrap_or_default()),
             evidence: Evidence::Measured,
             conditions: Some(format!("{} items, {}", score.items, score.strategy)),

@@ -13,6 +13,7 @@ pub(crate) mod exam;
 pub(crate) mod held;
 pub(crate) mod host;
 mod job;
+pub(crate) mod judging;
 mod likelihood;
 mod perplexity;
 mod progress;
@@ -25,8 +26,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use dyno_bench::CancelFlag;
 use dyno_engine::Engine;
+use dyno_eval::ScoreBy;
 use dyno_types::{
-    DivergenceResult, EngineSettings, EvalRecord, Event, EventSink, PerplexityResult, SuiteResult, ThreadChoice,
+    DivergenceResult, EngineSettings, EvalRecord, Event, EventSink, PerplexityResult, SuiteResult,
+    ThreadChoice,
 };
 
 pub use code::{CODE_LAUNCHER, launch_code};
@@ -38,21 +41,24 @@ use crate::eval::ask::Manner;
 use crate::eval::assemble::Circumstances;
 use crate::eval::exam::Exam;
 use crate::eval::host::{Host, Loading};
+use crate::eval::judging::Judge;
 use crate::eval::perplexity::Measuring;
 pub(crate) use crate::eval::perplexity::Passage;
 use crate::eval::suites::Questions;
 use crate::eval::template::Template;
-use crate::generate::Policy;
+use crate::generate::{Policy, PolicyWishes};
 use crate::{App, AppError};
 
 /// What is asked, checked before anything slow.
 #[derive(Debug, Default)]
 pub(crate) struct EvalPlan {
-    questions: Vec<Questions>,
+    pub(crate) questions: Vec<Questions>,
     manners: Vec<Manner>,
     pub(crate) passage: Option<Passage>,
     /// Distributions over the text that several evaluations share.
     pub(crate) distributions: Option<Distributions>,
+    /// Who judges open answers.
+    pub(crate) judge: Option<Judge>,
 }
 
 impl EvalPlan {
@@ -137,6 +143,7 @@ impl App {
         let questions = suites::questions(job, &self.cancel, events)?;
         let strategies = suites::picked_strategies(&job.strategies)?;
         let policy = held_to(job, &self.cancel)?;
+        let judge = self.judge_of(job, &questions, events)?;
         let manner = |strategy| Manner {
             strategy,
             few_shot: job.few_shot,
@@ -151,7 +158,28 @@ impl App {
         // The plain manner goes first: what the policy gains is measured by it.
         let manners = strategies.into_iter().map(manner).flat_map(with_policy).flatten().collect();
         template::known(job.template.as_deref())?;
-        Ok(EvalPlan { questions, manners, passage, distributions: None })
+        Ok(EvalPlan { questions, manners, passage, distributions: None, judge })
+    }
+
+    /// The judge of a job, where one was named; refused where it would have nothing to do, or none where there is only that to do.
+    fn judge_of(
+        &self,
+        job: &EvalJob,
+        questions: &[Questions],
+        events: &dyn EventSink,
+    ) -> Result<Option<Judge>, AppError> {
+        let open = questions.iter().any(Questions::has_open);
+        match (&job.policy.judge, open) {
+            (Some(reference), true) => self.judge(reference, events).map(Some),
+            (Some(_), false) => Err(AppError::Input(
+                "--judge rates open answers, and no question here is open; --score judge makes those of your own file open"
+                    .to_owned(),
+            )),
+            (None, _) if job.reading.score == Some(ScoreBy::Judge) => {
+                Err(AppError::Input("--score judge needs a model that judges: --judge MODEL".to_owned()))
+            }
+            (None, _) => Ok(None),
+        }
     }
 
     /// Finds the model and what identifies it.
@@ -202,7 +230,7 @@ impl App {
         let model_changed = changed.is_some();
         error = error.or(changed);
         findings.deaths = host.deaths();
-        let circumstances = Circumstances {
+        let mut circumstances = Circumstances {
             started_unix_ms,
             ended_unix_ms: unix_ms(),
             engine: host.info().clone(),
@@ -213,6 +241,12 @@ impl App {
             model_changed,
         };
         host.close().await;
+        if let (None, Some(judge)) = (&error, &plan.judge) {
+            let asked = (judge, &plan.questions[..]);
+            error = self.judge_open_answers(engine, asked, &mut findings.suites, events).await.err();
+            circumstances.complete = error.is_none();
+            circumstances.ended_unix_ms = unix_ms();
+        }
         let record = assemble::record(subject, circumstances, findings);
         Ok(EvalResult { record, error })
     }
@@ -321,14 +355,16 @@ async fn measure_text(
     Ok(())
 }
 
-/// The policy that answers are held to. A judge would need a second model beside the one that is measured.
+/// The policy that answers are held to. A judge rates open answers and accepts none.
 fn held_to(job: &EvalJob, cancel: &CancelFlag) -> Result<Option<Policy>, AppError> {
-    let Some(policy) = job.policy.policy(cancel)? else { return Ok(None) };
-    if policy.judge.is_some() {
+    if job.policy.least_grade.is_some() {
         return Err(AppError::Input(
-            "--judge is for `dyno generate`; an evaluation knows the right answers".to_owned(),
+            "--least-grade is for `dyno generate`; the judge of an evaluation rates answers and refuses none"
+                .to_owned(),
         ));
     }
+    let wishes = PolicyWishes { judge: None, ..job.policy.clone() };
+    let Some(policy) = wishes.policy(cancel)? else { return Ok(None) };
     policy.check_sampling(&job.sampling)?;
     Ok(Some(policy))
 }

@@ -31,7 +31,7 @@ use crate::eval::host::{Host, Loading};
 use crate::eval::template::{self, Template};
 use crate::{App, AppError};
 use answer::Answer;
-pub(crate) use judge::{JudgeLoading, JudgeModel};
+pub(crate) use judge::{Answered, JudgeLoading, JudgeModel, VERDICT_TOKENS};
 use reading::{Chunks, Matter, Slide, Way};
 use window::{AnswerLength, FEEDBACK_TOKENS, Opening, opening};
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use dyno_bench::{CancelFlag, recomputed};
+use dyno_eval::of_today;
 use dyno_report::{EvalRow, Format, HistoryRow};
 use dyno_store::{Filter, History};
 use dyno_types::{EVAL_SCHEMA, EvalRecord, RUN_SCHEMA, RunRecord};
@@ -78,7 +79,7 @@ impl App {
             };
             match found {
                 Kept::Run(record) => runs.push(recomputed(*record)),
-                Kept::Eval(record) => evals.push(*record),
+                Kept::Eval(record) => evals.push(of_today(*record)),
             }
         }
         match (runs.is_empty(), evals.is_empty()) {
@@ -96,10 +97,10 @@ impl App {
     pub fn run_page(&self, records: &[RunRecord]) -> String {
         let evals = match records {
             // The page of a run does not depend on a history that can be read.
-            [record] => self
-                .existing_history()
-                .and_then(|history| evals_of(&history, record).ok())
-                .unwrap_or_default(),
+            [record] => {
+                let evals = self.existing_history().and_then(|history| evals_of(&history, record).ok());
+                evals.unwrap_or_default().into_iter().map(of_today).collect()
+            }
             _ => Vec::new(),
         };
         match records {
@@ -133,7 +134,8 @@ fn latest(history: &History) -> Result<Records, AppError> {
     if let Some(headline) = newer
         && let Some(record) = history.get_eval(&headline.id)?
     {
-        return Ok(Records::Evals(with_company(history, record)?));
+        let evals = with_company(history, record)?;
+        return Ok(Records::Evals(evals.into_iter().map(of_today).collect()));
     }
     run.map(|record| Records::Runs(vec![recomputed(record)])).ok_or(AppError::NothingMeasured)
 }
@@ -238,6 +240,7 @@ fn eval_row(headline: dyno_store::EvalHeadline) -> EvalRow {
         strategy: headline.strategy,
         items: headline.items,
         accuracy: headline.accuracy,
+        metric: headline.metric,
         ppl: headline.ppl,
         results: headline.results,
         valid: headline.valid,

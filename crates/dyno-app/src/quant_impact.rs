@@ -2,6 +2,7 @@
 
 mod compared;
 mod files;
+mod pairs;
 mod speed;
 mod text;
 
@@ -134,12 +135,16 @@ impl App {
         &self,
         engine: &dyn Engine,
         job: &QuantImpactJob,
-        (plan, variants): (EvalPlan, Vec<Variant>),
+        (mut plan, variants): (EvalPlan, Vec<Variant>),
         events: &dyn EventSink,
     ) -> QuantImpactResult {
         let mut result = QuantImpactResult::default();
-        if let Err(error) = self.qualities(engine, job, (plan, &variants), (&mut result, events)).await {
+        if let Err(error) = self.qualities(engine, job, (&mut plan, &variants), (&mut result, events)).await {
             result.error = Some(error);
+        }
+        if let (None, Some(judge)) = (&result.error, &plan.judge) {
+            let asked = (judge, &plan.questions[..]);
+            result.error = self.judge_pairs(engine, asked, &mut result.records, events).await.err();
         }
         compared::compare_with_first(&mut result.records);
         let subjects: Vec<&Subject> = variants.iter().map(|variant| &variant.subject).collect();
@@ -162,7 +167,7 @@ impl App {
         &self,
         engine: &dyn Engine,
         job: &QuantImpactJob,
-        (mut plan, variants): (EvalPlan, &[Variant]),
+        (plan, variants): (&mut EvalPlan, &[Variant]),
         (result, events): (&mut QuantImpactResult, &dyn EventSink),
     ) -> Result<(), AppError> {
         let folder = self.distributions_folder()?;
@@ -173,7 +178,7 @@ impl App {
                 0 => Distributions::Store(file.clone()),
                 _ => Distributions::Compare(original.clone(), file.clone()),
             });
-            let evaluated = self.eval_with(engine, &job.eval, (&plan, subject), events).await?;
+            let evaluated = self.eval_with(engine, &job.eval, (&*plan, subject), events).await?;
             result.records.push(evaluated.record);
             if let Some(error) = evaluated.error {
                 return Err(error);
@@ -195,10 +200,11 @@ fn check_strategy(strategies: &[String]) -> Result<(), AppError> {
 
 /// Retries and votes would hide what a quantization costs behind more tokens.
 fn check_policy(policy: &PolicyWishes) -> Result<(), AppError> {
-    if *policy == PolicyWishes::default() {
+    let without_judge = PolicyWishes { judge: None, ..policy.clone() };
+    if without_judge == PolicyWishes::default() {
         return Ok(());
     }
-    let told = "quantizations are compared by plain answers; leave out checks, retries, votes and judges (--check, --votes, …)";
+    let told = "quantizations are compared by plain answers; leave out checks, retries and votes (--check, --votes, …)";
     Err(AppError::Input(told.to_owned()))
 }
 

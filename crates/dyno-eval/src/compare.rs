@@ -76,11 +76,9 @@ pub fn compare(
 /// The task of every item that both results have and that could not be asked or judged in one of them.
 fn tasks_of_unjudged<'a>(baseline: &'a [ItemResult], candidate: &[ItemResult]) -> Vec<&'a str> {
     let failed = |item: &ItemResult| matches!(item.outcome, ItemOutcome::Failed { .. });
-    let theirs: HashMap<&str, bool> =
-        candidate.iter().map(|item| (item.id.as_str(), failed(item))).collect();
-    let unjudged = |item: &&ItemResult| {
-        theirs.get(item.id.as_str()).is_some_and(|theirs| *theirs || failed(item))
-    };
+    let theirs: HashMap<&str, bool> = candidate.iter().map(|item| (item.id.as_str(), failed(item))).collect();
+    let unjudged =
+        |item: &&ItemResult| theirs.get(item.id.as_str()).is_some_and(|theirs| *theirs || failed(item));
     baseline.iter().filter(unjudged).map(|item| item.task.as_str()).collect()
 }
 
@@ -264,7 +262,9 @@ mod tests {
             }
             items
         };
-        for (baseline, candidate, compared) in [(0, 0, Some(20)), (4, 4, Some(16)), (5, 0, None), (0, 5, None)] {
+        for (baseline, candidate, compared) in
+            [(0, 0, Some(20)), (4, 4, Some(16)), (5, 0, None), (0, 5, None)]
+        {
             let found = compare(CONTRAST, &failing(baseline), &failing(candidate));
             assert_eq!(found.first().map(|found| found.n), compared, "{baseline} {candidate}");
             assert!(found.iter().all(|found| (found.gained, found.lost) == (0, 0)), "{found:?}");

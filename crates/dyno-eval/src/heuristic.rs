@@ -1,5 +1,5 @@
-//! The scores that the seed documents were made with: how an answer looks, not whether it is right. Kept so that their
-//! reports can be reproduced and compared; named after where they come from.
+//! Form checks: how an answer looks, not whether it is right. The seed documents took them for scores; they are kept so that
+//! their reports can be reproduced, named after where they come from, and are never scores here.
 
 use crate::{Demand, Item};
 

@@ -31,6 +31,7 @@ pub(crate) fn check(item: &Item) -> Result<(), FieldProblem> {
         ItemKind::Regex => check_patterns(item),
         ItemKind::Choice => check_choices(item),
         ItemKind::Code => check_code(item),
+        ItemKind::Open => Ok(()),
         ItemKind::Heuristic => check_heuristic(item),
     }
 }
@@ -143,7 +144,10 @@ fn check_code(item: &Item) -> Result<(), FieldProblem> {
 
 fn check_heuristic(item: &Item) -> Result<(), FieldProblem> {
     if item.scorer.is_none() {
-        return Err(FieldProblem::new("scorer", "is missing; a heuristic item names the one that grades it"));
+        return Err(FieldProblem::new(
+            "scorer",
+            "is missing; a heuristic item names the one that checks its form",
+        ));
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ mod fields;
 mod formats;
 mod heuristic;
 mod item_check;
+mod judging;
 mod likelihood;
 mod load;
 mod normalise;
@@ -28,6 +29,7 @@ mod suite;
 mod suite_format;
 mod summary;
 mod template;
+mod today;
 mod tuner;
 mod validation;
 
@@ -49,6 +51,7 @@ pub use error::SuiteError;
 pub use extract::{Extracted, Extractor, extract};
 pub use formats::{SCORES_BY, ScoreBy, SentencePair, example_table, format_names};
 pub use heuristic::Heuristic;
+pub use judging::{Preference, RATING_MAX, in_both_orders, judging_chats, pairing_chats, preference, rating};
 pub use likelihood::{ChunkDivergence, ChunkLikelihood, Divergence, Perplexity, divergence, perplexity};
 pub use load::{LoadOptions, Loaded, PairSet, load, load_suite};
 pub use normalise::{Normaliser, USUAL_NORMALISERS, normalise};
@@ -73,10 +76,11 @@ pub use suite::{
 };
 pub use suite_format::write_suite;
 pub use summary::{
-    ACCURACY, ACCURACY_NORM, ACCURACY_PER_CHAR, ALL_ITEMS, chance_level, heuristic_report, points, refusals,
-    scores, unscored,
+    ACCURACY, ACCURACY_NORM, ACCURACY_PER_CHAR, ALL_ITEMS, JUDGE_METRIC, Measures, chance_level, form_checks,
+    heuristic_report, points, refusals, scores, unscored,
 };
 pub use template::{NamedTemplate, TemplateError, template, template_warning, templates};
+pub use today::of_today;
 pub use tuner::{
     Draw, DrawResult, FULL_SPEED_TPS, Preset, SamplingChoice, Standing, Trial, Tuner, TunerError,
     TunerOutcome, TunerPlan, Weights, candidates, judged_draws, least_budget, objective, preset, presets,

@@ -233,7 +233,7 @@ impl<'a> ExamplePool<'a> {
     }
 
     /// Worked examples for one item: the strategy's own, or `count` from the pool when the strategy or the caller wants those.
-    /// Same task first. Never the item itself, nor one of its cluster.
+    /// Same task first. Never the item itself, one of its cluster, or one that asks the same under another id.
     #[must_use]
     pub fn worked_examples(&self, item: &Item, strategy: &Strategy, count: Option<u32>) -> Vec<Example> {
         let from_suite = strategy.examples_from == ExamplesFrom::Suite;
@@ -242,8 +242,15 @@ impl<'a> ExamplePool<'a> {
             None if from_suite => strategy.examples.len(),
             None => return strategy.examples.clone(),
         };
-        let related =
-            |other: &Item| other.id == item.id || (other.cluster.is_some() && other.cluster == item.cluster);
+        let same_question = |other: &Item| {
+            let asks = |item: &Item| (item.context.trim().to_owned(), item.question.trim().to_owned());
+            asks(other) == asks(item)
+        };
+        let related = |other: &Item| {
+            other.id == item.id
+                || (other.cluster.is_some() && other.cluster == item.cluster)
+                || same_question(other)
+        };
         let of_task = |same: bool| self.items.iter().filter(move |other| (other.task == item.task) == same);
         let found: Vec<Example> = of_task(true)
             .chain(of_task(false))

@@ -63,13 +63,9 @@ pub fn score_text(item: &Item, answer: &str, steps: bool) -> Scored {
         ItemKind::F1 => score_shared_words(item, answer),
         ItemKind::Regex => score_pattern(item, answer),
         ItemKind::Choice => score_written_choice(item, answer),
-        ItemKind::Heuristic => match item.scorer {
-            Some(heuristic) => {
-                let outcome = ItemOutcome::Graded { grade: heuristic.grade(item, answer) };
-                Scored { outcome, extracted: None, by: Some(heuristic.name()) }
-            }
-            None => Scored::failed("the item names no heuristic"),
-        },
+        ItemKind::Open | ItemKind::Heuristic => {
+            Scored { outcome: ItemOutcome::Open, extracted: None, by: None }
+        }
         ItemKind::Code => Scored::failed("code is scored by running it"),
         ItemKind::Cloze => Scored::failed("cloze is scored by likelihood"),
     }
@@ -148,7 +144,11 @@ fn score_contained(item: &Item, answer: &str) -> Scored {
 /// The largest F1 of the words shared with any right answer, as SQuAD computes it.
 fn score_shared_words(item: &Item, answer: &str) -> Scored {
     const WAYS: [Extractor; 4] = [Extractor::Hashes, Extractor::Boxed, Extractor::AnswerIs, Extractor::Whole];
-    let Some(found) = extract(answer, &WAYS) else { return Scored::unparsed() };
+    let Some(found) = extract(answer, &WAYS) else {
+        // Nothing shares no word: a grade like any other, so that one mean holds for all answers.
+        let outcome = ItemOutcome::Graded { grade: 0.0 };
+        return Scored { outcome, extracted: None, by: Some(F1_METRIC) };
+    };
     let given = normalise(&found.text, &item.normalise);
     let grade = item.answers.iter().map(|right| f1(&given, &normalise(right, &item.normalise)));
     let grade = grade.fold(0.0, f64::max);

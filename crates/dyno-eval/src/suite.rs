@@ -32,13 +32,15 @@ pub enum ItemKind {
     Regex,
     /// The words that end a passage: every token of them must be the likeliest.
     Cloze,
-    /// Nothing that is right or wrong: graded by a heuristic.
+    /// Nothing that is right or wrong by itself: a judge may rate it.
+    Open,
+    /// The same, with a heuristic that checks the form of the answer.
     Heuristic,
 }
 
 impl ItemKind {
     /// Every kind with its name in suite files.
-    pub const ALL: [(&'static str, Self); 9] = [
+    pub const ALL: [(&'static str, Self); 10] = [
         ("numeric", Self::Numeric),
         ("exact", Self::Exact),
         ("choice", Self::Choice),
@@ -47,6 +49,7 @@ impl ItemKind {
         ("f1", Self::F1),
         ("regex", Self::Regex),
         ("cloze", Self::Cloze),
+        ("open", Self::Open),
         ("heuristic", Self::Heuristic),
     ];
 
@@ -54,6 +57,12 @@ impl ItemKind {
     #[must_use]
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(_, kind)| *kind == self).map_or("exact", |(name, _)| name)
+    }
+
+    /// Whether nothing but a judge can say how good an answer is.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Open | Self::Heuristic)
     }
 
     /// Whether likelihoods decide, so that nothing is generated.
@@ -158,7 +167,8 @@ pub struct Item {
     pub context: String,
     /// System message that the question needs.
     pub system: Option<String>,
-    /// Right answers; one of them is enough. For cloze the text that must follow.
+    /// Right answers; one of them is enough. For cloze the text that must follow; for open items what a judge is shown as
+    /// reference, one for each turn where there are as many as turns.
     pub answers: Vec<String>,
     /// A written solution that ends in the answer, for worked examples.
     pub solution: Option<String>,
@@ -190,7 +200,7 @@ pub struct Item {
     pub tolerance: f64,
     /// Normalisers of exact and contained answers; the usual ones where empty.
     pub normalise: Vec<Normaliser>,
-    /// Heuristic that grades the answer.
+    /// Heuristic that checks the form of the answer.
     pub scorer: Option<Heuristic>,
     /// Words asked for, fewest and most.
     pub words: Option<[u32; 2]>,

@@ -3,7 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use dyno_stats::{clustered_mean, proportion_interval_95};
-use dyno_types::{ItemOutcome, ItemResult, JUDGED_SHARE_MIN, Score, Unscored, enough_judged};
+use dyno_types::{
+    FormCheck, INTERVAL_ITEMS_MIN, ItemOutcome, ItemResult, JUDGED_SHARE_MIN, Score, Unscored, enough_judged,
+};
+
+use crate::ItemKind;
 
 /// Name of the score of right answers.
 pub const ACCURACY: &str = "accuracy";
@@ -14,28 +18,54 @@ pub const ACCURACY_PER_CHAR: &str = "accuracy_per_char";
 /// Name of the score of right answers by likelihood per byte (`acc_bytes` there).
 pub const ACCURACY_NORM: &str = "accuracy_norm";
 
+/// Name of the score that a judge's ratings make: their mean, divided by [`crate::RATING_MAX`].
+pub const JUDGE_METRIC: &str = "judge";
+
 /// Name of the group of all items.
 pub const ALL_ITEMS: &str = "all";
 
+/// Names of the scores that a suite's answers make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Measures {
+    /// Of right and wrong answers.
+    pub right: &'static str,
+    /// Of grades.
+    pub grade: &'static str,
+}
+
+impl Measures {
+    /// Names for the answers of these items: a way to score that all share has its own.
+    #[must_use]
+    pub fn of(items: &[crate::Item]) -> Self {
+        let all = |kind: ItemKind| !items.is_empty() && items.iter().all(|item| item.kind == kind);
+        let named =
+            [(ItemKind::Exact, "exact_match"), (ItemKind::Contains, "contains"), (ItemKind::Regex, "regex")];
+        let right = named.iter().find(|(kind, _)| all(*kind)).map_or(ACCURACY, |(_, name)| name);
+        let shared_words = items.iter().any(|item| item.kind == ItemKind::F1);
+        Self { right, grade: if shared_words { crate::F1_METRIC } else { JUDGE_METRIC } }
+    }
+}
+
 /// Scores of a result: all items first, then each task in the order of its first item (when there is more than one).
-/// Groups of which too little was judged have no score; [`unscored`] says why. `grade_metric` names the heuristic behind grades.
+/// Groups of which too little was judged have no score; [`unscored`] says why. `measures` names what right answers and
+/// grades measure.
 ///
-/// Right answers count 1; wrong and unparsed ones 0; tied and failed ones are left out and counted apart.
+/// Right answers count 1; wrong and unparsed ones 0; tied, failed and open ones are left out; the first two are counted apart.
 #[must_use]
-pub fn scores(items: &[ItemResult], grade_metric: &str) -> Vec<Score> {
+pub fn scores(items: &[ItemResult], measures: Measures) -> Vec<Score> {
     let mut found = Vec::new();
     for (group, members) in groups(items) {
         if Judged::of(&members).void().is_some() {
             continue;
         }
         let plain: Vec<Counted<'_>> = members.iter().map(|item| Counted::of(item, &item.outcome)).collect();
-        found.extend(accuracy(ACCURACY, group, &plain));
+        found.extend(accuracy(measures.right, group, &plain));
         let by = |outcome: fn(&ItemResult) -> Option<&ItemOutcome>| -> Vec<Counted<'_>> {
             members.iter().filter_map(|item| Some(Counted::of(item, outcome(item)?))).collect()
         };
         found.extend(accuracy(ACCURACY_PER_CHAR, group, &by(|item| item.outcome_per_char.as_ref())));
         found.extend(accuracy(ACCURACY_NORM, group, &by(|item| item.outcome_norm.as_ref())));
-        found.extend(grades(grade_metric, group, &plain));
+        found.extend(grades(measures.grade, group, &plain));
     }
     found
 }
@@ -63,7 +93,10 @@ pub fn unscored(items: &[ItemResult]) -> Vec<Unscored> {
     let void = |(group, members): (&str, Vec<&ItemResult>)| {
         let judged = Judged::of(&members);
         let reason = judged.void()?;
-        let (judged, items) = (judged.counting as u64, judged.items() as u64);
+        // What nobody was to judge is no failure.
+        let nobody_was_to = judged.open > 0 && judged.counting == 0;
+        let items = if nobody_was_to { 0 } else { judged.items() as u64 };
+        let judged = judged.counting as u64;
         Some(Unscored { group: group.to_owned(), items, judged, reason })
     };
     groups(items).into_iter().filter_map(void).collect()
@@ -76,6 +109,8 @@ struct Judged<'a> {
     counting: usize,
     tied: usize,
     failed: usize,
+    /// Answered, and to be judged by nobody.
+    open: usize,
     /// How often each reason of a failure occurred.
     reasons: BTreeMap<&'a str, usize>,
 }
@@ -86,6 +121,7 @@ impl<'a> Judged<'a> {
         for item in items {
             match &item.outcome {
                 ItemOutcome::Tied => found.tied += 1,
+                ItemOutcome::Open => found.open += 1,
                 ItemOutcome::Failed { reason } => {
                     found.failed += 1;
                     *found.reasons.entry(reason).or_default() += 1;
@@ -103,6 +139,9 @@ impl<'a> Judged<'a> {
     /// Why the group has no score; `None` where it has one.
     fn void(&self) -> Option<String> {
         let items = self.items();
+        if self.open > 0 && self.counting == 0 {
+            return Some("open answers are scored by a judge, and none was named".to_owned());
+        }
         if items == 0 {
             return None;
         }
@@ -144,7 +183,9 @@ pub fn points(outcome: &ItemOutcome) -> Option<f64> {
     match outcome {
         ItemOutcome::Correct => Some(1.0),
         ItemOutcome::Wrong | ItemOutcome::Unparsed => Some(0.0),
-        ItemOutcome::Tied | ItemOutcome::Graded { .. } | ItemOutcome::Failed { .. } => None,
+        ItemOutcome::Tied | ItemOutcome::Open | ItemOutcome::Graded { .. } | ItemOutcome::Failed { .. } => {
+            None
+        }
     }
 }
 
@@ -173,8 +214,10 @@ pub fn chance_level(options: &[u32]) -> Option<f64> {
 }
 
 fn accuracy(metric: &str, group: &str, items: &[Counted<'_>]) -> Option<Score> {
-    let asked: Vec<&Counted<'_>> =
-        items.iter().filter(|item| !matches!(item.outcome, ItemOutcome::Graded { .. })).collect();
+    let asked: Vec<&Counted<'_>> = items
+        .iter()
+        .filter(|item| !matches!(item.outcome, ItemOutcome::Graded { .. } | ItemOutcome::Open))
+        .collect();
     let counting: Vec<(&ItemResult, f64)> =
         asked.iter().filter_map(|item| Some((item.item, points(item.outcome)?))).collect();
     if counting.is_empty() {
@@ -201,7 +244,7 @@ fn accuracy(metric: &str, group: &str, items: &[Counted<'_>]) -> Option<Score> {
         clusters: clusters as u64,
         value,
         standard_error,
-        ci95: interval.bounds(),
+        ci95: (clusters as u64 >= INTERVAL_ITEMS_MIN).then(|| interval.bounds()),
         chance: chance_level(&options),
         unparsed: unparsed as f64 / n as f64,
         tied: count(|outcome| matches!(outcome, ItemOutcome::Tied)),
@@ -218,29 +261,31 @@ fn grades(metric: &str, group: &str, items: &[Counted<'_>]) -> Option<Score> {
         items.iter().filter_map(|item| Some((item.item, grade(item)?))).collect();
     let labels = cluster_labels(graded.iter().map(|(item, _)| item.cluster.as_deref()));
     let values: Vec<f64> = graded.iter().map(|(_, grade)| *grade).collect();
-    let failed = items.iter().filter(|item| matches!(item.outcome, ItemOutcome::Failed { .. })).count() as u64;
+    let failed =
+        items.iter().filter(|item| matches!(item.outcome, ItemOutcome::Failed { .. })).count() as u64;
     grade_score(metric, group, &values, &labels).map(|score| Score { failed, ..score })
 }
 
-/// Score of grades from 0 to 1; the interval is clustered and kept inside that range. One independent grade alone has the
-/// whole range as interval.
+/// Score of grades from 0 to 1; the interval is clustered and kept inside that range.
 fn grade_score(metric: &str, group: &str, values: &[f64], labels: &[usize]) -> Option<Score> {
     if values.is_empty() {
         return None;
     }
     let value = dyno_stats::sum(values.iter().copied()) / values.len() as f64;
-    let (standard_error, ci95) = match clustered_mean(values, labels) {
-        Ok(mean) => (mean.standard_error, mean.interval_95().bounds().map(|end| end.clamp(0.0, 1.0))),
-        Err(_) => (0.5, [0.0, 1.0]),
+    let clusters = distinct(labels) as u64;
+    // Of one grade alone nothing is known but its range.
+    let (standard_error, interval) = match clustered_mean(values, labels) {
+        Ok(mean) => (mean.standard_error, Some(mean.interval_95().bounds().map(|end| end.clamp(0.0, 1.0)))),
+        Err(_) => (0.5, None),
     };
     Some(Score {
         metric: metric.to_owned(),
         group: group.to_owned(),
         n: values.len() as u64,
-        clusters: distinct(labels) as u64,
+        clusters,
         value,
         standard_error,
-        ci95,
+        ci95: interval.filter(|_| clusters >= INTERVAL_ITEMS_MIN),
         chance: None,
         unparsed: 0.0,
         tied: 0,
@@ -248,38 +293,55 @@ fn grade_score(metric: &str, group: &str, values: &[f64], labels: &[usize]) -> O
     })
 }
 
-/// Applies one heuristic to the stored answers of every item, whatever its own kind, and scores them by category: the
-/// report that the seeds' tools would have given for these answers. Items without an answer text (likelihoods, failures)
-/// are left out.
+/// Means of the form checks of a result's answers, by group.
+#[must_use]
+pub fn form_checks(items: &[ItemResult], check: crate::Heuristic) -> Vec<FormCheck> {
+    let mean = |(group, members): (&str, Vec<&ItemResult>)| {
+        let forms: Vec<f64> = members.iter().filter_map(|item| item.form).collect();
+        form_check(check, group, &forms)
+    };
+    groups(items).into_iter().filter_map(mean).collect()
+}
+
+fn form_check(check: crate::Heuristic, group: &str, forms: &[f64]) -> Option<FormCheck> {
+    let n = forms.len();
+    (n > 0).then(|| FormCheck {
+        check: check.name().to_owned(),
+        group: group.to_owned(),
+        n: n as u64,
+        value: dyno_stats::sum(forms.iter().copied()) / n as f64,
+    })
+}
+
+/// Applies one heuristic to the stored answers of every item, whatever its own kind, by category: the report that the seeds'
+/// tools would have given for these answers. Items without an answer text (likelihoods, failures) are left out.
 #[must_use]
 pub fn heuristic_report(
     suite: &crate::Suite,
     items: &[ItemResult],
     heuristic: crate::Heuristic,
-) -> Vec<Score> {
+) -> Vec<FormCheck> {
     let by_id: HashMap<&str, &ItemResult> = items.iter().map(|item| (item.id.as_str(), item)).collect();
-    let mut graded: Vec<(String, f64, Option<&str>)> = Vec::new();
+    let mut graded: Vec<(String, f64)> = Vec::new();
     for item in &suite.items {
         let Some(result) = by_id.get(item.id.as_str()) else { continue };
         if result.choices.is_empty() && !matches!(result.outcome, ItemOutcome::Failed { .. }) {
             let category = item.category.clone().unwrap_or_else(|| item.task.clone());
-            graded.push((category, heuristic.grade(item, &result.answer), item.cluster.as_deref()));
+            graded.push((category, heuristic.grade(item, &result.answer)));
         }
     }
     let mut categories: Vec<&str> = vec![ALL_ITEMS];
-    for (category, _, _) in &graded {
+    for (category, _) in &graded {
         if !categories.contains(&category.as_str()) {
             categories.push(category);
         }
     }
-    let score = |group: &&str| {
-        let members: Vec<&(String, f64, Option<&str>)> =
-            graded.iter().filter(|(category, _, _)| *group == ALL_ITEMS || category == group).collect();
-        let values: Vec<f64> = members.iter().map(|(_, grade, _)| *grade).collect();
-        let labels = cluster_labels(members.iter().map(|(_, _, cluster)| *cluster));
-        grade_score(heuristic.name(), group, &values, &labels)
+    let check = |group: &&str| {
+        let of_group = |(category, _): &&(String, f64)| *group == ALL_ITEMS || category == group;
+        let forms: Vec<f64> = graded.iter().filter(of_group).map(|(_, form)| *form).collect();
+        form_check(heuristic, group, &forms)
     };
-    categories.iter().filter_map(score).collect()
+    categories.iter().filter_map(check).collect()
 }
 
 /// Why groups have a score of fewer items than they have: sentences for people, empty where all is well.

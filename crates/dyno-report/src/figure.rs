@@ -143,6 +143,22 @@ pub(crate) fn points(difference: f64) -> String {
     if difference.is_finite() { format!("{:+.1}", difference * 100.0) } else { MISSING.to_owned() }
 }
 
+/// A score in the unit that its metric is read in: ratings of 1 to 10, shares in percent.
+pub(crate) fn score_text(metric: &str, value: f64) -> String {
+    match metric {
+        "judge" if value.is_finite() => format!("{:.1} of 10", value * 10.0),
+        _ => percent(value),
+    }
+}
+
+/// The interval of a score, in the same unit.
+pub(crate) fn score_interval(metric: &str, ends: [f64; 2]) -> String {
+    match metric {
+        "judge" => format!("[{:.1}, {:.1}]", ends[0] * 10.0, ends[1] * 10.0),
+        _ => percent_interval(ends),
+    }
+}
+
 /// An interval of shares in percent, without the unit: `[46.1, 60.9]`.
 pub(crate) fn percent_interval(ends: [f64; 2]) -> String {
     let end =

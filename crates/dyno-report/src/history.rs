@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use comfy_table::CellAlignment;
-use dyno_types::{BenchSettings, Unit};
+use dyno_types::{BenchSettings, Unit, metric_words};
 use serde::Serialize;
 
 use crate::columns::{Column, cell, settings_columns};
-use crate::figure::{MISSING, count, moment, number, percent};
+use crate::figure::{MISSING, count, moment, number, percent, score_text};
 use crate::terminal::{grid, right, trimmed};
 use crate::text::plain;
 
@@ -56,6 +56,8 @@ pub struct EvalRow {
     pub items: Option<u64>,
     /// The score that stands for the record, 0..=1.
     pub accuracy: Option<f64>,
+    /// What the score is, e.g. `accuracy` or `f1`.
+    pub metric: Option<String>,
     /// Perplexity.
     pub ppl: Option<f64>,
     /// Results in the record: suites times strategies.
@@ -78,7 +80,7 @@ pub fn eval_history_table(rows: &[EvalRow]) -> String {
         "suite",
         "strategy",
         "items",
-        "accuracy",
+        "score",
         "perplexity",
         "results",
         "valid",
@@ -94,7 +96,7 @@ pub fn eval_history_table(rows: &[EvalRow]) -> String {
             row.suite.as_deref().map_or_else(missing, plain),
             row.strategy.as_deref().map_or_else(missing, plain),
             row.items.map_or_else(missing, count),
-            row.accuracy.map_or_else(missing, percent),
+            row.accuracy.map_or_else(missing, |value| scored(value, row.metric.as_deref())),
             row.ppl.map_or_else(missing, number),
             count(row.results),
             if row.valid { "yes" } else { "NO" }.to_owned(),
@@ -102,6 +104,14 @@ pub fn eval_history_table(rows: &[EvalRow]) -> String {
     }
     right(&mut table, 6..10);
     trimmed(&table)
+}
+
+/// A score with the name of what it is, where that is not plain accuracy.
+fn scored(value: f64, metric: Option<&str>) -> String {
+    match metric {
+        None | Some("accuracy") => percent(value),
+        Some(metric) => format!("{} ({})", score_text(metric, value), plain(metric_words(metric))),
+    }
 }
 
 /// The runs in the given order, one row each.

@@ -211,9 +211,9 @@ impl<B: Backend> Worker<B> {
             context_train: described.context_train,
             adds_bos: described.adds_bos,
             has_chat_template: template.is_some(),
-            system_in_user: template.as_ref().is_some_and(
-                |template| template.as_ref().is_ok_and(ChatTemplate::system_in_user),
-            ),
+            system_in_user: template
+                .as_ref()
+                .is_some_and(|template| template.as_ref().is_ok_and(ChatTemplate::system_in_user)),
         };
         self.model = Some(Model { described, template });
         Ok(report)

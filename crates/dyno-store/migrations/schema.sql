@@ -51,7 +51,7 @@ CREATE TABLE evals (
     kld_mean REAL,
     valid INTEGER NOT NULL CHECK (valid IN (0, 1)),
     record TEXT NOT NULL
-) STRICT;
+, metric TEXT) STRICT;
 
 CREATE INDEX evals_by_start ON evals (started_unix_ms, id);
 

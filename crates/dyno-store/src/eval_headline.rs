@@ -33,6 +33,8 @@ pub struct EvalHeadline {
     pub items: Option<u64>,
     /// The main score, 0..=1; see [`EvalRecord::main_score`].
     pub accuracy: Option<f64>,
+    /// What the main score is, e.g. `accuracy` or `f1`.
+    pub metric: Option<String>,
     /// Perplexity, where it was measured.
     pub ppl: Option<f64>,
     /// Mean divergence from a reference, nats per token, where it was measured.
@@ -61,6 +63,7 @@ impl EvalHeadline {
             strategy: main.map(|(result, _)| result.strategy.clone()),
             items: main.map(|(_, score)| score.n),
             accuracy: main.map(|(_, score)| score.value),
+            metric: main.map(|(_, score)| score.metric.clone()),
             ppl: record.perplexity.as_ref().map(|result| result.ppl),
             kld_mean: record.divergence.as_ref().map(|result| result.kld_mean),
             valid: record.validity.valid,

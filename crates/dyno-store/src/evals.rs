@@ -10,7 +10,7 @@ use crate::{EvalHeadline, Filter, History, StoreError};
 const OF_MODEL_MAX: u32 = 32;
 /// Columns of an [`EvalHeadline`], in the order [`read_headline`] reads them.
 const COLUMNS: &str = "id, started_unix_ms, model, reference, quantization, fingerprint, model_sha256, machine, results, suite, \
-     strategy, items, accuracy, ppl, kld_mean, valid";
+     strategy, items, accuracy, ppl, kld_mean, valid, metric";
 
 impl History {
     /// Keeps an evaluation, whole, in one transaction.
@@ -22,7 +22,7 @@ impl History {
         let json = readable_json(record)?;
         let line = EvalHeadline::of(record);
         let query = format!(
-            "INSERT INTO evals ({COLUMNS}, schema, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            "INSERT INTO evals ({COLUMNS}, schema, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         );
         let values = params![
             line.id,
@@ -41,6 +41,7 @@ impl History {
             line.ppl,
             line.kld_mean,
             line.valid,
+            line.metric,
             record.schema,
             json
         ];
@@ -125,5 +126,6 @@ fn read_headline(row: &Row<'_>) -> rusqlite::Result<EvalHeadline> {
         ppl: row.get(13)?,
         kld_mean: row.get(14)?,
         valid: row.get(15)?,
+        metric: row.get(16)?,
     })
 }

@@ -7,10 +7,11 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::StoreError;
 
 /// All migrations, applied in order; the schema's number is how many of them were.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../migrations/0001_runs.sql"),
     include_str!("../migrations/0002_ledger.sql"),
     include_str!("../migrations/0003_evals.sql"),
+    include_str!("../migrations/0004_eval_metric.sql"),
 ];
 /// `dyno` in ASCII: tells a history from databases of other programs.
 const APPLICATION_ID: i64 = 0x6479_6e6f;

@@ -17,6 +17,24 @@ pub const EVAL_SCHEMA: &str = "dyno.eval/1";
 /// whole, and the group is void. Ties are judged: the model preferred nothing.
 pub const JUDGED_SHARE_MIN: f64 = 0.8;
 
+/// Independent items (clusters) below which a score has no interval: one says nothing about how far others would lie.
+pub const INTERVAL_ITEMS_MIN: u64 = 5;
+
+/// Scores that say how good answers are; of several that a result has, the first is its main one.
+pub const MAIN_METRICS: [&str; 6] = ["accuracy", "exact_match", "contains", "regex", "f1", "judge"];
+
+/// The name of a metric of answers in words.
+#[must_use]
+pub fn metric_words(metric: &str) -> &str {
+    match metric {
+        "accuracy_per_char" => "per character",
+        "accuracy_norm" => "per byte",
+        "exact_match" => "exact match",
+        "f1" => "F1",
+        other => other,
+    }
+}
+
 /// Longest answer text kept per item, bytes; longer ones are cut and marked.
 pub const ANSWER_BYTES_MAX: usize = 4096;
 
@@ -54,6 +72,9 @@ pub struct EvalRecord {
     pub suites: Vec<SuiteResult>,
     /// Paired comparisons between the results above.
     pub comparisons: Vec<PairedComparison>,
+    /// Open answers that a judge saw side by side with those of another model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub judged_pairs: Vec<JudgedPairs>,
     /// Perplexity over a text, where asked for.
     pub perplexity: Option<PerplexityResult>,
     /// Divergence from a reference model or quantization, where asked for.
@@ -78,7 +99,7 @@ impl EvalRecord {
         self.suites.is_empty() && self.perplexity.is_none() && self.divergence.is_none()
     }
 
-    /// The score that stands for the whole record in one line: `accuracy` over all items of the first result that has one.
+    /// The score that stands for the whole record in one line: that of the first result that has one.
     /// Scores of different suites are never averaged.
     #[must_use]
     pub fn main_score(&self) -> Option<(&SuiteResult, &Score)> {
@@ -94,13 +115,15 @@ impl SuiteResult {
         self.unscored.iter().find(whole).filter(|unscored| unscored.items > 0)
     }
 
-    /// `accuracy` over all items, where any item counts.
+    /// The score over all items that says how good the answers are, by the first of [`MAIN_METRICS`] there is. Means of different
+    /// metrics are never compared.
     #[must_use]
     pub fn main_score(&self) -> Option<&Score> {
         // Records of before kept scores of whatever could be judged.
         let stands = |score: &Score| enough_judged(score.n + score.tied, score.n + score.tied + score.failed);
-        let main = |score: &&Score| score.metric == "accuracy" && score.group == "all" && score.n > 0;
-        self.scores.iter().find(main).filter(|score| stands(score))
+        let whole = |score: &&Score| score.group == "all" && score.n > 0 && stands(score);
+        let of = |metric: &&str| self.scores.iter().filter(whole).find(|score| score.metric == *metric);
+        MAIN_METRICS.iter().find_map(of)
     }
 }
 
@@ -153,6 +176,12 @@ pub struct SuiteResult {
     /// Groups that have no score although something was asked, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unscored: Vec<Unscored>,
+    /// How open answers look.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub form_checks: Vec<FormCheck>,
+    /// The model that judged open answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<JudgeUse>,
     /// Speed while answering.
     pub speed: AnswerSpeed,
     /// The same for all items, then by task.
@@ -175,7 +204,9 @@ pub enum ItemOutcome {
     Unparsed,
     /// No single choice was likelier than all others: no answer, and no score.
     Tied,
-    /// Scored on a scale from 0 to 1 by a heuristic; says nothing about being right.
+    /// An open answer that nobody judged. It has no score; its form may have been checked.
+    Open,
+    /// Scored on a scale from 0 to 1: by shared words, or by a judge.
     Graded {
         /// 0..=1.
         grade: f64,
@@ -230,6 +261,15 @@ pub struct ItemResult {
     /// The generated text, cut to [`ANSWER_BYTES_MAX`].
     #[serde(default)]
     pub answer: String,
+    /// The answers of a conversation of several turns, one by one, each cut so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub turns: Vec<String>,
+    /// How the answer looks by the suite's form check, 0..=1; says nothing about being right, and is no score.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<f64>,
+    /// What a judge said of every turn.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ratings: Vec<Rating>,
     /// What was read out of it.
     #[serde(default)]
     pub extracted: Option<String>,
@@ -263,10 +303,42 @@ pub struct ItemResult {
     pub length: Option<u32>,
 }
 
+/// What a judge said of one turn of an answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rating {
+    /// Its rating, 1..=10; absent where none could be read.
+    pub rating: Option<f64>,
+    /// What it wrote, cut to [`ANSWER_BYTES_MAX`].
+    pub written: String,
+}
+
+/// The model that judged open answers.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct JudgeUse {
+    /// As the user named it.
+    pub model: String,
+    /// SHA-256 (hex) of its weights.
+    pub sha256: String,
+}
+
+/// How answers of a group look: the mean of a heuristic that looks at words and lengths. Never a score.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct FormCheck {
+    /// Name of the heuristic.
+    pub check: String,
+    /// `all`, or a task.
+    pub group: String,
+    /// Answers looked at.
+    pub n: u64,
+    /// Mean, 0..=1.
+    pub value: f64,
+}
+
 /// One score over a group of items.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Score {
-    /// `accuracy`, `accuracy_per_char`, `accuracy_norm` (per byte), or the name of a heuristic.
+    /// `accuracy`, `accuracy_per_char`, `accuracy_norm` (per byte), `exact_match`, `contains`, `regex`, `f1`, or `judge` (a rating
+    /// of 1 to 10, divided by 10).
     pub metric: String,
     /// `all`, or a task.
     pub group: String,
@@ -278,8 +350,8 @@ pub struct Score {
     pub value: f64,
     /// Standard error, clustered where items are not independent.
     pub standard_error: f64,
-    /// 95 % interval.
-    pub ci95: [f64; 2],
+    /// 95 % interval; absent for fewer than [`INTERVAL_ITEMS_MIN`] clusters.
+    pub ci95: Option<[f64; 2]>,
     /// What guessing gives, where that is known.
     pub chance: Option<f64>,
     /// Share of items without a readable answer.
@@ -396,6 +468,29 @@ pub struct PairedComparison {
     pub p_value: f64,
     /// After Holm's correction over the comparisons made together.
     pub p_adjusted: f64,
+}
+
+/// Open answers of two models to the same questions, which a judge saw side by side, in both orders.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct JudgedPairs {
+    /// Suite.
+    pub suite: String,
+    /// The one compared with.
+    pub baseline: String,
+    /// The one compared.
+    pub candidate: String,
+    /// The judge.
+    pub judge: JudgeUse,
+    /// Pairs of answers, one for each turn, with a verdict in both orders.
+    pub pairs: u64,
+    /// Of these: the candidate preferred in both orders.
+    pub won: u64,
+    /// The baseline preferred in both orders.
+    pub lost: u64,
+    /// Both orders gave the same verdict, ties among them. The rest are ties because the place decided.
+    pub agreed: u64,
+    /// Pairs without a readable verdict in one of the orders.
+    pub unread: u64,
 }
 
 /// Perplexity of a text.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EvalRecord, PairedComparison, Score};
+use crate::{EvalRecord, PairedComparison, Score, metric_words};
 
 /// A rate with its interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -79,7 +79,13 @@ impl QuantImpact {
             main.and_then(|(result, _)| result.speed.decode_tps).map(|tps| Rate { tps, ci95: None });
         let mut footprint = record.footprint.unwrap_or_default();
         footprint.decode_tps = footprint.decode_tps.or(answered);
-        let task = main.map(|(result, _)| format!("{} · {}", result.suite.name, result.strategy));
+        let task = main.map(|(result, score)| {
+            let named = format!("{} · {}", result.suite.name, result.strategy);
+            match score.metric.as_str() {
+                "accuracy" => named,
+                metric => format!("{named} ({})", metric_words(metric)),
+            }
+        });
         Self {
             name: record.model.quantization.clone(),
             original: divergence.is_none() && compared.clone().next().is_none(),

@@ -162,8 +162,10 @@ pub(crate) fn evaluate(candidate: &mut Candidate, quantization: &str, suite: &st
         strategy: "direct".to_owned(),
         few_shot: 0,
         items: 200,
+        metric: "accuracy".to_owned(),
+        judge_sha256: None,
         share,
-        ci95: [(share - 0.05).max(0.0), (share + 0.05).min(1.0)],
+        ci95: Some([(share - 0.05).max(0.0), (share + 0.05).min(1.0)]),
         chance: None,
     };
     let variant = candidate.variants.iter_mut().find(|variant| variant.quantization == quantization).unwrap();

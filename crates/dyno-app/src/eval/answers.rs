@@ -59,6 +59,12 @@ impl Writing<'_> {
         let sum = |part: fn(&Reply) -> u32| replies.iter().map(part).sum();
         let result = ItemResult {
             answer: cut(&text),
+            turns: if replies.len() > 1 {
+                replies.iter().map(|reply| cut(&reply.text)).collect()
+            } else {
+                Vec::new()
+            },
+            form: form(item, &replies),
             extracted: extracted.map(|extracted| cut(&extracted)),
             tokens_in: sum(|reply| reply.report.prompt_tokens),
             tokens_out: sum(|reply| reply.report.generated_tokens),
@@ -118,13 +124,12 @@ impl Writing<'_> {
         generate(session, request).await
     }
 
-    /// What became of it, and what was read out of it. Of several turns of an open conversation, the mean.
+    /// What became of it, and what was read out of it.
     async fn judged(&self, item: &Item, replies: &[Reply]) -> (ItemOutcome, Option<String>) {
         let steps = self.asking.manner.strategy.prefers_steps;
         let first = replies.first().map_or("", |reply| reply.text.as_str());
         match item.kind {
             ItemKind::Code => self.judged_code(item, first).await,
-            ItemKind::Heuristic => (mean_grade(item, replies), None),
             _ => {
                 let scored = score_text(item, first, steps);
                 (scored.outcome, scored.extracted)
@@ -149,15 +154,11 @@ impl Writing<'_> {
     }
 }
 
-fn mean_grade(item: &Item, replies: &[Reply]) -> ItemOutcome {
-    let mut total = 0.0;
-    for reply in replies {
-        match score_text(item, &reply.text, false).outcome {
-            ItemOutcome::Graded { grade } => total += grade,
-            other => return other,
-        }
-    }
-    ItemOutcome::Graded { grade: total / replies.len().max(1) as f64 }
+/// How an answer looks by the item's form check; of several turns the mean.
+fn form(item: &Item, replies: &[Reply]) -> Option<f64> {
+    let check = item.scorer?;
+    let total: f64 = replies.iter().map(|reply| check.grade(item, &reply.text)).sum();
+    (!replies.is_empty()).then(|| total / replies.len() as f64)
 }
 
 async fn generate(session: &dyn Session, request: GenerateRequest) -> Result<Reply, EngineError> {
@@ -210,7 +211,7 @@ fn ms(ns: u64) -> f64 {
 }
 
 /// A text short enough for the record.
-fn cut(text: &str) -> String {
+pub(crate) fn cut(text: &str) -> String {
     if text.len() <= ANSWER_BYTES_MAX {
         return text.to_owned();
     }

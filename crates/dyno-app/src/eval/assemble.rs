@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use dyno_eval::{BASELINE_STRATEGY, Contrast, F1_METRIC, ItemKind, Suite, adjust_together, compare};
+use dyno_eval::{BASELINE_STRATEGY, Contrast, Measures, Suite, adjust_together, compare, form_checks};
 use dyno_types::{
     Degeneration, EVAL_SCHEMA, EngineInfo, EngineMemory, EngineSettings, EvalRecord, Footprint, ItemResult,
     PairedComparison, SuiteResult, TemplateUse, Validity, ValidityFlag,
@@ -38,29 +38,31 @@ pub(crate) fn suite_result(
     items: Vec<ItemResult>,
     pace: Pace,
 ) -> SuiteResult {
-    let metric = grade_metric(&questions.suite);
-    SuiteResult {
+    let mut result = SuiteResult {
         suite: questions.id.clone(),
         strategy: manner.strategy.name.clone(),
         few_shot: manner.few_shot,
         sampling: manner.sampling.clone(),
         items_cached: items.iter().filter(|item| item.cached).count() as u64,
-        scores: dyno_eval::scores(&items, metric),
-        unscored: dyno_eval::unscored(&items),
+        scores: Vec::new(),
+        unscored: Vec::new(),
+        form_checks: Vec::new(),
+        judge: None,
         speed: answer_speed(&items, pace),
         speeds: task_speeds(&items, pace),
         degeneration: degeneration(questions, manner, &items),
         items,
-    }
+    };
+    score(&mut result, &questions.suite);
+    result
 }
 
-/// What grades of a suite's answers measure.
-fn grade_metric(suite: &Suite) -> &'static str {
-    if suite.items.iter().any(|item| item.kind == ItemKind::F1) {
-        return F1_METRIC;
-    }
-    let heuristic = suite.items.iter().find_map(|item| item.scorer);
-    heuristic.map_or("heuristic", |heuristic| heuristic.name())
+/// Scores and form checks of a result, from what became of its items.
+pub(crate) fn score(result: &mut SuiteResult, suite: &Suite) {
+    result.scores = dyno_eval::scores(&result.items, Measures::of(&suite.items));
+    result.unscored = dyno_eval::unscored(&result.items);
+    let check = suite.items.iter().find_map(|item| item.scorer);
+    result.form_checks = check.map(|check| form_checks(&result.items, check)).unwrap_or_default();
 }
 
 /// How written answers look; an answer as long as it could be was cut off.
@@ -168,6 +170,7 @@ pub(crate) fn record(subject: &Subject, circumstances: Circumstances, findings: 
         template,
         comparisons: comparisons(&findings.suites),
         suites: findings.suites,
+        judged_pairs: Vec::new(),
         perplexity: findings.perplexity,
         divergence: findings.divergence,
         footprint: memory.map(footprint),

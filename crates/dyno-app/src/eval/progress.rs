@@ -63,7 +63,7 @@ impl Tally {
             ItemOutcome::Correct => 1.0,
             ItemOutcome::Wrong | ItemOutcome::Unparsed => 0.0,
             ItemOutcome::Graded { grade } => *grade,
-            ItemOutcome::Tied | ItemOutcome::Failed { .. } => return,
+            ItemOutcome::Tied | ItemOutcome::Open | ItemOutcome::Failed { .. } => return,
         };
         self.points += points;
         self.judged += 1;

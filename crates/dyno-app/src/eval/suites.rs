@@ -84,6 +84,11 @@ impl Questions {
         self.chosen.iter().any(|index| self.suite.items[*index].kind == ItemKind::Code)
     }
 
+    /// Whether only a judge can say how good an answer to any of them is.
+    pub(crate) fn has_open(&self) -> bool {
+        self.chosen.iter().any(|index| self.suite.items[*index].kind.is_open())
+    }
+
     /// Whether any of them comes with a system text.
     pub(crate) fn has_system_text(&self) -> bool {
         self.chosen.iter().any(|index| self.suite.items[*index].system.is_some())

@@ -7,8 +7,7 @@ use dyno_types::{ChatMessage, LoadReport, Prompt, TemplateUse, TokenId};
 use crate::AppError;
 
 /// What is said of a template that takes no system message.
-const SYSTEM_IN_USER: &str =
-    "the chat template takes no system message; the system text is put in front of the first message of the user";
+const SYSTEM_IN_USER: &str = "the chat template takes no system message; the system text is put in front of the first message of the user";
 
 /// The template in use.
 #[derive(Debug, Clone, PartialEq, Eq)]

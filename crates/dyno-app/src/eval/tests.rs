@@ -439,10 +439,10 @@ async fn a_policy_is_measured_beside_the_plain_answers_with_what_it_cost() {
     assert!(again.suites.iter().all(|suite| suite.items_cached == 20));
     assert_eq!(answers(&again), answers(&record));
 
-    let judged = PolicyWishes { judge: Some("m".to_owned()), ..PolicyWishes::default() };
+    let graded = PolicyWishes { least_grade: Some(5), ..PolicyWishes::default() };
     let refused =
-        app(folder.path(), &CancelFlag::default()).eval_plan(&EvalJob { policy: judged, ..job }, &Silent);
-    assert!(refused.unwrap_err().to_string().contains("--judge"));
+        app(folder.path(), &CancelFlag::default()).eval_plan(&EvalJob { policy: graded, ..job }, &Silent);
+    assert!(refused.unwrap_err().to_string().contains("--least-grade"));
 }
 
 #[tokio::test]
@@ -519,4 +519,81 @@ async fn a_template_without_system_messages_is_said_where_a_question_has_one() {
         let remarks = record.notes.iter().filter(|note| note.contains("takes no system message")).count();
         assert_eq!(remarks, said, "{strategy}: {:?}", record.notes);
     }
+}
+
+fn open_item(id: usize) -> Item {
+    let mut item = Item::new(format!("o{id}"), "talk", ItemKind::Heuristic, format!("Say {id}."));
+    (item.scorer, item.turns) = (Some(dyno_eval::Heuristic::Seed001Suite), vec!["And then?".to_owned()]);
+    item
+}
+
+/// Answers questions; as judge rates them: the first turn 4, the second 8, and the answers to question 1 not at all.
+fn talks_and_judges(request: &dyno_types::GenerateRequest, _: u32) -> String {
+    let dyno_types::Prompt::Chat(messages) = &request.prompt else { return String::new() };
+    let text = &messages.last().unwrap().content;
+    match (text.contains("Assistant"), text.contains("Say 1.")) {
+        (false, _) => "It is so, because it is.",
+        (true, true) => "I cannot say.",
+        (true, false) if text.starts_with("<|The Start") => "Better. Rating: [[8]]",
+        (true, false) => "Short. Rating: [[4]]",
+    }
+    .to_owned()
+}
+
+fn a_judge() -> Judge {
+    let loading = Loading {
+        path: PathBuf::from("judge.gguf"),
+        identity: ModelIdentity::default(),
+        settings: EngineSettings::default(),
+    };
+    let limit = dyno_advise::WindowLimit { tokens: 8_192, bound: dyno_advise::WindowBound::Trained };
+    let used = dyno_types::JudgeUse { model: "judge.gguf".to_owned(), sha256: "judge digest".to_owned() };
+    Judge { used, loading: crate::generate::JudgeLoading { loading, limit } }
+}
+
+#[tokio::test]
+async fn open_answers_are_not_scored_without_a_judge_and_rated_by_one() {
+    let talks = || FakeScript { reply: Some(talks_and_judges), ..script() };
+    let items: Vec<Item> = (0..8).map(open_item).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let alone =
+        evaluate(folder.path(), talks(), &job(), &plan(items.clone(), &["direct", "thinking"])).await.record;
+    let suite = &alone.suites[0];
+    assert!(suite.scores.is_empty() && suite.main_score().is_none() && alone.comparisons.is_empty());
+    assert_eq!((suite.form_checks[0].n, suite.items[0].turns.len()), (8, 2));
+    assert!(alone.validity.valid && nothing_judged(std::slice::from_ref(&alone)).is_none());
+    let table = dyno_report::eval_table(&[alone], dyno_report::Color::Never);
+    assert!(table.contains("not scored") && table.contains("Form checks") && !table.contains('%'), "{table}");
+
+    let judged = EvalPlan { judge: Some(a_judge()), ..plan(items, &["direct"]) };
+    let record = evaluate(folder.path(), talks(), &job(), &judged).await.record;
+    let suite = &record.suites[0];
+    assert_eq!((suite.items_cached, suite.judge.as_ref().unwrap().model.as_str()), (8, "judge.gguf"));
+    let score = suite.main_score().unwrap();
+    // The mean of 4 and 8; one of eight was not judged.
+    assert_eq!((score.metric.as_str(), score.n, score.failed), ("judge", 7, 1));
+    assert!((score.value - 0.6).abs() < 1e-12, "{score:?}");
+    let ratings: Vec<Option<f64>> = suite.items[0].ratings.iter().map(|rating| rating.rating).collect();
+    assert_eq!(ratings, [Some(4.0), Some(8.0)]);
+    let ItemOutcome::Failed { reason } = &suite.items[1].outcome else { panic!("{:?}", suite.items[1]) };
+    assert!(reason.contains("no rating from 1 to 10") && reason.contains("I cannot say"), "{reason}");
+    let table = dyno_report::eval_table(&[record], dyno_report::Color::Never);
+    assert!(table.contains("6.0 of 10") && table.contains("rated by judge.gguf"), "{table}");
+}
+
+#[test]
+fn a_judge_is_asked_for_where_it_has_something_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("own.csv");
+    std::fs::write(&file, "question,answer\nWhy?,Because it is so\n").unwrap();
+    let refused = |score, judge: Option<&str>| {
+        let reading = crate::QuestionReading { score, ..crate::QuestionReading::default() };
+        let policy = PolicyWishes { judge: judge.map(str::to_owned), ..PolicyWishes::default() };
+        let job = EvalJob { suites: vec![file.display().to_string()], reading, policy, ..job() };
+        app(folder.path(), &CancelFlag::default()).eval_plan(&job, &Silent).unwrap_err().to_string()
+    };
+    assert!(refused(Some(ScoreBy::Judge), None).contains("--judge MODEL"));
+    assert!(refused(None, Some("m.gguf")).contains("no question here is open"));
+    // A judge that is named is looked for.
+    assert!(refused(Some(ScoreBy::Judge), Some("nowhere.gguf")).contains("nowhere.gguf"));
 }

@@ -4,16 +4,18 @@ use dyno_advise::WindowLimit;
 use dyno_bench::CancelFlag;
 use dyno_engine::Engine;
 use dyno_eval::judge_prompt;
-use dyno_types::{EngineSettings, Event, EventSink, GenerateRequest, Prompt, Sampling};
+use dyno_types::{
+    ChatMessage, EngineSettings, Event, EventSink, FinishReason, GenerateRequest, Prompt, Sampling,
+};
 
 use super::answer::answer;
 use super::message;
 use super::window::{AnswerLength, opening};
 use crate::AppError;
-use crate::eval::host::{Host, Loading, is_refusal};
+use crate::eval::host::{Host, Loading, is_death, is_refusal};
 
-/// Most tokens of a verdict: a line for the reason and one for the grade, with room for a thought before.
-const VERDICT_TOKENS: u32 = 512;
+/// Maximum length of a verdict in tokens: an explanation and a grade, with room for thoughts before.
+pub(crate) const VERDICT_TOKENS: u32 = 1024;
 
 /// A judge to be started.
 #[derive(Debug, Clone)]
@@ -38,6 +40,17 @@ pub(crate) struct JudgeModel<'a> {
 pub(crate) struct Written {
     pub(crate) text: String,
     pub(crate) tokens: u64,
+    /// Whether it was cut at the maximum length of a verdict.
+    pub(crate) cut: bool,
+}
+
+/// What became of a question to the judge.
+#[derive(Debug)]
+pub(crate) enum Answered {
+    /// It wrote something.
+    Written(Written),
+    /// It could not be asked; why.
+    NotAsked(String),
 }
 
 impl<'a> JudgeModel<'a> {
@@ -54,43 +67,61 @@ impl<'a> JudgeModel<'a> {
         cancel: &CancelFlag,
         events: &dyn EventSink,
     ) -> Result<Written, AppError> {
-        match self.ask(&judge_prompt(question, text), cancel, events).await {
-            Err(AppError::Engine(error)) if is_refusal(&error) => {
-                events.emit(Event::Warning(format!("the judge could not be asked: {error}")));
-                Ok(Written::default())
+        let asked = vec![message("user", &judge_prompt(question, text))];
+        Ok(match self.ask(asked, cancel, events).await? {
+            Answered::Written(written) => written,
+            Answered::NotAsked(reason) => {
+                events.emit(Event::Warning(format!("the judge could not be asked: {reason}")));
+                Written::default()
+            }
+        })
+    }
+
+    /// What it answers to this. After its process died another one is started with the next question.
+    pub(crate) async fn ask(
+        &mut self,
+        chat: Vec<ChatMessage>,
+        cancel: &CancelFlag,
+        events: &dyn EventSink,
+    ) -> Result<Answered, AppError> {
+        match self.asked(chat, cancel, events).await {
+            Err(AppError::Engine(error)) if is_refusal(&error) => Ok(Answered::NotAsked(error.to_string())),
+            Err(AppError::Engine(error)) if is_death(&error) => {
+                if let Some(host) = self.host.take() {
+                    host.close().await;
+                }
+                self.window = 0;
+                Err(AppError::Engine(error))
             }
             other => other,
         }
     }
 
-    /// What it answers to this. It says nothing where no window holds both.
-    pub(crate) async fn ask(
+    async fn asked(
         &mut self,
-        prompt: &str,
+        chat: Vec<ChatMessage>,
         cancel: &CancelFlag,
         events: &dyn EventSink,
-    ) -> Result<Written, AppError> {
-        let Some(judge) = &self.judge else { return Ok(Written::default()) };
+    ) -> Result<Answered, AppError> {
+        let Some(judge) = &self.judge else { return Ok(Answered::NotAsked("there is none".to_owned())) };
         let host = match &mut self.host {
             Some(host) => host,
             none => none.insert(Host::load(self.engine, judge.loading.clone(), cancel, events).await?),
         };
         let (prompt, tokens) = if host.loaded().has_chat_template {
-            let chat = vec![message("user", prompt)];
             let tokens = host.session().tokenize_chat(&chat).await?.len();
             (Prompt::Chat(chat), tokens)
         } else {
-            let tokens = host.session().tokenize(prompt, true, false).await?.len();
-            (Prompt::Text(prompt.to_owned()), tokens)
+            let text = chat.into_iter().map(|message| message.content).collect::<Vec<_>>().join("\n\n");
+            let tokens = host.session().tokenize(&text, true, false).await?.len();
+            (Prompt::Text(text), tokens)
         };
         let verdict = AnswerLength { tokens: VERDICT_TOKENS, given: true };
         let Some(opening) = opening(tokens as u64, verdict, 0, judge.limit) else {
-            events.emit(Event::Warning(format!(
-                "the judge could not be asked: {tokens} tokens and a verdict of up to {VERDICT_TOKENS} do not fit into its largest \
-                 window, {} tokens",
+            return Ok(Answered::NotAsked(format!(
+                "{tokens} tokens and a verdict of up to {VERDICT_TOKENS} do not fit into its largest window, {} tokens",
                 judge.limit.tokens
             )));
-            return Ok(Written::default());
         };
         if opening.context > self.window {
             host.reopen(EngineSettings { context: opening.context, ..host.settings().clone() }).await?;
@@ -106,7 +137,8 @@ impl<'a> JudgeModel<'a> {
             logprobs: 0,
         };
         let answer = answer(host.session(), request, cancel, &mut |_| {}).await?;
-        Ok(Written { tokens: answer.all_tokens(), text: answer.marked_text() })
+        let cut = matches!(answer.report.finish_reason, FinishReason::Length | FinishReason::ContextFull);
+        Ok(Answered::Written(Written { tokens: answer.all_tokens(), text: answer.marked_text(), cut }))
     }
 
     /// Ends its process, if there is one.

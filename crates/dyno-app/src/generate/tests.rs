@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use dyno_bench::CancelFlag;
-use dyno_engine::{FakeEngine, FakeScript};
+use dyno_engine::{FakeEngine, FakeFailure, FakeFault, FakePoint, FakeScript};
 use dyno_eval::SamplingChoice;
 use dyno_types::{Event, ModelFacts, Silent, ThreadChoice};
 
@@ -69,7 +69,7 @@ async fn generate(script: FakeScript, job: &GenerateJob) -> (Result<Generated, A
             identity: dyno_models::ModelIdentity::default(),
             settings: EngineSettings::default(),
         },
-        limit: WindowLimit { tokens: 2_048, bound: dyno_advise::WindowBound::Trained },
+        limit: WindowLimit { tokens: 8_192, bound: dyno_advise::WindowBound::Trained },
     });
     let (engine, notes) = (FakeEngine::new(script), Notes::default());
     let mut shown = String::new();
@@ -291,7 +291,8 @@ async fn a_named_template_stands_around_the_prompt_and_ends_the_answer() {
     let reply = |request: &GenerateRequest, _: u32| {
         // Begin, and a token each byte.
         let Prompt::Tokens(tokens) = &request.prompt else { panic!("{request:?}") };
-        let text: String = tokens.iter().filter_map(|token| u8::try_from(*token).ok()).map(char::from).collect();
+        let text: String =
+            tokens.iter().filter_map(|token| u8::try_from(*token).ok()).map(char::from).collect();
         assert!(text.contains("<|im_start|>user\n2 + 2?<|im_end|>"), "{text}");
         assert!(request.stop.contains(&"<|im_end|>".to_owned()), "{:?}", request.stop);
         "4".to_owned()
@@ -308,11 +309,35 @@ async fn a_named_template_stands_around_the_prompt_and_ends_the_answer() {
 #[tokio::test]
 async fn where_the_template_takes_no_system_message_that_is_said_once_and_in_the_result() {
     let takes_none = |system_in_user| FakeScript { system_in_user, ..script(|_, _| "4".to_owned()) };
-    for (system, system_in_user, said) in [(Some("Be brief."), true, 1), (Some("Be brief."), false, 0), (None, true, 0)] {
+    for (system, system_in_user, said) in
+        [(Some("Be brief."), true, 1), (Some("Be brief."), false, 0), (None, true, 0)]
+    {
         let job = GenerateJob { system: system.map(str::to_owned), ..job(PolicyWishes::default()) };
         let (made, notes, _) = generate(takes_none(system_in_user), &job).await;
         assert_eq!(made.unwrap().template.system_in_user, system_in_user);
         let remarks = notes.iter().filter(|note| note.contains("takes no system message")).count();
         assert_eq!(remarks, said, "{notes:?}");
     }
+}
+
+#[tokio::test]
+async fn the_window_of_a_judge_is_as_large_as_what_it_reads_and_writes() {
+    let policy = PolicyWishes { judge: Some("judge.gguf".to_owned()), ..PolicyWishes::default() };
+    let reply = |request: &GenerateRequest, _: u32| match last_message(request).starts_with("Grade an answer") {
+        true => "Good.\nGrade: 9".to_owned(),
+        false => "4".repeat(if request.max_tokens > 8 { 4_000 } else { 1 }),
+    };
+    // A window of no use is not opened.
+    let over = |tokens| FakeFault {
+        process: None,
+        point: FakePoint::ContextOver(tokens),
+        failure: FakeFailure::OutOfMemory,
+    };
+    let small = FakeScript { faults: vec![over(2_047)], ..script(reply) };
+    let accepted = |made: Result<Generated, AppError>| made.unwrap().policy.unwrap().accepted;
+    assert_eq!(accepted(generate(small, &job(policy.clone())).await.0), Some(0));
+    // Four thousand tokens are read whole, in a window that nobody would open for a word.
+    let long = GenerateJob { max_tokens: Some(9), ..job(policy) };
+    let (made, notes, _) = generate(script(reply), &long).await;
+    assert_eq!(accepted(made), Some(0), "{notes:?}");
 }

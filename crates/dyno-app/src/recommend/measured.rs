@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use dyno_advise::{MeasuredRate, MeasuredRun, MeasuredScore};
+use dyno_eval::of_today;
 use dyno_models::SynthSpec;
 use dyno_store::{Filter, History};
 use dyno_types::{CatalogueModel, EvalRecord, HardwareProfile, ModelFacts, RunRecord, SuiteResult};
@@ -144,7 +145,7 @@ impl Measured {
             if headline.accuracy.is_none() || *of_model > OF_MODEL_MAX {
                 continue;
             }
-            let Some(record) = history.get_eval(&headline.id)? else { continue };
+            let Some(record) = history.get_eval(&headline.id)?.map(of_today) else { continue };
             // Random weights have no quality.
             if record.model.synthetic {
                 continue;
@@ -210,7 +211,7 @@ fn measured_run(record: &RunRecord) -> MeasuredRun {
     }
 }
 
-/// The scores of an evaluation that say how many answers were right.
+/// The scores of an evaluation that say how good its answers were.
 fn evaluations(record: &EvalRecord) -> Vec<Evaluation> {
     let evaluation = |result: &SuiteResult| {
         let score = result.main_score()?;
@@ -223,6 +224,8 @@ fn evaluations(record: &EvalRecord) -> Vec<Evaluation> {
                 strategy: result.strategy.clone(),
                 few_shot: result.few_shot,
                 items: score.n,
+                metric: score.metric.clone(),
+                judge_sha256: result.judge.as_ref().map(|judge| judge.sha256.clone()),
                 share: score.value,
                 ci95: score.ci95,
                 chance: score.chance,

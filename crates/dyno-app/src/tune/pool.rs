@@ -54,7 +54,7 @@ impl Pool {
 
     /// What it is made of, for messages.
     pub(super) fn describe(&self) -> String {
-        format!("questions from {} whose answers are written", self.suites.join(", "))
+        format!("questions from {} whose answers are written and right or wrong", self.suites.join(", "))
     }
 }
 
@@ -84,7 +84,9 @@ pub(super) fn pool(
     let fits = |item: &Item| {
         let category = item.category.as_deref();
         // Whoever names no category is taken at the word of whoever named the suite.
-        category.is_none_or(|category| fit.categories.contains(&category)) && !manner.by_likelihood(item)
+        let fitting = category.is_none_or(|category| fit.categories.contains(&category));
+        // How an answer looks says nothing about how good it is.
+        fitting && !manner.by_likelihood(item) && !item.kind.is_open()
     };
     let mut digests = vec![task.to_owned()];
     let (mut items, mut examples, mut from) = (Vec::new(), Vec::new(), Vec::new());
@@ -97,11 +99,6 @@ pub(super) fn pool(
         examples.extend(suite.examples.into_iter().map(own));
         from.push(name.clone());
     }
-    // Right or wrong says more than a heuristic: where there are enough of the one, the other is left out.
-    let exact = items.iter().filter(|item| item.kind != ItemKind::Heuristic).count();
-    if exact >= EXACT_ENOUGH {
-        items.retain(|item| item.kind != ItemKind::Heuristic);
-    }
     let header = SuiteHeader { name: task.to_owned(), ..SuiteHeader::default() };
     let (remarks, refused) = (Vec::new(), Vec::new());
     let suite = Suite { header, format: "tune", remarks, items, examples, refused, refused_total: 0 };
@@ -111,6 +108,3 @@ pub(super) fn pool(
     let questions = Questions::new(suite, id, all);
     Ok(Pool { task: task.to_owned(), suites: from, questions })
 }
-
-/// Questions with right answers that suffice for a search.
-const EXACT_ENOUGH: usize = 20;

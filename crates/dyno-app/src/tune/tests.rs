@@ -237,10 +237,12 @@ async fn programs_that_nobody_can_run_are_not_wrong() {
 #[test]
 fn built_in_questions_suffice_for_every_task() {
     let planned = plan(&job(), &crate::CancelFlag::default(), &Silent).unwrap();
-    assert!(planned.skipped.is_empty(), "{:?}", planned.skipped);
+    // Nothing says how good creative answers are; how they look chooses nothing.
+    let [skipped] = &planned.skipped[..] else { panic!("{:?}", planned.skipped) };
+    assert!(skipped.task == "creativity" && skipped.reason.contains("right or wrong"), "{skipped:?}");
     let tasks: Vec<(&str, bool)> =
         planned.tasks.iter().map(|(pool, _)| (pool.task.as_str(), pool.items() >= 8)).collect();
-    assert_eq!(tasks, [("reasoning", true), ("creativity", true), ("knowledge", true), ("code", true)]);
+    assert_eq!(tasks, [("reasoning", true), ("knowledge", true), ("code", true)]);
     let written = |pool: &Pool| {
         pool.questions.suite.items.iter().all(|item| !item.kind.is_likelihood() && item.id.contains('/'))
     };
@@ -252,10 +254,10 @@ fn the_rehearsal_is_what_happens_when_the_start_loses() {
     let job = job();
     let folder = tempfile::tempdir().unwrap();
     let app = app(folder.path(), &CancelFlag::default());
-    let tasks = vec!["creative".to_owned(), "reasoning".to_owned(), "creativity".to_owned()];
+    let tasks = vec!["code".to_owned(), "reasoning".to_owned(), "code".to_owned()];
     let planned = app.tune_plan(&TuneJob { tasks, ..job.clone() }, &Silent).unwrap();
     let names: Vec<&str> = planned.iter().map(|task| task.task.as_str()).collect();
-    assert_eq!(names, ["creativity", "reasoning"]);
+    assert_eq!(names, ["code", "reasoning"]);
     let rounds = &planned[1].rounds;
     assert_eq!((rounds[0], rounds.len()), (PlannedRound { settings: 9, answers_each: 12 }, 3));
     assert_eq!((planned[1].candidates.len(), planned[1].candidates[0].temperature), (9, 0.3));

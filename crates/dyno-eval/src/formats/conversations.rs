@@ -4,8 +4,8 @@ use super::Format;
 use crate::fields::{FieldProblem, Fields};
 use crate::{Heuristic, Item, ItemKind};
 
-/// Zheng et al. 2023, "Judging LLM-as-a-Judge with MT-Bench and Chatbot Arena". Its own score needs a judge; here the
-/// answers are graded by a heuristic, which says how they look and not whether they are right.
+/// Zheng et al. 2023, "Judging LLM-as-a-Judge with MT-Bench and Chatbot Arena". Its score is a judge's;
+/// without one the form of the answers is checked, which says how they look and not whether they are right.
 pub(super) const MT_BENCH: Format = Format::new(
     "mt_bench",
     "MT-Bench: conversations of two turns",
@@ -33,7 +33,7 @@ fn convert(fields: &Fields<'_>, _number: u64) -> Result<Item, FieldProblem> {
         }
         .to_owned(),
     );
-    let references = fields.texts("reference")?;
-    item.solution = (!references.is_empty()).then(|| references.join("\n\n"));
+    // One for each turn.
+    item.answers = fields.texts("reference")?;
     Ok(item)
 }

@@ -209,3 +209,20 @@ fn follow_ups_keep_the_conversation() {
         [pair("user", "What is 2 + 3?"), pair("assistant", "5"), pair("user", "And plus one?")]
     );
 }
+
+#[test]
+fn an_example_never_shows_the_answer_of_the_question_that_is_asked() {
+    // The same question under three ids, once with white space around it, and one that is asked of another text.
+    let mut items: Vec<Item> = (0..3).map(|id| numbered(id, "a")).collect();
+    for item in &mut items {
+        item.question = "How many?".to_owned();
+    }
+    items[1].question = " How many?\n".to_owned();
+    let mut other = numbered(7, "a");
+    (other.question, other.context) = ("How many?".to_owned(), "Seven dwarfs.".to_owned());
+    items.push(other);
+    let suite = suite(items, vec![]);
+    let found = ExamplePool::new(&suite, 7).worked_examples(&suite.items[0], &strategy("direct"), Some(3));
+    let answers: Vec<&str> = found.iter().map(|example| example.answer.as_str()).collect();
+    assert_eq!(answers, ["7"]);
+}

@@ -144,10 +144,12 @@ fn cloze_needs_every_token_to_be_the_likeliest() {
 }
 
 #[test]
-fn heuristics_grade_and_code_is_not_scored_by_reading() {
+fn open_answers_and_code_are_not_scored_by_reading() {
     let mut open = item(ItemKind::Heuristic, &[]);
     open.scorer = Some(Heuristic::Seed001Suite);
-    assert_eq!(score_text(&open, "It is so.", false).outcome, ItemOutcome::Graded { grade: 0.7 });
+    for open in [open, item(ItemKind::Open, &[])] {
+        assert_eq!(score_text(&open, "It is so.", false).outcome, ItemOutcome::Open);
+    }
     assert!(matches!(
         outcome(&item(ItemKind::Code, &[]), "def f(): pass", false),
         ItemOutcome::Failed { .. }
@@ -182,8 +184,6 @@ proptest! {
 
 #[test]
 fn shared_words_are_graded_as_squad_does() {
-    use ItemOutcome::Unparsed;
-
     use crate::Normaliser as N;
     let mut item = Item::new("1", "t", ItemKind::F1, "q");
     item.answers = vec!["the light of short waves".to_owned(), "a short wave".to_owned()];
@@ -202,7 +202,8 @@ fn shared_words_are_graded_as_squad_does() {
         };
         assert!((found - grade).abs() < 1e-12, "{answer}: {found}");
     }
-    assert_eq!(score_text(&item, "<think>short wave", false).outcome, Unparsed);
+    // No answer is worth nothing, in the same mean as the others.
+    assert_eq!(score_text(&item, "<think>short wave", false).outcome, ItemOutcome::Graded { grade: 0.0 });
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Scores from tables of outcomes.
 
-use dyno_types::ItemOutcome::{Correct, Failed, Graded, Tied, Unparsed, Wrong};
+use dyno_types::ItemOutcome::{Correct, Failed, Graded, Open, Tied, Unparsed, Wrong};
 use proptest::prelude::*;
 
 use super::*;
@@ -18,6 +18,9 @@ pub(crate) fn result(id: usize, task: &str, outcome: ItemOutcome, options: u32) 
         choices: vec![],
         options,
         answer: String::new(),
+        turns: vec![],
+        form: None,
+        ratings: vec![],
         extracted: None,
         tokens_in: 0,
         tokens_out: 0,
@@ -31,6 +34,9 @@ pub(crate) fn result(id: usize, task: &str, outcome: ItemOutcome, options: u32) 
     }
 }
 
+/// Names of a suite of several ways.
+const PLAIN: Measures = Measures { right: ACCURACY, grade: JUDGE_METRIC };
+
 fn failed() -> ItemOutcome {
     Failed { reason: "engine gone".to_owned() }
 }
@@ -40,7 +46,7 @@ fn tied_and_failed_items_are_left_out_and_unparsed_ones_count_as_wrong() {
     let outcomes = [Correct, Wrong, Unparsed, Tied, failed(), Correct];
     let items: Vec<ItemResult> =
         outcomes.into_iter().enumerate().map(|(id, outcome)| result(id, "t", outcome, 4)).collect();
-    let found = scores(&items, "none");
+    let found = scores(&items, PLAIN);
     assert_eq!(found.len(), 1);
     let score = &found[0];
     assert_eq!(
@@ -49,15 +55,15 @@ fn tied_and_failed_items_are_left_out_and_unparsed_ones_count_as_wrong() {
     );
     assert_eq!((score.value, score.unparsed, score.tied, score.failed), (0.5, 0.25, 1, 1));
     assert_eq!(score.chance, Some(0.25));
-    // Wilson for 2 of 4: 0.15 to 0.85.
-    assert!((score.ci95[0] - 0.150).abs() < 1e-3 && (score.ci95[1] - 0.850).abs() < 1e-3, "{score:?}");
+    // Four items are too few for an interval.
+    assert_eq!(score.ci95, None);
     assert!(refusals(&items)[0].contains("1 of 6 items left out"));
 }
 
 #[test]
 fn a_model_whose_choices_always_tie_gets_no_score() {
     let items: Vec<ItemResult> = (0..10).map(|id| result(id, "t", Tied, 4)).collect();
-    assert!(scores(&items, "none").is_empty());
+    assert!(scores(&items, PLAIN).is_empty());
     let reason = &unscored(&items)[0].reason;
     assert!(reason.contains("tied in all 10 items") && refusals(&items).is_empty(), "{reason}");
 }
@@ -82,13 +88,16 @@ fn what_could_not_be_judged_is_not_wrong_and_too_much_of_it_voids_the_score() {
             };
             let items: Vec<ItemResult> =
                 (0..right + gone).map(|id| result(id, "t", outcome(id), 0)).collect();
-            let found = scores(&items, "g");
+            let found = scores(&items, PLAIN);
             // A failure never lowers a mean.
             assert_eq!(found.first().map(|score| score.value), scored.then_some(1.0), "{right} {gone}");
             assert_eq!(found.first().map(|score| score.failed), scored.then_some(gone as u64));
             let void = unscored(&items);
             assert!(void.is_empty() == said.is_empty(), "{right} {gone}: {void:?}");
-            assert!(void.iter().all(|void| void.reason.starts_with(said) && void.judged == right as u64), "{void:?}");
+            assert!(
+                void.iter().all(|void| void.reason.starts_with(said) && void.judged == right as u64),
+                "{void:?}"
+            );
         }
     }
 }
@@ -96,8 +105,9 @@ fn what_could_not_be_judged_is_not_wrong_and_too_much_of_it_voids_the_score() {
 #[test]
 fn a_task_that_was_judged_keeps_its_score_beside_one_that_was_not() {
     let outcomes = [("a", Correct), ("a", Wrong), ("b", failed()), ("b", failed())];
-    let items: Vec<ItemResult> = (0..).zip(outcomes).map(|(id, (task, outcome))| result(id, task, outcome, 0)).collect();
-    let found = scores(&items, "g");
+    let items: Vec<ItemResult> =
+        (0..).zip(outcomes).map(|(id, (task, outcome))| result(id, task, outcome, 0)).collect();
+    let found = scores(&items, PLAIN);
     let groups: Vec<(&str, f64)> = found.iter().map(|score| (score.group.as_str(), score.value)).collect();
     let void = unscored(&items);
     let void: Vec<&str> = void.iter().map(|void| void.group.as_str()).collect();
@@ -114,7 +124,7 @@ fn tasks_follow_the_whole_and_norms_and_grades_stand_apart() {
     ];
     items[0].outcome_norm = Some(Wrong);
     items[1].outcome_norm = Some(Wrong);
-    let found = scores(&items, "seed001_suite");
+    let found = scores(&items, PLAIN);
     let names: Vec<(&str, &str, u64)> =
         found.iter().map(|score| (score.metric.as_str(), score.group.as_str(), score.n)).collect();
     assert_eq!(
@@ -122,13 +132,13 @@ fn tasks_follow_the_whole_and_norms_and_grades_stand_apart() {
         [
             ("accuracy", "all", 2),
             ("accuracy_norm", "all", 2),
-            ("seed001_suite", "all", 2),
+            ("judge", "all", 2),
             ("accuracy", "a", 2),
             ("accuracy_norm", "a", 2),
-            ("seed001_suite", "b", 2)
+            ("judge", "b", 2)
         ]
     );
-    assert!((found[2].value - 0.8).abs() < 1e-12 && found[2].ci95[1] == 1.0, "{:?}", found[2]);
+    assert!((found[2].value - 0.8).abs() < 1e-12, "{:?}", found[2]);
     assert_eq!(found[1].value, 0.0);
 }
 
@@ -143,14 +153,14 @@ fn clusters_widen_intervals_and_one_cluster_decides_nothing() {
             .collect()
     };
     let width = |items: &[ItemResult]| {
-        let score = scores(items, "none").remove(0);
-        (score.ci95[1] - score.ci95[0], score.clusters)
+        let score = scores(items, PLAIN).remove(0);
+        (score.ci95.map(|[low, high]| high - low), score.clusters)
     };
     let (alone, n) = width(&items(|_| None));
     let (tens, ten) = width(&items(|id| Some((id / 10).to_string())));
     let (all, one) = width(&items(|_| Some("x".to_owned())));
     assert_eq!((n, ten, one), (100, 10, 1));
-    assert!(tens > 2.5 * alone && all > 0.95, "{alone} {tens} {all}");
+    assert!(tens.unwrap() > 2.5 * alone.unwrap() && all.is_none(), "{alone:?} {tens:?} {all:?}");
 }
 
 #[test]
@@ -178,7 +188,7 @@ fn the_report_of_the_seeds_grades_every_answer() {
         refused: vec![],
         refused_total: 0,
     };
-    let mut results = vec![result(0, "t", Correct, 0), result(1, "t", Graded { grade: 0.1 }, 0)];
+    let mut results = vec![result(0, "t", Correct, 0), result(1, "t", Open, 0)];
     results[0].answer = "It's 1096.".to_owned();
     results[1].answer = "It is Canberra indeed.".to_owned();
     let report = heuristic_report(&suite, &results, Heuristic::Seed001Suite);
@@ -204,10 +214,66 @@ proptest! {
                 ItemResult { cluster, ..result(id, "t", outcome, 4) }
             })
             .collect();
-        for score in scores(&items, "g") {
-            prop_assert!(0.0 <= score.ci95[0] && score.ci95[0] <= score.value + 1e-12);
-            prop_assert!(score.value <= score.ci95[1] + 1e-12 && score.ci95[1] <= 1.0);
+        for score in scores(&items, PLAIN) {
+            prop_assert_eq!(score.ci95.is_some(), score.clusters >= INTERVAL_ITEMS_MIN);
+            let [low, high] = score.ci95.unwrap_or([score.value; 2]);
+            prop_assert!(0.0 <= low && low <= score.value + 1e-12);
+            prop_assert!(score.value <= high + 1e-12 && high <= 1.0);
             prop_assert!(score.standard_error.is_finite() && score.clusters <= score.n);
         }
+    }
+}
+
+#[test]
+fn an_interval_needs_five_independent_items() {
+    for (n, clusters, has_one) in [(1, 1, false), (4, 4, false), (5, 5, true), (40, 4, false), (40, 5, true)]
+    {
+        for outcome in [Correct, Graded { grade: 1.0 }] {
+            let item = |id: usize| ItemResult {
+                cluster: Some((id % clusters).to_string()),
+                ..result(id, "t", outcome.clone(), 0)
+            };
+            let items: Vec<ItemResult> = (0..n).map(item).collect();
+            let found = scores(&items, PLAIN);
+            assert_eq!((found[0].ci95.is_some(), found[0].value), (has_one, 1.0), "{n} {clusters}");
+        }
+    }
+}
+
+#[test]
+fn open_answers_have_no_score_and_their_form_is_none() {
+    let open = |id| ItemResult { form: Some(0.9), ..result(id, "t", Open, 0) };
+    let items: Vec<ItemResult> = (0..8).map(open).collect();
+    assert!(scores(&items, PLAIN).is_empty());
+    let void = &unscored(&items)[0];
+    // Nobody was to judge them, so that nothing failed.
+    assert_eq!((void.items, void.judged), (0, 0));
+    assert!(void.reason.contains("none was named"), "{void:?}");
+    let checks = form_checks(&items, Heuristic::Seed001Suite);
+    assert_eq!((checks.len(), checks[0].n, checks[0].check.as_str()), (1, 8, "seed001_suite"));
+    assert!((checks[0].value - 0.9).abs() < 1e-12);
+    // Beside questions that have right answers they are left out.
+    let mixed: Vec<ItemResult> =
+        items.into_iter().chain((10..16).map(|id| result(id, "u", Correct, 0))).collect();
+    let found = scores(&mixed, PLAIN);
+    assert_eq!((found[0].group.as_str(), found[0].n, found[0].value), ("all", 6, 1.0));
+}
+
+#[test]
+fn a_way_to_score_that_all_items_share_names_the_score() {
+    let items = |kinds: &[ItemKind]| -> Vec<Item> {
+        kinds.iter().map(|kind| Item::new("1", "t", *kind, "q")).collect()
+    };
+    let cases = [
+        (&[ItemKind::Exact, ItemKind::Exact][..], "exact_match", "judge"),
+        (&[ItemKind::Contains], "contains", "judge"),
+        (&[ItemKind::Regex], "regex", "judge"),
+        (&[ItemKind::F1], "accuracy", "f1"),
+        (&[ItemKind::Open], "accuracy", "judge"),
+        (&[ItemKind::Exact, ItemKind::Numeric], "accuracy", "judge"),
+        (&[], "accuracy", "judge"),
+    ];
+    for (kinds, right, grade) in cases {
+        assert_eq!(Measures::of(&items(kinds)), Measures { right, grade }, "{kinds:?}");
     }
 }

@@ -82,7 +82,14 @@ fn answers_that_nobody_could_judge_lower_no_quality() {
         seconds: 1.0,
     };
     let trials = [trial(0, &[1, 2, 3]), trial(4, &[1, 2, 3])];
-    let results = [(0, 1, Some(0.0)), (0, 2, None), (0, 3, Some(1.0)), (4, 1, Some(1.0)), (4, 2, Some(1.0)), (4, 3, None)];
+    let results = [
+        (0, 1, Some(0.0)),
+        (0, 2, None),
+        (0, 3, Some(1.0)),
+        (4, 1, Some(1.0)),
+        (4, 2, Some(1.0)),
+        (4, 3, None),
+    ];
     let results = results.map(|(candidate, item, quality)| result(candidate, item, quality));
     assert_eq!(judged_draws(&trials, &results), [1, 3]);
     assert_eq!(judged_draws(&[], &[]), [0, 0]);

@@ -1,5 +1,6 @@
 //! Another model as judge: what it is asked, and what its answer means.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -55,20 +56,25 @@ pub fn judge_prompt(question: &str, answer: &str) -> String {
 /// and several, are no verdict.
 #[must_use]
 pub fn judge_verdict(written: &str) -> Verdict {
-    static OF_TEN: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?i)\s*(?:/|\(?\s*(?:out\s+)?of\b)\s*10\b\)?").expect("the pattern is constant")
-    });
     let text = without_reasoning(written).unwrap_or_default();
     // Only ASCII letters change, so positions in the lowered text are positions in the text.
     let Some(at) = text.to_ascii_lowercase().rfind("grade") else { return Verdict::Unparsed };
     let line = text[at + "grade".len()..].lines().next().unwrap_or_default();
-    let said = Number::stated_in(&OF_TEN.replace_all(line, " ")).one();
+    let said = Number::stated_in(&without_scale(line)).one();
     let is_said = |grade: &u32| said.as_ref().is_some_and(|said| said.to_string() == grade.to_string());
     let reason = text[..at].lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     match (1..=GRADE_MAX).find(is_said) {
         Some(grade) => Verdict::Grade { grade, reason: reason.chars().take(300).collect() },
         None => Verdict::Unparsed,
     }
+}
+
+/// A grade without the scale it is given on: `7/10` and `7 (out of 10)` are 7.
+pub(crate) fn without_scale(grade: &str) -> Cow<'_, str> {
+    static OF_TEN: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"(?i)\s*(?:/|\(?\s*(?:out\s+)?of\b)\s*10\b\)?").expect("the pattern is constant")
+    });
+    OF_TEN.replace_all(grade, " ")
 }
 
 impl Judge {

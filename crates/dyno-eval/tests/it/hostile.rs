@@ -63,7 +63,7 @@ fn a_bad_line_is_named_with_field_and_value_and_costs_only_itself() {
         ),
         (
             r#"{"id":"x","task":"t","kind":"guess","question":"q"}"#.to_owned(),
-            "line 3: `kind` is \"guess\", but must be one of: numeric, exact, choice, code, contains, f1, regex, cloze, heuristic",
+            "line 3: `kind` is \"guess\", but must be one of: numeric, exact, choice, code, contains, f1, regex, cloze, open, heuristic",
         ),
         (
             r#"{"id":"x","task":"t","kind":"exact","answer":"a"}"#.to_owned(),
@@ -89,7 +89,7 @@ fn a_bad_line_is_named_with_field_and_value_and_costs_only_itself() {
         ),
         (
             r#"{"id":"x","task":"t","kind":"heuristic","question":"q"}"#.to_owned(),
-            "line 3: `scorer` is missing; a heuristic item names the one that grades it",
+            "line 3: `scorer` is missing; a heuristic item names the one that checks its form",
         ),
     ];
     for (line, expected) in cases {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use dyno_eval::{
-    ChoiceStyle, Framing, ItemKind, LoadOptions, Loaded, Suite, likelihood_requests, load, program,
+    ChoiceStyle, Framing, Item, ItemKind, LoadOptions, Loaded, Suite, likelihood_requests, load, program,
     score_text, strategies,
 };
 use dyno_types::{ItemOutcome, Prompt};
@@ -69,6 +69,9 @@ fn mt_bench_keeps_its_turns() {
     let suite = suite("mt_bench_question.jsonl");
     assert_eq!((suite.format, suite.items.len(), suite.tasks().len()), ("mt_bench", 24, 8));
     assert!(suite.items.iter().all(|item| item.kind == ItemKind::Heuristic && item.turns.len() == 1));
+    // Both turns have a reference or none has; a judge is shown it with the turn it belongs to.
+    let referenced: Vec<&Item> = suite.items.iter().filter(|item| !item.answers.is_empty()).collect();
+    assert!(referenced.iter().all(|item| item.answers.len() == 2), "{referenced:?}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use dyno_types::{EvalRecord, SuiteResult};
 
 use crate::facts::{machine_line, model_facts, model_line, model_name};
-use crate::figure::{count, duration, moment, number, percent, percent_interval};
+use crate::figure::{count, duration, moment, number, percent};
 use crate::html::page::{capitalized, facts, fill, footer, trust, unbroken};
 use crate::html::trust::together;
 use crate::html::view::{Facts, Findings, Page, Tile};
@@ -110,11 +110,14 @@ fn tiles(record: &EvalRecord) -> Vec<Tile> {
         let score = result.main_score()?;
         let chance =
             score.chance.map_or_else(String::new, |chance| format!(", guessing {}", percent(chance)));
+        let value = said::score_value(score);
+        let (number, unit) = value.split_once(' ').unwrap_or((&value, ""));
         Some(Tile {
             label: said::named(result),
-            value: percent(score.value).trim_end_matches(" %").to_owned(),
-            unit: "%".to_owned(),
-            interval: format!("95 % {}", percent_interval(score.ci95)),
+            value: number.to_owned(),
+            unit: unit.to_owned(),
+            interval: said::score_interval(score)
+                .map_or_else(String::new, |interval| format!("95 % {interval}")),
             tail: format!("{} items{chance}", count(score.n)),
         })
     };

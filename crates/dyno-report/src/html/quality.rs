@@ -23,6 +23,7 @@ pub(crate) fn section(heading: &str, figures: Vec<Figure>, record: &EvalRecord) 
     let tables = [
         table("scores", "Scores", short, SCORES_NOTE),
         every.flatten(),
+        table("forms", said::FORM_TITLE, said::form_table(record), said::FORM_NOTE),
         table("speeds", "Speed", said::short_speeds(record), said::SPEEDS_NOTE),
         folded_where_alike(table("paired", title, said::pairs(&whole), PAIRED_NOTE), &whole),
         folded(table("paired-groups", &format!("{title}, by group"), said::pairs(&by_group), PAIRED_NOTE)),
@@ -126,6 +127,20 @@ pub(crate) fn definitions() -> Vec<Definition> {
             "higher is better",
             "as accuracy, where the choice with the greatest log-likelihood per byte of its text is taken as the answer (acc_bytes \
              there)",
+        ),
+        define(
+            "f1",
+            "F1",
+            "higher is better",
+            "mean over answers of the harmonic mean of the shares of words in common with the nearest right answer, after SQuAD's \
+             normalisation",
+        ),
+        define(
+            "judge",
+            "Judge's rating",
+            "higher is better",
+            "mean of the ratings that another model gave, 1 to 10, with the published prompts of MT-Bench; of several turns the mean; \
+             answers without a readable rating are left out and counted apart",
         ),
         define(
             "top1_agree",

@@ -98,7 +98,8 @@ fn values_of_group<'a>(
     series: &Series,
 ) -> Vec<RowValue> {
     let of_result = |result: &SuiteResult| {
-        let score = result.scores.iter().find(|score| score.group == group)?;
+        let main = result.main_score().or(result.scores.first())?;
+        let score = result.scores.iter().find(|score| score.group == group && score.metric == main.metric)?;
         value(score, series.ink(&said::strategy(result))?)
     };
     results.filter_map(of_result).collect()
@@ -131,7 +132,7 @@ fn models(records: &[EvalRecord], labels: &[String]) -> Option<Figure> {
         rows.push(Row::Heading(format!("{} · {}", way.0, way.1)));
         let of_record = |(record, label): (&EvalRecord, &String)| {
             let result = record.suites.iter().find(|result| asked(result) == way)?;
-            Some(Row::Values(label.clone(), vec![value(result.scores.first()?, Ink::Accent)?]))
+            Some(Row::Values(label.clone(), vec![value(result.main_score()?, Ink::Accent)?]))
         };
         rows.extend(records.iter().zip(labels).filter_map(of_record));
     }
@@ -171,11 +172,12 @@ fn value(score: &Score, ink: Ink) -> Option<RowValue> {
     let percent = |share: f64| share * 100.0;
     let value = RowValue {
         value: percent(score.value),
-        interval: score.ci95.map(percent),
+        interval: score.ci95.unwrap_or([score.value; 2]).map(percent),
         reference: score.chance.filter(|chance| *chance > 0.0 && chance.is_finite()).map(percent),
         ink,
     };
-    (score.n > 0 && is_drawable(&value)).then_some(value)
+    // Ratings are no shares.
+    (score.n > 0 && score.metric != "judge" && is_drawable(&value)).then_some(value)
 }
 
 fn is_drawable(value: &RowValue) -> bool {

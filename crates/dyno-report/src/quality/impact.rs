@@ -1,9 +1,9 @@
 //! The table of quantization impact, and which variants no other beats.
 
 use dyno_stats::{Direction, pareto_set};
-use dyno_types::{EvalRecord, PairedComparison, QuantImpact, Rate, Score, SuiteResult, Unit};
+use dyno_types::{EvalRecord, INTERVAL_ITEMS_MIN, PairedComparison, QuantImpact, Rate, SuiteResult, Unit};
 
-use super::scores::{TextTable, WHOLE, strategy};
+use super::scores::{TextTable, WHOLE, strategy, with_interval};
 use super::sentences::{differs, guesses};
 use crate::figure::{MISSING, Scale, bytes, number, percent, percent_interval, points};
 use crate::text::plain;
@@ -35,7 +35,7 @@ impl Yardstick {
     /// 95 % interval, where there is one.
     pub(crate) fn interval(self, row: &QuantImpact) -> Option<[f64; 2]> {
         match self {
-            Self::Accuracy => row.accuracy.as_ref().map(|score| score.ci95),
+            Self::Accuracy => row.accuracy.as_ref().and_then(|score| score.ci95),
             // Chunks are many wherever a perplexity is worth stating.
             Self::Perplexity => row
                 .ppl
@@ -129,7 +129,7 @@ fn figures(row: &QuantImpact, original: bool) -> Vec<String> {
         or_dash(row.ppl.map(number)),
         or_dash(row.kld_mean.map(divergence)),
         or_dash(row.top1_agree.map(percent)),
-        or_dash(row.accuracy.as_ref().map(accuracy)),
+        or_dash(row.accuracy.as_ref().map(with_interval)),
         or_dash(against),
     ]
 }
@@ -139,11 +139,10 @@ fn divergence(nats: f64) -> String {
     if nats > 0.0 && nats < 0.001 { format!("{nats:.1e}") } else { number(nats) }
 }
 
-fn accuracy(score: &Score) -> String {
-    format!("{} {}", percent(score.value), percent_interval(score.ci95))
-}
-
 fn difference(one: &PairedComparison) -> String {
+    if one.n < INTERVAL_ITEMS_MIN {
+        return "too few items".to_owned();
+    }
     let verdict = if differs(one) { "" } else { ", not visible" };
     format!("{} points {}{verdict}", points(one.difference), percent_interval(one.ci95))
 }
@@ -175,7 +174,7 @@ fn suite_row(asked: &SuiteResult, record: &EvalRecord) -> Option<Vec<String>> {
         strategy(asked),
         plain(&record.model.quantization),
         crate::figure::count(score.n),
-        accuracy(score),
+        with_interval(score),
         compared.map_or_else(|| MISSING.to_owned(), difference),
     ])
 }

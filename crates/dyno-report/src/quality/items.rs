@@ -90,6 +90,7 @@ fn state(outcome: &ItemOutcome) -> &'static str {
         ItemOutcome::Wrong => "wrong",
         ItemOutcome::Unparsed => "unparsed",
         ItemOutcome::Tied => "tied",
+        ItemOutcome::Open => "open",
         ItemOutcome::Graded { .. } => "graded",
         ItemOutcome::Failed { .. } => "failed",
     }
@@ -111,8 +112,9 @@ pub(crate) const WRONG_HEADER: [&str; 5] = ["Item", "Task", "Outcome", "Read", "
 /// What a result has of wrong answers, at most so many of them; `None` when there are none. What could not be asked or judged is
 /// not among them.
 pub(crate) fn wrong(result: &SuiteResult, limit: usize) -> Option<WrongItems> {
-    let wrong =
-        |item: &&ItemResult| matches!(item.outcome, ItemOutcome::Wrong | ItemOutcome::Unparsed | ItemOutcome::Tied);
+    let wrong = |item: &&ItemResult| {
+        matches!(item.outcome, ItemOutcome::Wrong | ItemOutcome::Unparsed | ItemOutcome::Tied)
+    };
     let all = result.items.iter().filter(wrong).count();
     let rows: Vec<Vec<String>> = result.items.iter().filter(wrong).take(limit).map(wrong_row).collect();
     (all > 0).then(|| WrongItems {

@@ -16,9 +16,12 @@ pub(crate) use items::{WRONG_HEADER, WrongItems, csv, wrong};
 pub(crate) use labels::{labels, same_base};
 pub(crate) use pairs::pairs;
 pub(crate) use scores::{
-    TextTable, WHOLE, left_out, short_table, side_by_side, strategy, table as score_cells,
+    FORM_NOTE, FORM_TITLE, TextTable, WHOLE, form_table, interval as score_interval, left_out, short_table,
+    side_by_side, strategy, table as score_cells, value as score_value,
 };
-pub(crate) use sentences::{alike, comparison, conclusion, differs, findings, findings_in_company, named};
+pub(crate) use sentences::{
+    alike, comparison, conclusion, differs, findings, findings_in_company, named, preferred,
+};
 pub(crate) use speeds::{SPEEDS_NOTE, short_table as short_speeds, table as speed_cells};
 
 use dyno_types::{EvalRecord, ModelFacts, PairedComparison, QuantImpact, Validity};
@@ -40,6 +43,11 @@ pub(crate) fn table_one(record: &EvalRecord, color: Color) -> String {
     let scores = short_table(record);
     if !scores.rows.is_empty() {
         page += &text_section("Scores", &unrepeated(scores), color);
+    }
+    let forms = form_table(record);
+    if !forms.rows.is_empty() {
+        page += &text_section(FORM_TITLE, &unrepeated(forms), color);
+        page += &format!("  {FORM_NOTE}\n");
     }
     let speeds = short_speeds(record);
     if !speeds.rows.is_empty() {
@@ -110,6 +118,7 @@ pub(crate) fn impact_text(
     let (verdict, doubts) = doubts(records);
     page += &validity(&verdict, doubts, color);
     page += &format!("\n{}", impact_table(rows, color));
+    page += &list_section("Side by side", side_by_side_pairs(records), color);
     let suites = suites_table(records);
     if !suites.rows.is_empty() {
         page += &text_section("Accuracy by suite", &unrepeated(suites), color);
@@ -128,6 +137,7 @@ pub(crate) fn impact_document(records: &[EvalRecord], rows: &[QuantImpact], rema
     page += &format!("\n**{}**\n", run_sentences::verdict(&verdict));
     page += &markdown::bullets(doubts.into_iter().map(|remark| remark.text));
     page += &format!("\n{}", impact_markdown(rows));
+    page += &markdown::bullets(side_by_side_pairs(records).into_iter());
     let suites = suites_table(records);
     if !suites.rows.is_empty() {
         page +=
@@ -138,6 +148,11 @@ pub(crate) fn impact_document(records: &[EvalRecord], rows: &[QuantImpact], rema
         page += &markdown::bullets(remarks.iter().map(|remark| plain(remark)));
     }
     page
+}
+
+/// What a judge preferred, of every record.
+fn side_by_side_pairs(records: &[EvalRecord]) -> Vec<String> {
+    records.iter().flat_map(|record| &record.judged_pairs).map(preferred).collect()
 }
 
 /// One verdict over records that are shown together, with its reasons.
@@ -172,6 +187,11 @@ pub(crate) fn markdown_one(record: &EvalRecord) -> String {
     let scores = score_cells(record);
     if !scores.rows.is_empty() {
         page += &format!("\n{}", markdown::table(&scores.header, scores.left, scores.rows));
+    }
+    let forms = form_table(record);
+    if !forms.rows.is_empty() {
+        page += &format!("\n{FORM_TITLE}:\n\n{}", markdown::table(&forms.header, forms.left, forms.rows));
+        page += &format!("\n{FORM_NOTE}\n");
     }
     let speeds = speed_cells(record);
     if !speeds.rows.is_empty() {

@@ -1,6 +1,6 @@
 //! Comparisons over the same items as a table.
 
-use dyno_types::PairedComparison;
+use dyno_types::{INTERVAL_ITEMS_MIN, PairedComparison};
 
 use super::scores::TextTable;
 use super::sentences::differs;
@@ -12,7 +12,9 @@ pub(crate) fn pairs(comparisons: &[&PairedComparison]) -> TextTable {
     let header =
         ["suite", "group", "compared", "items", "gained", "lost", "points", "95 % interval", "p", "verdict"];
     let row = |one: &&PairedComparison| {
+        let too_few = one.n < INTERVAL_ITEMS_MIN;
         let verdict = match (differs(one), one.difference > 0.0) {
+            _ if too_few => "too few items",
             (false, _) => "no difference visible",
             (true, true) => "better",
             (true, false) => "worse",
@@ -26,7 +28,7 @@ pub(crate) fn pairs(comparisons: &[&PairedComparison]) -> TextTable {
             count(one.gained),
             count(one.lost),
             points(one.difference),
-            percent_interval(one.ci95),
+            if too_few { MISSING.to_owned() } else { percent_interval(one.ci95) },
             if one.p_adjusted.is_finite() { p } else { MISSING.to_owned() },
             verdict.to_owned(),
         ]

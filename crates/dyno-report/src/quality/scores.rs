@@ -1,8 +1,8 @@
 //! The table of scores: one row per suite, strategy and group, only the columns that say something.
 
-use dyno_types::{EvalRecord, Score, SuiteResult, Unscored};
+use dyno_types::{EvalRecord, Score, SuiteResult, Unscored, metric_words};
 
-use crate::figure::{MISSING, count, number, percent, percent_interval};
+use crate::figure::{MISSING, count, number, percent, score_interval, score_text};
 use crate::text::plain;
 
 /// A table as text: header and rows; the first `left` columns are names, the others figures.
@@ -93,7 +93,7 @@ fn is_first_measure(result: &SuiteResult, score: &Score) -> bool {
 
 /// A group with its share and what that rests on.
 fn with_share(score: &Score) -> String {
-    format!("{} {} (n={})", plain(&score.group), percent(score.value), count(score.n))
+    format!("{} {} (n={})", plain(&score.group), value(score), count(score.n))
 }
 
 fn rows_where(record: &EvalRecord, shown: impl Fn(&SuiteResult, &Score) -> bool) -> TextTable {
@@ -118,8 +118,8 @@ fn row(result: &SuiteResult, score: &Score) -> Vec<String> {
         strategy(result),
         group(score),
         count(score.n),
-        if counted { percent(score.value) } else { missing() },
-        if counted { percent_interval(score.ci95) } else { missing() },
+        if counted { value(score) } else { missing() },
+        interval(score).filter(|_| counted).unwrap_or_else(missing),
         score.chance.map_or_else(missing, percent),
         if generated { percent(score.unparsed) } else { missing() },
         unless_zero(score.tied),
@@ -127,6 +127,45 @@ fn row(result: &SuiteResult, score: &Score) -> Vec<String> {
         missing(),
     ]
 }
+
+/// A score in its unit.
+pub(crate) fn value(score: &Score) -> String {
+    score_text(&score.metric, score.value)
+}
+
+/// Its 95 % interval, where there is one.
+pub(crate) fn interval(score: &Score) -> Option<String> {
+    score.ci95.map(|ends| score_interval(&score.metric, ends))
+}
+
+/// A score with its interval, where there is one.
+pub(crate) fn with_interval(score: &Score) -> String {
+    interval(score).map_or_else(|| value(score), |interval| format!("{} {interval}", value(score)))
+}
+
+const FORM_HEADER: [&str; 6] = ["suite", "strategy", "group", "check", "answers", "mean"];
+
+/// How open answers look, by group; no rows where no form was checked.
+pub(crate) fn form_table(record: &EvalRecord) -> TextTable {
+    let mut rows = Vec::new();
+    for result in &record.suites {
+        rows.extend(result.form_checks.iter().map(|check| {
+            vec![
+                plain(&result.suite.name),
+                strategy(result),
+                plain(&check.group),
+                plain(&check.check),
+                count(check.n),
+                format!("{:.2}", check.value),
+            ]
+        }));
+    }
+    TextTable::of(&FORM_HEADER, 4, rows)
+}
+
+/// Heading of [`form_table`], and what to know about it.
+pub(crate) const FORM_TITLE: &str = "Form checks";
+pub(crate) const FORM_NOTE: &str = "How the answers look by their words and lengths (0 to 1), not whether they are right; no score, and nothing is compared by it.";
 
 /// A row without a score.
 fn unscored_row(result: &SuiteResult, unscored: &Unscored) -> Vec<String> {
@@ -161,9 +200,7 @@ pub(crate) fn group(score: &Score) -> String {
     let group = plain(&score.group);
     match score.metric.as_str() {
         "accuracy" => group,
-        "accuracy_per_char" => format!("{group} (per character)"),
-        "accuracy_norm" => format!("{group} (per byte)"),
-        other => format!("{group} ({})", plain(other)),
+        other => format!("{group} ({})", plain(metric_words(other))),
     }
 }
 
@@ -183,7 +220,7 @@ pub(crate) fn side_by_side(records: &[EvalRecord], labels: &[String]) -> TextTab
     ];
     let row = |record: &EvalRecord, label: &String, result: Option<&SuiteResult>| {
         let missing = || MISSING.to_owned();
-        let score = result.and_then(|result| result.main_score().or(result.scores.first()));
+        let score = result.and_then(|result| result.main_score());
         let speed = result.and_then(|result| result.speed.decode_tps);
         vec![
             label.clone(),
@@ -192,9 +229,12 @@ pub(crate) fn side_by_side(records: &[EvalRecord], labels: &[String]) -> TextTab
             score.map_or_else(missing, |score| count(score.n)),
             score.map_or_else(
                 || result.map_or_else(missing, |_| "not scored".to_owned()),
-                |score| percent(score.value),
+                |score| match score.metric.as_str() {
+                    "accuracy" => value(score),
+                    metric => format!("{} ({})", value(score), plain(metric_words(metric))),
+                },
             ),
-            score.map_or_else(missing, |score| percent_interval(score.ci95)),
+            score.and_then(interval).unwrap_or_else(missing),
             score.and_then(|score| score.chance).map_or_else(missing, percent),
             speed.map_or_else(missing, number),
             record.perplexity.as_ref().map_or_else(missing, |result| number(result.ppl)),

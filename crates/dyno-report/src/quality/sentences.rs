@@ -1,9 +1,12 @@
 //! What an evaluation says, in sentences: comparisons with their intervals, perplexity, divergence, how answers look, and what it
 //! comes to.
 
-use dyno_types::{DivergenceResult, EvalRecord, PairedComparison, PerplexityResult, Score, SuiteResult, Unscored};
+use dyno_types::{
+    DivergenceResult, EvalRecord, PairedComparison, PerplexityResult, Score, SuiteResult, Unscored,
+};
+use dyno_types::{INTERVAL_ITEMS_MIN, JudgedPairs};
 
-use super::scores::{WHOLE, strategy};
+use super::scores::{WHOLE, interval as score_interval, strategy, value as score_value};
 use crate::figure::{count, number, percent, percent_interval, points};
 use crate::text::plain;
 
@@ -36,7 +39,34 @@ pub(crate) fn findings_in_company(record: &EvalRecord, beside_the_table: bool) -
     said
 }
 
+/// Whom a judge preferred where it saw two answers side by side.
+pub(crate) fn preferred(pairs: &JudgedPairs) -> String {
+    let (candidate, baseline) = (plain(&pairs.candidate), plain(&pairs.baseline));
+    let ties = pairs.pairs.saturating_sub(pairs.won + pairs.lost);
+    let unread = match pairs.unread {
+        0 => String::new(),
+        unread => format!("; {} more without a readable verdict", count(unread)),
+    };
+    let agreed = match pairs.pairs {
+        0 => String::new(),
+        all => format!("; the same in both orders in {}", percent(pairs.agreed as f64 / all as f64)),
+    };
+    format!(
+        "{}, side by side before {}: {candidate} preferred in {}, {baseline} in {}, tied in {} of {} pairs{agreed}{unread}.",
+        plain(&pairs.suite),
+        plain(&pairs.judge.model),
+        count(pairs.won),
+        count(pairs.lost),
+        count(ties),
+        count(pairs.pairs)
+    )
+}
+
 fn beside_scores(record: &EvalRecord) -> Vec<String> {
+    record.judged_pairs.iter().map(preferred).chain(beside_suites(record)).collect()
+}
+
+fn beside_suites(record: &EvalRecord) -> Vec<String> {
     record.suites.iter().filter_map(looks).chain(cautions(record)).collect()
 }
 
@@ -86,6 +116,11 @@ pub(crate) fn comparison(one: &PairedComparison) -> String {
     if one.n == 0 {
         return format!(
             "{candidate} and {baseline} answered no item of {suite} in common, so nothing is compared."
+        );
+    }
+    if one.n < INTERVAL_ITEMS_MIN {
+        return format!(
+            "{suite}: {items} in common of {candidate} and {baseline} are too few to compare by."
         );
     }
     let interval = percent_interval(one.ci95);
@@ -205,10 +240,19 @@ fn cautions(record: &EvalRecord) -> Vec<String> {
             ));
         }
         let reason = |unscored: &Unscored| {
-            let group = if unscored.group == WHOLE { String::new() } else { format!(", {}", plain(&unscored.group)) };
+            let group =
+                if unscored.group == WHOLE { String::new() } else { format!(", {}", plain(&unscored.group)) };
             format!("{name}{group}: not scored, since {}.", plain(&unscored.reason))
         };
-        said.extend(result.unscored.iter().map(reason));
+        let whole = result.unscored.iter().find(|unscored| unscored.group == WHOLE);
+        // What holds for all need not be said of every part.
+        match whole {
+            Some(whole) => said.push(reason(whole)),
+            None => said.extend(result.unscored.iter().map(reason)),
+        }
+        said.extend(result.judge.as_ref().map(|judge| {
+            format!("{name}: open answers were rated by {}, a model like any other.", plain(&judge.model))
+        }));
         let Some(score) = result.scores.first() else { continue };
         if score.unparsed >= UNPARSED_MANY {
             said.push(format!(
@@ -223,7 +267,10 @@ fn cautions(record: &EvalRecord) -> Vec<String> {
             ));
         }
         if score.failed > 0 {
-            said.push(format!("{name}: {} left out because they could not be asked or judged.", items(score.failed)));
+            said.push(format!(
+                "{name}: {} left out because they could not be asked or judged.",
+                items(score.failed)
+            ));
         }
     }
     said
@@ -232,7 +279,7 @@ fn cautions(record: &EvalRecord) -> Vec<String> {
 /// Whether a score cannot be told from guessing; `None` where it is not known what guessing gives.
 pub(crate) fn at_chance(score: &Score) -> Option<bool> {
     let chance = score.chance.filter(|chance| *chance > 0.0)?;
-    Some(score.ci95[0] <= chance)
+    Some(score.ci95?[0] <= chance)
 }
 
 /// Whether a score is nothing that could be lost: nothing right at all, or no more than guessing gives.
@@ -240,16 +287,27 @@ pub(crate) fn guesses(score: &Score) -> bool {
     score.value == 0.0 || at_chance(score) == Some(true)
 }
 
+/// The main score in words.
+fn headline(result: &SuiteResult, score: &Score) -> String {
+    let suite = plain(&result.suite.name);
+    let interval = score_interval(score).map_or_else(String::new, |interval| format!(" {interval}"));
+    let value = score_value(score);
+    match score.metric.as_str() {
+        "judge" => format!("rated {value} on {suite}{interval} by {}", judged_by(result)),
+        "f1" => format!("F1 of {value} on {suite}{interval}"),
+        _ => format!("right on {value} of {suite}{interval}"),
+    }
+}
+
+fn judged_by(result: &SuiteResult) -> String {
+    result.judge.as_ref().map_or_else(|| "a judge".to_owned(), |judge| plain(&judge.model))
+}
+
 /// What it comes to, in plain words; empty where nothing was scored.
 pub(crate) fn conclusion(record: &EvalRecord) -> String {
     let mut parts = Vec::new();
     if let Some((result, score)) = record.main_score() {
-        parts.push(format!(
-            "right on {} of {} {}",
-            percent(score.value),
-            plain(&result.suite.name),
-            percent_interval(score.ci95)
-        ));
+        parts.push(headline(result, score));
     }
     parts.extend(best_strategies(record));
     // The strategy only where it tells results apart.
@@ -294,14 +352,14 @@ fn best_strategies(record: &EvalRecord) -> Vec<String> {
     let value = |suite: &str, strategy: &str| {
         let result =
             record.suites.iter().find(|result| result.suite.name == suite && result.strategy == strategy)?;
-        Some(result.main_score()?.value)
+        result.main_score().map(score_value)
     };
     best.into_iter()
         .map(|one| {
             let from_to = value(&one.suite, &one.baseline).zip(value(&one.suite, &one.candidate));
             let from_to = from_to.map_or_else(
                 || format!("by {} points", points(one.difference)),
-                |(from, to)| format!("from {} to {}", percent(from), percent(to)),
+                |(from, to)| format!("from {from} to {to}"),
             );
             format!("{} raises {} {from_to}", plain(&one.candidate), plain(&one.suite))
         })

@@ -60,6 +60,9 @@ fn item(draw: &mut Draw, task: Task, number: u64, kind: Kind) -> ItemResult {
         extracted: (!choices && outcome != ItemOutcome::Unparsed)
             .then(|| if right { "42" } else { "41" }.to_owned()),
         answer: if choices { String::new() } else { answer },
+        turns: Vec::new(),
+        form: None,
+        ratings: Vec::new(),
         tokens_in: 38,
         tokens_out,
         prefill_ms: if choices { 0.0 } else { 4.5 },
@@ -90,7 +93,7 @@ fn score(items: &[ItemResult], group: &str, metric: &str) -> Score {
         clusters: n as u64,
         value,
         standard_error,
-        ci95: [end(-1.0), end(1.0)],
+        ci95: Some([end(-1.0), end(1.0)]),
         chance: (options > 0).then(|| 1.0 / f64::from(options)),
         unparsed: of(ItemOutcome::Unparsed) / n,
         tied: 0,
@@ -158,6 +161,8 @@ fn suite(name: &str, strategy: &str, seed: u64, kind: Kind, tasks: &[Task]) -> S
         items,
         scores,
         unscored: Vec::new(),
+        form_checks: Vec::new(),
+        judge: None,
         speed: AnswerSpeed {
             tokens_out: if generated { tokens_out } else { 0 },
             items: n,
@@ -361,6 +366,7 @@ fn blank(quantization: &str, file_bytes: u64) -> EvalRecord {
         template: TemplateUse { name: "model".to_owned(), own: true, system_in_user: false },
         suites: Vec::new(),
         comparisons: Vec::new(),
+        judged_pairs: Vec::new(),
         perplexity: Some(PerplexityResult {
             text: "heldout-text".to_owned(),
             sha256: "7".repeat(64),

@@ -177,7 +177,7 @@ fn a_score_at_chance_is_called_guessing_and_one_above_is_not() {
     let text = eval_table(&[record.clone()], Color::Never);
     assert!(text.contains("not better than guessing on hellaswag."), "{text}");
     let result = record.suites.iter_mut().find(|result| result.suite.name == "hellaswag").unwrap();
-    (result.scores[0].value, result.scores[0].ci95) = (0.4, [0.33, 0.47]);
+    (result.scores[0].value, result.scores[0].ci95) = (0.4, Some([0.33, 0.47]));
     assert!(!eval_table(&[record], Color::Never).contains("guessing on"));
 }
 
@@ -251,7 +251,7 @@ fn the_pareto_set_and_the_smallest_unharmed_variant_are_named() {
 fn a_model_that_guesses_has_no_smallest_unharmed_variant() {
     let mut rows = impacts();
     let accuracy = rows[0].accuracy.as_mut().unwrap();
-    (accuracy.value, accuracy.ci95, accuracy.chance) = (0.26, [0.2, 0.32], Some(0.25));
+    (accuracy.value, accuracy.ci95, accuracy.chance) = (0.26, Some([0.2, 0.32]), Some(0.25));
     let text = quant_impact_table(&rows, Color::Never);
     assert!(text.contains("In short: f16 itself is not better than guessing"), "{text}");
     assert!(!text.contains("is the smallest"), "{text}");
@@ -391,7 +391,7 @@ proptest! {
         for record in &mut records {
             record.suites.iter_mut().for_each(|result| result.items.truncate(5));
             for score in record.suites.iter_mut().flat_map(|result| &mut result.scores).take(3) {
-                *score = Score { n, value: values[0], ci95: [values[1], values[2]], chance: Some(values[3]), unparsed: values[4], ..score.clone() };
+                *score = Score { n, value: values[0], ci95: Some([values[1], values[2]]), chance: Some(values[3]), unparsed: values[4], ..score.clone() };
             }
             for one in record.comparisons.iter_mut().take(2) {
                 (one.n, one.difference, one.ci95, one.p_adjusted) = (n, values[5], [values[6], values[7]], values[0]);

@@ -120,7 +120,8 @@ fn a_system_message_that_a_template_does_not_take_goes_in_front_of_the_first_que
         ChatTemplate::compile(source, "<s>".to_owned(), "</s>".to_owned()).unwrap().system_in_user()
     };
     // It fails, and it leaves the message out.
-    let fails = "{% for m in messages %}{{ {'user': 'U', 'assistant': 'A'}[m.role] + m.content }}{% endfor %}";
+    let fails =
+        "{% for m in messages %}{{ {'user': 'U', 'assistant': 'A'}[m.role] + m.content }}{% endfor %}";
     let drops = "{% for m in messages %}{% if m.role != 'system' %}{{ m.content }};{% endif %}{% endfor %}";
     let refuses = "{% if messages[0].role == 'system' %}{{ raise_exception('no') }}{% endif %}{{ messages[-1].content }}";
     for source in [GEMMA, fails, drops, refuses] {
@@ -132,12 +133,19 @@ fn a_system_message_that_a_template_does_not_take_goes_in_front_of_the_first_que
         assert!(!takes_none(source), "{source}");
     }
     let turns = [("user", "Hi"), ("assistant", "Hello!"), ("user", "And?")];
-    let with = |system: &[(&'static str, &'static str)]| render(GEMMA, &[system, &turns[..]].concat()).unwrap();
+    let with =
+        |system: &[(&'static str, &'static str)]| render(GEMMA, &[system, &turns[..]].concat()).unwrap();
     let question = "<s><start_of_turn>user\nHi<end_of_turn>";
     assert!(with(&[]).starts_with(question));
     let begun = |text: &str| question.replace("Hi", &format!("{text}\n\nHi"));
-    assert!(with(&[("system", "Be brief.")]).starts_with(&begun("Be brief.")), "{}", with(&[("system", "Be brief.")]));
-    assert!(with(&[("system", "Be brief."), ("system", "Be kind.")]).starts_with(&begun("Be brief.\n\nBe kind.")));
+    assert!(
+        with(&[("system", "Be brief.")]).starts_with(&begun("Be brief.")),
+        "{}",
+        with(&[("system", "Be brief.")])
+    );
+    assert!(
+        with(&[("system", "Be brief."), ("system", "Be kind.")]).starts_with(&begun("Be brief.\n\nBe kind."))
+    );
     assert!(render(GEMMA, &[("system", "Be brief.")]).unwrap().contains("user\nBe brief.<end_of_turn>"));
 }
 

@@ -21,6 +21,10 @@ pub(crate) const EXAMPLES: &str = r"Examples:
 #[derive(Debug, Args)]
 #[command(mut_arg("temperature", |arg| arg.help("Randomness of the answers, 0 to 2; 0 always picks the likeliest token [default: 0]")))]
 #[command(mut_arg("seed", |arg| arg.help("Random seed of the answers and of --limit; the same seed gives the same answers [default: 0]")))]
+#[command(mut_arg("judge", |arg| arg.help(
+    "Another model that rates open answers (MT-Bench, --score judge) from 1 to 10; without one they are not scored"
+)))]
+#[command(mut_arg("least_grade", |arg| arg.hide(true)))]
 #[command(mut_args(super::knobs::for_questions))]
 pub(crate) struct EvalArgs {
     /// Model to evaluate.
@@ -63,7 +67,7 @@ pub(crate) struct EvalArgs {
     /// Column that holds the answer or answers, in a file of your own [default: answer, answers, target, expected, reference, …].
     #[arg(long, value_name = "NAME", help_heading = "Questions")]
     pub(crate) answer_column: Option<String>,
-    /// How to score answers to your own questions: exact, number, contains, f1, regex or choice [default: chosen by their form].
+    /// How to score answers to your own questions: exact, number, contains, f1, regex, choice or judge [default: chosen by their form].
     #[arg(long, value_name = "WAY", help_heading = "Questions")]
     pub(crate) score: Option<String>,
     /// Print an example question file to fill in, then exit: csv, tsv, json or jsonl.

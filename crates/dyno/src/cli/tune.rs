@@ -25,7 +25,8 @@ pub(crate) struct TuneArgs {
     /// Tune the sampling settings: temperature, top-p, min-p and repetition penalty.
     #[arg(long, required = true)]
     pub(crate) sampling: bool,
-    /// Task to tune for: reasoning, creativity, knowledge, code or all; may be given several times [default: all].
+    /// Task to tune for: reasoning, creativity, knowledge, code or all; may be given several times. Creativity needs a --suite of
+    /// questions with right answers [default: all].
     #[arg(long, value_name = "TASK", value_delimiter = ',', help_heading = "Search")]
     pub(crate) task: Vec<String>,
     /// Suite to take questions from, built-in or a file; may be given several times [default: built-in suites that fit the task].

@@ -251,12 +251,14 @@ fn code_of_a_model_runs_apart_or_not_at_all() {
     let name = "code";
     let Some(world) = World::with_engine(name) else { return };
     let (model, programs) = (World::stories(), World::questions("HumanEval.jsonl.gz"));
-    let out = world
-        .run(&eval(&[text(&model), text(&programs), "--limit", "3", "--max-tokens", "24", "--quiet"]))
-        .ok();
-    let record = record(&out);
+    let out =
+        world.run(&eval(&[text(&model), text(&programs), "--limit", "3", "--max-tokens", "24", "--quiet"]));
+    let record = record(&out.out);
     let items = record["suites"][0]["items"].as_array().unwrap();
     assert_eq!(items.len(), 3);
+    let judged = items.iter().any(|item| item["outcome"]["state"] != "failed");
+    // Where nothing could be judged, that is a failure and no score.
+    assert_eq!(out.code, Some(i32::from(!judged)), "{}", out.err);
     for item in items {
         let state = item["outcome"]["state"].as_str().unwrap();
         // Stories are no programs; where nothing can be isolated, the reason says so.

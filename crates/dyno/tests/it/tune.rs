@@ -46,9 +46,9 @@ fn what_cannot_be_searched_is_refused_with_its_name() {
 #[test]
 fn a_dry_run_shows_settings_and_rounds_and_needs_no_engine() {
     let world = World::new();
-    let arguments = ["tune", TINY, "--sampling", "--task", "creative,code", "--dry-run"];
+    let arguments = ["tune", TINY, "--sampling", "--task", "reasoning,code", "--dry-run"];
     let out = world.run(&arguments).ok();
-    for expected in ["creativity: ", "code: 60 questions from heldout-code", "start", "fresh questions"] {
+    for expected in ["reasoning: ", "code: 60 questions from heldout-code", "start", "fresh questions"] {
         assert!(out.contains(expected), "{expected}: {out}");
     }
     let json: Value =

@@ -217,8 +217,11 @@ async fn an_answer_slides_on_past_the_window() {
         }
         "x".to_owned()
     }
-    let job =
-        GenerateJob { template: Some("none".to_owned()), max_tokens: Some(2_000), ..job("Once upon a time", LongPrompt::Slide) };
+    let job = GenerateJob {
+        template: Some("none".to_owned()),
+        max_tokens: Some(2_000),
+        ..job("Once upon a time", LongPrompt::Slide)
+    };
     let (made, said, shown) = generate(script(writes, None), &job).await;
     let made = made.unwrap();
     assert_eq!((made.text.len(), shown.len(), made.tokens.len()), (2_000, 2_000, 2_000));

@@ -60,7 +60,7 @@ fn evaluation(id: &str, file: &Path, suite: &str, right: u64) -> EvalRecord {
         clusters: 100,
         value,
         standard_error: 0.05,
-        ci95: [value - 0.1, value + 0.1],
+        ci95: Some([value - 0.1, value + 0.1]),
         chance: None,
         unparsed: 0.0,
         tied: 0,

@@ -21,16 +21,19 @@ pub enum ScoreBy {
     Regex,
     /// The right one of several choices.
     Choice,
+    /// A judge rates it, with the answer as reference.
+    Judge,
 }
 
 /// Every way with its name and what it means.
-pub const SCORES_BY: [(&str, ScoreBy, &str); 6] = [
+pub const SCORES_BY: [(&str, ScoreBy, &str); 7] = [
     ("exact", ScoreBy::Exact, "the same text, apart from case, punctuation and articles"),
     ("number", ScoreBy::Number, "the same number"),
     ("contains", ScoreBy::Contains, "the words of the answer occur in what the model writes"),
     ("f1", ScoreBy::F1, "the share of words in common (SQuAD's F1)"),
     ("regex", ScoreBy::Regex, "the answer is a regular expression that matches somewhere"),
     ("choice", ScoreBy::Choice, "the right one of the choices is the likeliest"),
+    ("judge", ScoreBy::Judge, "another model rates it from 1 to 10, with the answer as reference"),
 ];
 
 /// What SQuAD's own script takes away before it compares.
@@ -112,6 +115,7 @@ impl Scoring {
             ScoreBy::F1 => ItemKind::F1,
             ScoreBy::Regex => ItemKind::Regex,
             ScoreBy::Choice => ItemKind::Choice,
+            ScoreBy::Judge => ItemKind::Open,
         };
         match self.by {
             ScoreBy::Choice => self.choices(item, draft),

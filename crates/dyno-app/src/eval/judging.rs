@@ -1,0 +1,138 @@
+//! Open answers before a judge: another model, which is loaded when the one that answered is gone, rates every turn from 1 to 10.
+
+use dyno_engine::Engine;
+use dyno_eval::{Item, RATING_MAX, judging_chats, rating};
+use dyno_types::{Event, EventSink, ItemOutcome, ItemResult, JudgeUse, Rating, SuiteResult};
+
+use crate::eval::answers::cut;
+use crate::eval::assemble;
+use crate::eval::host::is_death;
+use crate::eval::suites::Questions;
+use crate::generate::{Answered, JudgeLoading, JudgeModel, VERDICT_TOKENS};
+use crate::{App, AppError};
+
+/// Most deaths of the judge's process; something is wrong with more than single answers then.
+const DEATHS_MAX: u32 = 3;
+
+/// Characters of an unread verdict that are shown.
+const SAID_CHARS_MAX: usize = 80;
+
+/// The judge of an evaluation.
+#[derive(Debug)]
+pub(crate) struct Judge {
+    pub(crate) used: JudgeUse,
+    pub(crate) loading: JudgeLoading,
+}
+
+/// A judge at work.
+struct Judging<'a> {
+    model: JudgeModel<'a>,
+    deaths: u32,
+    app: &'a App,
+    events: &'a dyn EventSink,
+}
+
+impl App {
+    /// The model that judges open answers.
+    pub(crate) fn judge(&self, reference: &str, events: &dyn EventSink) -> Result<Judge, AppError> {
+        let loading = self.judge_loading(reference, events)?;
+        let sha256 = self.model_sha256(&loading.loading.identity, events)?;
+        Ok(Judge { used: JudgeUse { model: reference.to_owned(), sha256 }, loading })
+    }
+
+    /// Has all open answers judged; scores follow. What was judged before an error stands, the rest counts as not judged.
+    pub(crate) async fn judge_open_answers(
+        &self,
+        engine: &dyn Engine,
+        (judge, questions): (&Judge, &[Questions]),
+        suites: &mut [SuiteResult],
+        events: &dyn EventSink,
+    ) -> Result<(), AppError> {
+        let model = JudgeModel::new(engine, Some(judge.loading.clone()));
+        let mut judging = Judging { model, deaths: 0, app: self, events };
+        let mut outcome = Ok(());
+        for result in suites {
+            let Some(asked) = questions.iter().find(|asked| asked.id == result.suite) else { continue };
+            if outcome.is_ok() {
+                outcome = judging.suite(asked, result).await;
+            }
+            result.judge = Some(judge.used.clone());
+            let open = |item: &&mut ItemResult| item.outcome == ItemOutcome::Open;
+            for item in result.items.iter_mut().filter(open) {
+                item.outcome = ItemOutcome::Failed { reason: "the judge did not come to it".to_owned() };
+            }
+            assemble::score(result, &asked.suite);
+        }
+        judging.model.close().await;
+        outcome
+    }
+}
+
+impl Judging<'_> {
+    async fn suite(&mut self, asked: &Questions, result: &mut SuiteResult) -> Result<(), AppError> {
+        let open = |item: &&mut ItemResult| item.outcome == ItemOutcome::Open;
+        let total = result.items.iter().filter(|item| item.outcome == ItemOutcome::Open).count() as u64;
+        if total == 0 {
+            return Ok(());
+        }
+        let phase = format!("{}, {}: judging", result.suite.name, result.strategy);
+        self.events.emit(Event::PhaseStarted { phase, total });
+        let mut outcome = Ok(());
+        for (done, answered) in (1..).zip(result.items.iter_mut().filter(open)) {
+            let Some(item) = asked.suite.items.iter().find(|item| item.id == answered.id) else { continue };
+            outcome = self.item(item, answered).await;
+            if outcome.is_err() {
+                break;
+            }
+            let detail = format!("{done} of {total}");
+            self.events.emit(Event::PhaseAdvanced { done, detail });
+        }
+        self.events.emit(Event::PhaseEnded);
+        outcome
+    }
+
+    /// Rates every turn of an answer; the grade is their mean. An answer of which one turn has no rating is not judged.
+    async fn item(&mut self, item: &Item, answered: &mut ItemResult) -> Result<(), AppError> {
+        let whole = [answered.answer.clone()];
+        let turns = if answered.turns.is_empty() { &whole[..] } else { &answered.turns[..] };
+        let mut ratings = Vec::new();
+        let mut failed = None;
+        for chat in judging_chats(item, turns) {
+            let written = match self.model.ask(chat, &self.app.cancel, self.events).await {
+                Ok(Answered::Written(written)) => written,
+                Ok(Answered::NotAsked(reason)) => {
+                    failed.get_or_insert(format!("the judge could not be asked: {reason}"));
+                    continue;
+                }
+                Err(AppError::Engine(error)) if is_death(&error) && self.deaths < DEATHS_MAX => {
+                    self.deaths += 1;
+                    failed.get_or_insert(format!("the judge's engine died: {error}"));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let rating = rating(&written.text);
+            if rating.is_none() {
+                let said: String = written.text.trim().chars().take(SAID_CHARS_MAX).collect();
+                let cut_at = if written.cut {
+                    format!(" and was cut at {VERDICT_TOKENS} tokens")
+                } else {
+                    String::new()
+                };
+                failed.get_or_insert(format!(
+                    "the judge gave no rating from 1 to 10 that can be read; it wrote {said:?}{cut_at}"
+                ));
+            }
+            ratings.push(Rating { rating, written: cut(&written.text) });
+        }
+        let given: Vec<f64> = ratings.iter().filter_map(|rating| rating.rating).collect();
+        answered.ratings = ratings;
+        answered.outcome = match failed {
+            Some(reason) => ItemOutcome::Failed { reason },
+            None => ItemOutcome::Graded {
+                grade: given.iter().sum::<f64>() / given.len().max(1) as f64 / RATING_MAX,
+            },
+        };
+        Ok(())
+    }
+}

@@ -1,0 +1,122 @@
+//! Open answers of every quantization beside those of the original: a judge prefers one, in both orders.
+
+use dyno_engine::Engine;
+use dyno_eval::{Item, Preference, in_both_orders, pairing_chats, preference};
+use dyno_types::{EvalRecord, Event, EventSink, ItemResult, JudgedPairs, SuiteResult};
+
+use crate::eval::judging::Judge;
+use crate::eval::suites::Questions;
+use crate::generate::{Answered, JudgeModel};
+use crate::{App, AppError};
+
+/// A judge that compares.
+struct Comparing<'a> {
+    model: JudgeModel<'a>,
+    app: &'a App,
+    events: &'a dyn EventSink,
+}
+
+impl App {
+    /// Has the judge compare the answers of every record with those of the first.
+    pub(super) async fn judge_pairs(
+        &self,
+        engine: &dyn Engine,
+        (judge, questions): (&Judge, &[Questions]),
+        records: &mut [EvalRecord],
+        events: &dyn EventSink,
+    ) -> Result<(), AppError> {
+        let Some((original, others)) = records.split_first_mut() else { return Ok(()) };
+        let model = JudgeModel::new(engine, Some(judge.loading.clone()));
+        let mut comparing = Comparing { model, app: self, events };
+        let mut outcome = Ok(());
+        'records: for record in others {
+            let (baseline, candidate) = (&original.model.quantization, &record.model.quantization);
+            for asked in questions.iter().filter(|asked| asked.has_open()) {
+                let of = |result: &&SuiteResult| result.suite == asked.id;
+                let found = original.suites.iter().find(of).zip(record.suites.iter().find(of));
+                let Some((before, after)) = found else { continue };
+                let mut judged = JudgedPairs {
+                    suite: asked.id.name.clone(),
+                    baseline: baseline.clone(),
+                    candidate: candidate.clone(),
+                    judge: judge.used.clone(),
+                    ..JudgedPairs::default()
+                };
+                outcome = comparing.suite(asked, (before, after), &mut judged).await;
+                record.judged_pairs.push(judged);
+                if outcome.is_err() {
+                    break 'records;
+                }
+            }
+        }
+        comparing.model.close().await;
+        outcome
+    }
+}
+
+/// The turns of an answer.
+fn turns(answered: &ItemResult) -> Vec<String> {
+    match answered.turns.is_empty() {
+        true => vec![answered.answer.clone()],
+        false => answered.turns.clone(),
+    }
+}
+
+impl Comparing<'_> {
+    async fn suite(
+        &mut self,
+        asked: &Questions,
+        (before, after): (&SuiteResult, &SuiteResult),
+        judged: &mut JudgedPairs,
+    ) -> Result<(), AppError> {
+        let open: Vec<&Item> = asked.suite.items.iter().filter(|item| item.kind.is_open()).collect();
+        let phase = format!("{}: judging {} beside {}", judged.suite, judged.candidate, judged.baseline);
+        self.events.emit(Event::PhaseStarted { phase, total: open.len() as u64 });
+        let mut outcome = Ok(());
+        for (done, item) in (1..).zip(open) {
+            let of = |answered: &&ItemResult| answered.id == item.id && !answered.answer.is_empty();
+            let both = before.items.iter().find(of).zip(after.items.iter().find(of));
+            if let Some((before, after)) = both {
+                outcome = self.item(item, (&turns(before), &turns(after)), judged).await;
+            }
+            if outcome.is_err() {
+                break;
+            }
+            self.events.emit(Event::PhaseAdvanced { done, detail: String::new() });
+        }
+        self.events.emit(Event::PhaseEnded);
+        outcome
+    }
+
+    /// Every turn in both orders.
+    async fn item(
+        &mut self,
+        item: &Item,
+        (before, after): (&[String], &[String]),
+        judged: &mut JudgedPairs,
+    ) -> Result<(), AppError> {
+        let orders = pairing_chats(item, before, after).into_iter().zip(pairing_chats(item, after, before));
+        for (first, second) in orders {
+            let mut said = [None, None];
+            for (said, chat) in said.iter_mut().zip([first, second]) {
+                if let Answered::Written(written) =
+                    self.model.ask(chat, &self.app.cancel, self.events).await?
+                {
+                    *said = preference(&written.text);
+                }
+            }
+            let [Some(first), Some(second)] = said else {
+                judged.unread += 1;
+                continue;
+            };
+            judged.pairs += 1;
+            judged.agreed += u64::from(first == second.swapped());
+            match in_both_orders(first, second) {
+                Preference::A => judged.lost += 1,
+                Preference::B => judged.won += 1,
+                Preference::Tie => {}
+            }
+        }
+        Ok(())
+    }
+}
