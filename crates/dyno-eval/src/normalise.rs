@@ -1,5 +1,7 @@
 //! What is taken away before two texts are compared; each step has a name, so that a score can say what it forgave.
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use crate::number::Number;
 
 /// One step.
@@ -69,11 +71,24 @@ pub const USUAL_NORMALISERS: [Normaliser; 6] = [
     Normaliser::Whitespace,
 ];
 
-/// Applies steps in order; an empty list stands for [`USUAL_NORMALISERS`].
+/// Applies steps in order; an empty list stands for [`USUAL_NORMALISERS`]. What a reader cannot see, or takes for the same, never counts.
 #[must_use]
 pub fn normalise(text: &str, steps: &[Normaliser]) -> String {
     let steps = if steps.is_empty() { &USUAL_NORMALISERS[..] } else { steps };
-    steps.iter().fold(text.trim().to_owned(), |text, step| step.apply(&text))
+    steps.iter().fold(spelled_alike(text).trim().to_owned(), |text, step| step.apply(&text))
+}
+
+/// A text with composed characters (NFC), straight quotes and plain hyphens, and without invisible characters: `é` is one character
+/// or two, and keyboards and models write `’` where others write `'`.
+fn spelled_alike(text: &str) -> String {
+    let seen = |c: &char| !matches!(c, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}');
+    let plain = |c: char| match c {
+        '‘' | '’' | '‚' | '‛' | 'ʼ' | '′' => '\'',
+        '“' | '”' | '„' | '‟' | '″' => '"',
+        '‐' | '‑' | '‒' | '–' | '—' | '−' => '-',
+        _ => c,
+    };
+    text.nfc().filter(seen).map(plain).collect()
 }
 
 /// Takes pairs of marks off both ends as long as there are any.
@@ -98,6 +113,31 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn texts_that_look_alike_are_the_same() {
+        let table = [
+            ("caf\u{e9}", "cafe\u{301}"),
+            ("감", "\u{1100}\u{1161}\u{11b7}"),
+            ("don't", "don’t"),
+            ("rock 'n' roll", "rock ‘n’ roll"),
+            ("twenty-one", "twenty‑one"),
+            ("1914-1918", "1914–1918"),
+            ("Zürich", "\u{feff}Zu\u{308}rich\u{200b}"),
+            ("data base", "data\u{a0}base"),
+        ];
+        let squad =
+            [Normaliser::Lowercase, Normaliser::Punctuation, Normaliser::Articles, Normaliser::Whitespace];
+        for (one, other) in table {
+            for steps in [&[][..], &squad, &[Normaliser::Lowercase, Normaliser::Whitespace]] {
+                assert_eq!(normalise(one, steps), normalise(other, steps), "{one} {other}");
+            }
+        }
+        // What is read as something else stays something else.
+        for (one, other) in [("10²", "102"), ("ﬁ", "fi"), ("resume", "résumé"), ("5", "-5")] {
+            assert_ne!(normalise(one, &[]), normalise(other, &[]), "{one} {other}");
+        }
+    }
 
     #[test]
     fn each_step_does_its_one_thing() {

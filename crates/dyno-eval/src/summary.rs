@@ -157,8 +157,9 @@ impl<'a> Judged<'a> {
         let why = usual.map_or_else(String::new, |(reason, _)| format!(": {reason}"));
         Some(match self.counting {
             0 => format!("none of {items} items could be asked or judged{why}"),
-            judged => format!(
-                "only {judged} of {items} items could be asked and judged, under {:.0} %{why}",
+            _ => format!(
+                "only {} of {items} items could be asked and judged, under {:.0} %{why}",
+                items - self.failed,
                 JUDGED_SHARE_MIN * 100.0
             ),
         })

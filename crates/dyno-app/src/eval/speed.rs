@@ -66,7 +66,9 @@ fn group_speed(group: &str, items: &[&ItemResult], pace: Pace) -> TaskSpeed {
         (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
     };
     let tokens = tokens_of(written.iter().copied());
-    let steps: u64 = written.iter().map(|item| u64::from(item.tokens_out - 1)).sum();
+    // The first token of every turn comes with its prompt pass.
+    let turns = |item: &ItemResult| u32::try_from(item.turns.len().max(1)).unwrap_or(u32::MAX);
+    let steps: u64 = written.iter().map(|item| u64::from(item.tokens_out.saturating_sub(turns(item)))).sum();
     let decode_s: f64 = written.iter().map(|item| item.decode_ms / 1e3).sum();
     let count = written.len() as u64;
     let whole = group == ALL_ITEMS;

@@ -323,7 +323,8 @@ async fn where_the_template_takes_no_system_message_that_is_said_once_and_in_the
 #[tokio::test]
 async fn the_window_of_a_judge_is_as_large_as_what_it_reads_and_writes() {
     let policy = PolicyWishes { judge: Some("judge.gguf".to_owned()), ..PolicyWishes::default() };
-    let reply = |request: &GenerateRequest, _: u32| match last_message(request).starts_with("Grade an answer") {
+    let reply = |request: &GenerateRequest, _: u32| match last_message(request).starts_with("Grade an answer")
+    {
         true => "Good.\nGrade: 9".to_owned(),
         false => "4".repeat(if request.max_tokens > 8 { 4_000 } else { 1 }),
     };

@@ -22,10 +22,10 @@ fn a_history_of_a_newer_version_is_refused_and_left_alone() {
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 7).unwrap();
     let before = fs::read(&path).unwrap();
     let error = History::open(&path).unwrap_err();
-    assert!(matches!(error, StoreError::Newer { found: 7, known: 3, .. }), "{error}");
+    assert!(matches!(error, StoreError::Newer { found: 7, known: 4, .. }), "{error}");
     let text = error.to_string();
     assert!(
-        text.contains("written by a newer dyno (schema 7, this knows 3): upgrade dyno or use --history FILE"),
+        text.contains("written by a newer dyno (schema 7, this knows 4): upgrade dyno or use --history FILE"),
         "{text}"
     );
     assert!(text.contains("history.sqlite"), "{text}");
