@@ -14,6 +14,7 @@ pub(crate) const EXAMPLES: &str = r#"Examples:
 
 /// Flags of `dyno generate`.
 #[derive(Debug, Args)]
+#[command(mut_arg("template", |arg| arg.help_heading(None::<&str>)), mut_arg("raw", |arg| arg.help_heading(None::<&str>)))]
 #[command(mut_args(super::knobs::for_one_answer))]
 pub(crate) struct GenerateArgs {
     /// Model to run.

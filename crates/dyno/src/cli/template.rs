@@ -7,10 +7,10 @@ use clap::Args;
 pub(crate) struct TemplateArgs {
     /// Chat template: `model` for the model's own, `none`, or a name listed by `dyno eval --list` [default: model, or none if it
     /// has none].
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help_heading = "Questions")]
     template: Option<String>,
     /// Continue prompts as they are, without a chat template; same as --template none.
-    #[arg(long, conflicts_with = "template")]
+    #[arg(long, conflicts_with = "template", help_heading = "Questions")]
     raw: bool,
 }
 
