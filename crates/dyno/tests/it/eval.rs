@@ -112,7 +112,7 @@ fn an_example_file_is_printed_and_can_be_asked() {
     assert!(run.err.contains(scored), "{}", run.err);
     let record = record(&run.ok());
     assert_eq!(record["suites"][0]["items"].as_array().unwrap().len(), 3, "{record}");
-    assert_eq!(record["suites"][0]["scores"][0]["metric"], "accuracy");
+    assert_eq!(record["suites"][0]["scores"][0]["metric"], "contains");
 }
 
 #[test]
