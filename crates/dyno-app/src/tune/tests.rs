@@ -229,7 +229,7 @@ async fn programs_that_nobody_can_run_are_not_wrong() {
     // An app that does not know its own executable has no sandbox.
     let app = app(folder.path(), &CancelFlag::default());
     let engine = FakeEngine::new(script(always_right));
-    let plan = plan(&job, &Silent).unwrap();
+    let plan = plan(&job, &crate::CancelFlag::default(), &Silent).unwrap();
     let result = app.tune_with(&engine, &job, (plan, &subject(&job)), &Silent).await.unwrap();
     assert_nothing_was_judged(folder.path(), &result, "dyno does not know its own executable");
 }
