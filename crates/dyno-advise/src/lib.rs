@@ -22,6 +22,7 @@ mod score;
 mod speed;
 mod stack;
 mod tiers;
+mod times;
 mod window;
 mod work;
 mod yardstick;
@@ -31,7 +32,7 @@ pub use content::{
     LengthClass, TOKENS_PER_PAGE, answer_tokens, overlap_tokens, pages, reading_plan, step_tokens,
     text_tokens,
 };
-pub use correction::{Bias, Correction, Outcome};
+pub use correction::{Bias, Correction, Disagreement, Outcome};
 pub use evaluate::{engine_settings, runs_role};
 pub use explain::bytes as readable_bytes;
 pub use fit::{best_kv_type, best_quantization, budget, kv_type_suits, largest_context, margin};
@@ -44,7 +45,7 @@ pub use recommend::{DEFAULT_CONTEXT, NEAR_SHARE, Request, fitting_ways, ranked, 
 pub use route::{Fallback, Route, RouteError, RouteModel, RouteRequest, Understood, route, understand};
 pub use routing::{Complexity, RoutingError, RoutingPolicy};
 pub use score::{HALF_CREDIT_TPS, LEAST_TPS, quality_weight, score, speed_share};
-pub use speed::{Interval, PREDICTED_PROMPT_TOKENS, RawSpeed, SpeedEstimate, raw_speed};
+pub use speed::{Interval, PREDICTED_PROMPT_TOKENS, RawRate, RawSpeed, SpeedEstimate, raw_speed};
 pub use stack::{RoleWays, stack};
 pub use tiers::{DetectedTier, TIERS_BYTES_MAX, Tier, TierError, TierLimit, TierPolicy};
 pub use window::{WindowBound, WindowLimit, window_for, window_limit};

@@ -156,7 +156,7 @@ fn feed_forward_floats(facts: &ModelFacts) -> f64 {
 }
 
 /// Whether the feed-forward part has a gate: three matrices instead of two, beside those of attention.
-fn is_gated(facts: &ModelFacts) -> bool {
+pub(crate) fn is_gated(facts: &ModelFacts) -> bool {
     let width = |stated: Option<u64>| stated.unwrap_or_default() as f64;
     let (embedding, layers) = (width(facts.embedding_length), width(facts.layers));
     let query_and_output = 2.0 * width(facts.heads) * width(facts.key_length);

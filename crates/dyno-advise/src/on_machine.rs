@@ -2,7 +2,7 @@
 
 use dyno_types::{EngineRates, EngineSettings, ModelFacts};
 
-use crate::{Bias, Correction, MemoryEstimate, Outcome, Predictor, RawSpeed, SpeedEstimate};
+use crate::{Correction, MemoryEstimate, Predictor, RawSpeed, SpeedEstimate};
 
 /// Predicts for one machine. Without rates it predicts memory alone.
 #[derive(Debug, Clone, Default)]
@@ -13,20 +13,6 @@ pub struct OnMachine {
     pub rates: Option<EngineRates>,
     /// What earlier runs taught.
     pub correction: Correction,
-}
-
-impl Default for Correction {
-    fn default() -> Self {
-        Self::learn(&[], &[])
-    }
-}
-
-impl Correction {
-    /// Learns from the outcomes of earlier predictions of prefill and of decode.
-    #[must_use]
-    pub fn learn(prefill: &[Outcome], decode: &[Outcome]) -> Self {
-        Self { prefill: Bias::learn(prefill), decode: Bias::learn(decode) }
-    }
 }
 
 impl OnMachine {
@@ -57,8 +43,8 @@ impl Predictor for OnMachine {
         let prompt = crate::PREDICTED_PROMPT_TOKENS.min(settings.context);
         let raw = self.raw_speed(facts, settings, (0, prompt))?;
         Some(SpeedEstimate {
-            prefill_tps: self.correction.prefill.apply(raw.prefill_tps),
-            decode_tps: self.correction.decode.apply(raw.decode_tps),
+            prefill_tps: self.correction.prefill.apply(raw.prefill),
+            decode_tps: self.correction.decode.apply(raw.decode),
         })
     }
 }

@@ -3,7 +3,7 @@
 use dyno_types::{EngineRates, Evidence, KvType, ModelFacts, RateFigure};
 use serde::Serialize;
 
-use crate::rates::Times;
+use crate::times::{Time, Times};
 use crate::work::Work;
 
 /// Prompt whose rate is predicted, tokens: what llama-bench calls pp512.
@@ -40,13 +40,22 @@ pub struct SpeedEstimate {
     pub decode_tps: Interval,
 }
 
-/// Rates before anything was learned from runs, tokens/s.
+/// A rate before anything was learned from runs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct RawRate {
+    /// Tokens/s.
+    pub tps: f64,
+    /// Share of the time that rests on rates of other types of weights, because these were never measured; 0 to 1.
+    pub borrowed: f64,
+}
+
+/// Rates before anything was learned from runs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct RawSpeed {
     /// Prefill.
-    pub prefill_tps: f64,
+    pub prefill: RawRate,
     /// Decode.
-    pub decode_tps: f64,
+    pub decode: RawRate,
 }
 
 /// Rates that follow from the header and the engine's measured rates alone; decode with `depth` tokens in the context, prefill of
@@ -59,9 +68,15 @@ pub fn raw_speed(
     (depth, prompt): (u32, u32),
 ) -> Option<RawSpeed> {
     let work = Work::of(facts)?;
-    let times = Times { rates, work: &work, kv_type, without: None };
+    let times = Times { rates, work: &work, kv_type };
     let tokens = f64::from(prompt.max(1));
-    let (decode_s, prefill_s) = (times.decode_s(f64::from(depth)), times.prefill_s(0.0, tokens));
-    (decode_s > 0.0 && prefill_s > 0.0)
-        .then(|| RawSpeed { prefill_tps: tokens / prefill_s, decode_tps: 1.0 / decode_s })
+    Some(RawSpeed {
+        prefill: rate(tokens, times.prefill(0.0, tokens))?,
+        decode: rate(1.0, times.decode(f64::from(depth)))?,
+    })
+}
+
+fn rate(tokens: f64, time: Time) -> Option<RawRate> {
+    let Time { seconds, borrowed_s } = time;
+    (seconds > 0.0).then(|| RawRate { tps: tokens / seconds, borrowed: borrowed_s / seconds })
 }

@@ -1,23 +1,20 @@
 //! Predictions for this machine, and what comes of them: every run is predicted, compared, and learned from.
 
-use dyno_advise::{Bias, Correction, OnMachine, Outcome, Predictor as _};
+use dyno_advise::{Bias, Correction, Disagreement, OnMachine, Outcome, Predictor as _, RawRate};
 use dyno_store::LedgerEntry;
-use dyno_types::{EngineSettings, HardwareProfile, Prediction, RequestSample, RunRecord, WindowOutcome};
+use dyno_types::{
+    EngineRates, EngineSettings, HardwareProfile, Prediction, RequestSample, RunRecord, WindowOutcome,
+};
 
 use crate::App;
 
 impl App {
     /// What predictions are made with: the rates of the engine, when they were measured, and the ledger of this machine's runs.
     pub(crate) fn predictor(&self, machine: &HardwareProfile) -> OnMachine {
-        let entries = self.ledger(machine);
-        OnMachine {
-            cpu_features: machine.cpu_features.clone(),
-            rates: self.kept_rates(machine).ok().flatten(),
-            correction: Correction::learn(
-                &outcomes(&entries, "prefill_tps"),
-                &outcomes(&entries, "decode_tps"),
-            ),
-        }
+        let rates = self.kept_rates(machine).ok().flatten();
+        let correction =
+            rates.as_ref().map_or_else(Correction::default, |rates| learned(rates, &self.ledger(machine)));
+        OnMachine { cpu_features: machine.cpu_features.clone(), rates, correction }
     }
 
     /// What to know about predictions of speed here: what they are made from, and how good they were.
@@ -31,7 +28,13 @@ impl App {
             None => "speed is not predicted before the engine was measured here: `dyno doctor --measure`"
                 .to_owned(),
         };
-        [basis].into_iter().chain(track_record(&self.ledger(machine))).collect()
+        let disagreement = predictor.correction.disagreement().map(|disagreement| {
+            format!(
+                "{}; measure the engine again: `dyno doctor --measure`",
+                disagreement_sentence(&disagreement)
+            )
+        });
+        [basis].into_iter().chain(disagreement).chain(track_record(&self.ledger(machine))).collect()
     }
 
     /// Earlier predictions on this machine. A history that does not exist or cannot be read teaches nothing; whoever needs the
@@ -44,7 +47,14 @@ impl App {
     }
 }
 
-fn outcomes(entries: &[LedgerEntry], metric: &str) -> Vec<Outcome> {
+/// What the runs since the last calibration teach. Those before it were predicted from other rates, which it took the place of.
+pub(crate) fn learned(rates: &EngineRates, entries: &[LedgerEntry]) -> Correction {
+    let since: Vec<&LedgerEntry> =
+        entries.iter().filter(|entry| entry.started_unix_ms >= rates.measured_unix_ms).collect();
+    Correction::learn(&outcomes(&since, "prefill_tps"), &outcomes(&since, "decode_tps"))
+}
+
+fn outcomes(entries: &[&LedgerEntry], metric: &str) -> Vec<Outcome> {
     let of = entries.iter().filter(|entry| entry.prediction.metric == metric);
     of.map(|entry| Outcome {
         subject: entry.subject.clone(),
@@ -52,6 +62,16 @@ fn outcomes(entries: &[LedgerEntry], metric: &str) -> Vec<Outcome> {
         measured_tps: entry.prediction.measured,
     })
     .collect()
+}
+
+/// How far runs were from what the rates of the engine say.
+pub(crate) fn disagreement_sentence(disagreement: &Disagreement) -> String {
+    let Disagreement { models, ratio } = disagreement;
+    let (percent, way) = if *ratio < 1.0 { (1.0 - ratio, "slower") } else { (ratio - 1.0, "faster") };
+    format!(
+        "{models} models ran {:.0} % {way} here since the engine was measured than its rates say",
+        percent * 100.0
+    )
 }
 
 /// How good earlier predictions were, a sentence for each metric that was ever predicted here.
@@ -131,7 +151,7 @@ fn prefill(predictor: &OnMachine, record: &RunRecord) -> Option<Prediction> {
     let tokens: f64 = requests.iter().map(|request| computed(request)).sum();
     let seconds: f64 = requests.iter().map(|request| request.prefill_ms / 1e3).sum();
     let prompt = (tokens / requests.len() as f64).round();
-    let raw = predictor.raw_speed(&record.model, &record.settings.engine, (0, prompt as u32))?.prefill_tps;
+    let raw = predictor.raw_speed(&record.model, &record.settings.engine, (0, prompt as u32))?.prefill;
     let conditions = format!("prompt of {prompt} tokens");
     let measured = tokens / seconds;
     MeasuredRate { metric: "prefill_tps", conditions, measured }.beside(raw, predictor.correction.prefill)
@@ -142,7 +162,7 @@ fn decode(predictor: &OnMachine, record: &RunRecord) -> Option<Prediction> {
     let samples: Vec<&RequestSample> = record.stages.inference.as_ref()?.answers().collect();
     let depths = samples.iter().map(|sample| f64::from(sample.n_in) + f64::from(sample.n_out) / 2.0);
     let depth = (depths.sum::<f64>() / samples.len() as f64).round();
-    let raw = predictor.raw_speed(&record.model, &record.settings.engine, (depth as u32, 1))?.decode_tps;
+    let raw = predictor.raw_speed(&record.model, &record.settings.engine, (depth as u32, 1))?.decode;
     let measured = record.metrics.get("decode_tps")?.mean;
     let conditions = format!("at {depth} tokens");
     MeasuredRate { metric: "decode_tps", conditions, measured }.beside(raw, predictor.correction.decode)
@@ -157,13 +177,13 @@ struct MeasuredRate {
 
 impl MeasuredRate {
     /// Beside what was predicted, as it was and corrected; absent where nothing was measured.
-    fn beside(self, raw: f64, bias: Bias) -> Option<Prediction> {
+    fn beside(self, raw: RawRate, bias: Bias) -> Option<Prediction> {
         let Self { metric, conditions, measured } = self;
         let interval = bias.apply(raw);
         (measured.is_finite() && measured > 0.0).then(|| Prediction {
             metric: metric.to_owned(),
             conditions,
-            raw,
+            raw: raw.tps,
             predicted: interval.likely,
             interval: Some([interval.low, interval.high]),
             measured,
@@ -184,7 +204,12 @@ mod tests {
             interval,
             measured,
         };
-        LedgerEntry { run: "run".to_owned(), subject: format!("{predicted}"), prediction }
+        LedgerEntry {
+            run: "run".to_owned(),
+            started_unix_ms: 1000,
+            subject: format!("{predicted}"),
+            prediction,
+        }
     }
 
     #[test]
@@ -219,7 +244,7 @@ mod tests {
         assert_eq!(filled_context(&run(1024, &[])), None);
         let unfilled = run(1024, &[(512, true)]);
         let predictor =
-            OnMachine { cpu_features: Vec::new(), rates: None, correction: Correction::learn(&[], &[]) };
+            OnMachine { cpu_features: Vec::new(), rates: None, correction: Correction::default() };
         assert!(unfilled.metrics.contains_key("rss_peak_bytes") && memory(&predictor, &unfilled).is_none());
     }
 
@@ -244,10 +269,13 @@ mod tests {
         let entries: Vec<LedgerEntry> = (1..9)
             .map(|model| entry("decode_tps", f64::from(model) * 10.0, f64::from(model) * 8.0, None))
             .collect();
-        let learned = outcomes(&entries, "decode_tps");
-        assert_eq!(learned.len(), 8);
-        let correction = Correction::learn(&outcomes(&entries, "prefill_tps"), &learned);
-        assert!(correction.decode.apply(100.0).likely < 86.0);
-        assert_eq!(correction.prefill.apply(100.0).likely, 100.0);
+        let rates = |measured_unix_ms| EngineRates { measured_unix_ms, ..EngineRates::default() };
+        let raw = |tps| RawRate { tps, borrowed: 0.0 };
+        let correction = learned(&rates(1000), &entries);
+        assert_eq!(correction.decode.models, 8);
+        assert!(correction.decode.apply(raw(100.0)).likely < 86.0);
+        assert_eq!(correction.prefill.apply(raw(100.0)).likely, 100.0);
+        let after = learned(&rates(1001), &entries);
+        assert_eq!(after.decode.models, 0, "they were predicted from the rates before");
     }
 }

@@ -30,7 +30,7 @@ mod validity;
 mod variation;
 
 pub use analysis::analyze;
-pub use calibrate::{CalibrationModel, TIMING_PASSES, time_models};
+pub use calibrate::{Calibration, CalibrationModel, Calibrator, TIMING_PASSES};
 pub use cancel::CancelFlag;
 pub use circumstances::{BenchContext, Judge};
 pub use error::{BenchError, PlanError};

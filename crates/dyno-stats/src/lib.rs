@@ -11,6 +11,7 @@ mod compare;
 mod error;
 mod fit;
 mod interval;
+mod least_squares;
 mod outlier;
 mod pareto;
 mod percentile;
@@ -27,6 +28,7 @@ pub use compare::{Direction, RatioInterval, Verdict, paired_log_ratio};
 pub use error::StatsError;
 pub use fit::{LinearFit, PowerFit, linear_fit, power_fit};
 pub use interval::{Interval, ratio_of_sums, t_interval_95, t_quantile};
+pub use least_squares::nonnegative_least_squares;
 pub use outlier::{Outlier, Severity, Side, outliers};
 pub use pareto::pareto_set;
 pub use percentile::{

@@ -167,7 +167,7 @@ impl History {
     /// [`StoreError::Database`].
     pub fn ledger(&self, machine: &str) -> Result<Vec<LedgerEntry>, StoreError> {
         let query = format!(
-            "SELECT {} FROM ledger JOIN runs ON runs.id = ledger.run
+            "SELECT {}, runs.started_unix_ms FROM ledger JOIN runs ON runs.id = ledger.run
              WHERE ledger.machine = ?1 AND runs.valid = 1
              ORDER BY runs.started_unix_ms DESC, ledger.run DESC, ledger.metric LIMIT ?2",
             ledger::COLUMNS

@@ -4,7 +4,8 @@
 use dyno_types::{Prediction, RunRecord};
 use rusqlite::{Connection, Row, params};
 
-/// Columns of a [`LedgerEntry`] in the order [`read`] reads them.
+/// Columns of the table that hold what a [`LedgerEntry`] says of a prediction; [`read`] reads them in this order, and after them
+/// when the run started.
 pub(crate) const COLUMNS: &str = "run, subject, metric, raw, predicted, low, high, measured";
 
 /// One prediction of one kept, valid run.
@@ -12,6 +13,8 @@ pub(crate) const COLUMNS: &str = "run, subject, metric, raw, predicted, low, hig
 pub struct LedgerEntry {
     /// Run id.
     pub run: String,
+    /// When the run started, Unix ms.
+    pub started_unix_ms: i64,
     /// What was predicted: model and quantization.
     pub subject: String,
     /// The prediction and what was measured (without its conditions, which only the record keeps).
@@ -49,6 +52,7 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<LedgerEntry> {
     let (low, high): (Option<f64>, Option<f64>) = (row.get(5)?, row.get(6)?);
     Ok(LedgerEntry {
         run: row.get(0)?,
+        started_unix_ms: row.get(8)?,
         subject: row.get(1)?,
         prediction: Prediction {
             metric: row.get(2)?,

@@ -18,7 +18,7 @@ pub(super) fn checks(
         Ok(Some(rates)) => Check::ok(RATES, sentence(&rates)),
         Ok(None) => Check::ok(
             RATES,
-            "not measured yet; `dyno recommend` or `dyno doctor --measure` does it in one to two minutes, and speed can be \
+            "not measured yet; `dyno recommend` or `dyno doctor --measure` does it in two to four minutes, and speed can be \
              predicted from then on",
         ),
         Err(error) => {
