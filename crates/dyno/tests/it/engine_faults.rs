@@ -14,6 +14,8 @@ use crate::dyno::{World, finished};
 const LONG: &[&str] = &[
     "bench",
     "synth:tiny-llama@q8_0",
+    "--threads",
+    "2",
     "--runs",
     "500",
     "--max-tokens",
@@ -67,7 +69,7 @@ fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).unwrap();
 }
 
-/// Starts the long benchmark and waits until it measures.
+/// Starts the long benchmark and waits until it has measured something: until it speaks of the second request.
 fn start_measuring(world: &World) -> (Child, BufReader<std::process::ChildStderr>) {
     let mut child =
         world.command(LONG).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn().unwrap();
@@ -78,7 +80,7 @@ fn start_measuring(world: &World) -> (Child, BufReader<std::process::ChildStderr
         lines.read_line(&mut line).unwrap();
         seen.push_str(&line);
         assert!(!line.is_empty(), "dyno ended early: {seen}");
-        line.contains(", run ").then_some(())
+        (seen.matches(", run ").count() > 1).then_some(())
     });
     std::thread::sleep(Duration::from_millis(700));
     (child, lines)
