@@ -26,7 +26,7 @@ pub(crate) enum ModelsVerb {
     },
     /// Download a model from a hub into the cache, and print its path.
     ///
-    /// MODEL is hf:ORG/REPO[@REVISION][:FILE-OR-QUANT]. Without a file or quantization, dyno takes the first of q4_k_m, q4_0, q5_k_m,
+    /// MODEL is hf:ORG/REPO, then @REVISION and :FILE-OR-QUANT where you want them. Without a file or quantization, dyno takes the first of q4_k_m, q4_0, q5_k_m,
     /// q8_0, bf16 and f16 that the repository has. All parts of a split model are downloaded. An interrupted download is resumed.
     Pull {
         /// Model to download, for example hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:q4_k_m.
