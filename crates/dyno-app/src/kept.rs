@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::AppError;
+use crate::page::is_special;
 
 /// Largest kept file read, bytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -53,6 +54,11 @@ pub(crate) fn write<T: Serialize>(file: &Path, schema: &str, value: &T) -> Resul
     let kept = Kept { schema: schema.to_owned(), value };
     let text = serde_json::to_string_pretty(&kept)
         .map_err(|error| AppError::Write { path: file.to_owned(), source: error.into() })?;
+    // A pipe in the place of a file of ours is nobody's wish, and writing into one waits for a reader.
+    if is_special(file) {
+        let source = std::io::Error::other("it is a pipe or device; remove it");
+        return Err(AppError::Write { path: file.to_owned(), source });
+    }
     crate::write_page(file, &text)
 }
 
@@ -73,5 +79,15 @@ mod tests {
         assert!(read::<Vec<u32>>(&file, "v/1").is_err());
         std::fs::File::create(&file).unwrap().set_len(FILE_BYTES_MAX + 1).unwrap();
         assert!(read::<Vec<u32>>(&file, "v/1").unwrap_err().contains("more than 1048576 bytes"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_in_the_place_of_a_kept_file_is_refused_and_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("kept.json");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let error = write(&pipe, "dyno.test/1", &1).unwrap_err().to_string();
+        assert!(error.contains("pipe or device"), "{error}");
     }
 }
