@@ -16,7 +16,7 @@ struct Prior {
     borrowed_sd: f64,
 }
 
-/// From 60 shapes drawn at random on the machines that dyno is made on; docs/predictions.md has the figures.
+/// From some thirty shapes drawn at random on one machine, fitted once; twenty others, drawn later, are in docs/predictions.md.
 const PREFILL: Prior = Prior { sd: 0.15, borrowed_sd: 0.6 };
 const DECODE: Prior = Prior { sd: 0.15, borrowed_sd: 0.2 };
 /// How many observations the belief in a scatter is worth.

@@ -80,8 +80,11 @@ impl Calibrator<'_> {
                 of_pass.extend(outcome?);
                 done(pass * models.len() + index + 1);
             }
-            samples =
-                if pass == 0 { of_pass } else { samples.into_iter().zip(of_pass).map(faster).collect() };
+            samples = if pass == 0 {
+                of_pass
+            } else {
+                samples.into_iter().zip(of_pass).map(|(one, other)| one.faster(other)).collect()
+            };
         }
         let disturbed = samples.iter().filter(|sample| sample.is_disturbed).count();
         let timings = samples.into_iter().map(|sample| sample.timing).collect();
@@ -130,14 +133,16 @@ impl Calibrator<'_> {
     }
 }
 
-/// The better of two timings of the same thing, each phase on its own. It is disturbed where both were.
-fn faster((one, other): (Sample, Sample)) -> Sample {
-    let timing = RateTiming {
-        prefill_s: one.timing.prefill_s.min(other.timing.prefill_s),
-        decode_s: one.timing.decode_s.min(other.timing.decode_s),
-        ..one.timing
-    };
-    Sample { timing, is_disturbed: one.is_disturbed && other.is_disturbed }
+impl Sample {
+    /// The better of two timings of the same thing, each phase on its own. It is disturbed where both were.
+    fn faster(self, other: Self) -> Self {
+        let timing = RateTiming {
+            prefill_s: self.timing.prefill_s.min(other.timing.prefill_s),
+            decode_s: self.timing.decode_s.min(other.timing.decode_s),
+            ..self.timing
+        };
+        Self { timing, is_disturbed: self.is_disturbed && other.is_disturbed }
+    }
 }
 
 /// Seconds of the prompt in the median repetition; 0 when none was timed.

@@ -12,14 +12,14 @@ pub(super) fn run(context: &Context, args: &ReportArgs) -> anyhow::Result<()> {
     let format = format(&args.format)?;
     let records = context.app.records(&args.records)?;
     let Some(file) = &args.output else {
-        return printer::print(&rendered(context, &records, (format, printer::color())));
+        return printer::print(&rendered(context, &records, format, printer::color()));
     };
-    dyno_app::write_page(file, &rendered(context, &records, (format, Color::Never)))?;
+    dyno_app::write_page(file, &rendered(context, &records, format, Color::Never))?;
     printer::remark(&format!("written: {}", file.display()));
     Ok(())
 }
 
-fn rendered(context: &Context, records: &Records, (format, color): (Format, Color)) -> String {
+fn rendered(context: &Context, records: &Records, format: Format, color: Color) -> String {
     match (records, format, color) {
         (Records::Evals(evals), Format::Table, _) => dyno_report::eval_table(evals, color),
         (Records::Evals(evals), _, _) => dyno_report::render_evals(evals, format),
