@@ -6,6 +6,8 @@
 use dyno_types::{EngineSettings, LayerMemory, ModelFacts, Switch, WeightRole, WeightShare};
 use serde::Serialize;
 
+use crate::MatrixInstructions;
+
 /// Bytes of an engine process before anything is loaded and beside everything else: code pages, heap, tables of the
 /// tokenizer that do not depend on the vocabulary.
 const PROCESS_BYTES: f64 = 16.0 * MIB;
@@ -54,17 +56,21 @@ impl MemoryEstimate {
     }
 }
 
-/// What the model will take with these settings on the processor with these instruction sets
-/// (`HardwareProfile::cpu_features`); `None` when its header does not determine it.
+/// What the model will take with these settings in an engine that rearranges weights for these instructions; `None` when its
+/// header does not determine it.
 #[must_use]
-pub fn memory(facts: &ModelFacts, settings: &EngineSettings, features: &[String]) -> Option<MemoryEstimate> {
+pub fn memory(
+    facts: &ModelFacts,
+    settings: &EngineSettings,
+    instructions: MatrixInstructions,
+) -> Option<MemoryEstimate> {
     let kv_bytes = facts.kv_bytes(settings)?;
-    let rearranged_bytes = rearranged_bytes(&facts.weights, features);
+    let rearranged_bytes = rearranged_bytes(&facts.weights, instructions);
     // Mapped files stay mapped, also the parts that were rearranged into memory of their own.
     let (weights_mapped_bytes, weights_anonymous_bytes) = if settings.mmap {
         (facts.weights_bytes, rearranged_bytes)
     } else {
-        (0, facts.weights_bytes + duplicated_bytes(&facts.weights, features))
+        (0, facts.weights_bytes + duplicated_bytes(&facts.weights, instructions))
     };
     Some(MemoryEstimate {
         weights_mapped_bytes,
@@ -75,23 +81,9 @@ pub fn memory(facts: &ModelFacts, settings: &EngineSettings, features: &[String]
     })
 }
 
-/// Tensor types that llama.cpp rearranges into memory of their own when it loads them, by the best instruction set there is
-/// (`ggml_repack_get_optimal_repack_type` and the AMX buffer type).
-fn rearranged_kinds(features: &[String]) -> &'static [&'static str] {
-    const BY_FEATURE: [(&str, &[&str]); 5] = [
-        ("amx_int8", &["q4_0", "q4_1", "q8_0", "q4_k", "q5_k", "q6_k", "iq4_xs", "q2_k", "iq4_nl", "mxfp4"]),
-        ("avx512f", &["q4_0", "q4_k", "q2_k", "iq4_nl", "mxfp4"]),
-        ("avx2", &["q4_0", "q4_k", "iq4_nl", "mxfp4"]),
-        ("i8mm", &["q4_0", "q4_k", "q5_k", "q6_k", "q8_0", "iq4_nl", "mxfp4"]),
-        ("dotprod", &["q4_0", "q4_k", "q5_k", "q6_k", "q8_0", "iq4_nl", "mxfp4"]),
-    ];
-    let best = BY_FEATURE.iter().find(|(feature, _)| features.iter().any(|has| has == feature));
-    best.map_or(&[], |(_, kinds)| kinds)
-}
-
 /// Weights that are rearranged: matrices that are multiplied with. An embedding matrix is, when it is the output matrix, too.
-fn rearranged_bytes(weights: &[WeightShare], features: &[String]) -> u64 {
-    let kinds = rearranged_kinds(features);
+fn rearranged_bytes(weights: &[WeightShare], instructions: MatrixInstructions) -> u64 {
+    let kinds = instructions.rearranged_kinds();
     let multiplied = |share: &&WeightShare| match share.role {
         WeightRole::Output | WeightRole::Matrix | WeightRole::Expert => true,
         WeightRole::Embedding => is_tied(weights),
@@ -107,8 +99,8 @@ fn rearranged_bytes(weights: &[WeightShare], features: &[String]) -> u64 {
 
 /// Weights held twice when the file is read instead of mapped: a tied embedding matrix is looked up in one form and multiplied
 /// with in the other.
-fn duplicated_bytes(weights: &[WeightShare], features: &[String]) -> u64 {
-    let kinds = rearranged_kinds(features);
+fn duplicated_bytes(weights: &[WeightShare], instructions: MatrixInstructions) -> u64 {
+    let kinds = instructions.rearranged_kinds();
     let tied = is_tied(weights);
     let twice = |share: &&WeightShare| {
         tied && share.role == WeightRole::Embedding && kinds.contains(&share.kind.as_str())
@@ -210,15 +202,11 @@ mod tests {
         }
     }
 
-    fn avx2() -> Vec<String> {
-        vec!["avx2".to_owned()]
-    }
-
     #[test]
     fn the_parts_follow_from_header_and_settings() {
         let settings = EngineSettings { context: 1024, ..EngineSettings::default() };
         let facts = facts(true);
-        let estimate = memory(&facts, &settings, &avx2()).unwrap();
+        let estimate = memory(&facts, &settings, MatrixInstructions::Avx2).unwrap();
         let matrix_bytes = facts.weights[1].bytes;
         assert_eq!(estimate.weights_mapped_bytes, facts.weights_bytes);
         assert_eq!(estimate.weights_anonymous_bytes, matrix_bytes, "q4_0 is rearranged on AVX2");
@@ -231,11 +219,11 @@ mod tests {
             estimate.process_bytes,
         ];
         assert_eq!(estimate.total_bytes(), parts.iter().sum::<u64>());
-        let plain = memory(&facts, &settings, &[]).unwrap();
-        assert_eq!(plain.weights_anonymous_bytes, 0, "nothing is known of this processor");
-        let read = memory(&facts, &EngineSettings { mmap: false, ..settings }, &avx2()).unwrap();
+        let plain = memory(&facts, &settings, MatrixInstructions::Plain).unwrap();
+        assert_eq!(plain.weights_anonymous_bytes, 0, "nothing is rearranged");
+        let read = memory(&facts, &EngineSettings { mmap: false, ..settings }, MatrixInstructions::Avx2).unwrap();
         assert_eq!((read.weights_mapped_bytes, read.weights_anonymous_bytes), (0, facts.weights_bytes));
-        assert_eq!(memory(&ModelFacts::default(), &EngineSettings::default(), &avx2()), None);
+        assert_eq!(memory(&ModelFacts::default(), &EngineSettings::default(), MatrixInstructions::Avx2), None);
     }
 
     #[test]
@@ -243,17 +231,17 @@ mod tests {
         let mut facts = facts(true);
         facts.weights[0].kind = "q4_0".to_owned();
         let read = EngineSettings { mmap: false, ..EngineSettings::default() };
-        let both = memory(&facts, &read, &avx2()).unwrap().weights_anonymous_bytes;
+        let both = memory(&facts, &read, MatrixInstructions::Avx2).unwrap().weights_anonymous_bytes;
         assert_eq!(both, facts.weights_bytes + facts.weights[0].bytes);
         facts.weights.push(share(WeightRole::Output, "q6_k", 6400, 5250));
-        let untied = memory(&facts, &read, &avx2()).unwrap().weights_anonymous_bytes;
+        let untied = memory(&facts, &read, MatrixInstructions::Avx2).unwrap().weights_anonymous_bytes;
         assert_eq!(untied, facts.weights_bytes);
     }
 
     #[test]
     fn scratch_grows_with_the_physical_batch_the_window_and_the_gate() {
         let compute = |facts: &ModelFacts, settings: EngineSettings| {
-            memory(facts, &settings, &[]).unwrap().compute_bytes
+            memory(facts, &settings, MatrixInstructions::Plain).unwrap().compute_bytes
         };
         let base = EngineSettings { context: 4096, ..EngineSettings::default() };
         let of = |ubatch, flash_attention| EngineSettings { ubatch, flash_attention, ..base.clone() };

@@ -1,14 +1,14 @@
-//! Predictions for one machine: its instruction sets, the engine's rates on it, and what its earlier runs taught.
+//! Predictions for one machine: the instructions its engine uses, the engine's rates on it, and what its earlier runs taught.
 
 use dyno_types::{EngineRates, EngineSettings, ModelFacts};
 
-use crate::{Correction, MemoryEstimate, Predictor, RawSpeed, SpeedEstimate};
+use crate::{Correction, MatrixInstructions, MemoryEstimate, Predictor, RawSpeed, SpeedEstimate};
 
 /// Predicts for one machine. Without rates it predicts memory alone.
 #[derive(Debug, Clone, Default)]
 pub struct OnMachine {
-    /// Instruction sets of the processor, as [`dyno_types::HardwareProfile::cpu_features`] names them.
-    pub cpu_features: Vec<String>,
+    /// What the engine multiplies matrices with.
+    pub instructions: MatrixInstructions,
     /// Rates of the engine; absent before they were measured.
     pub rates: Option<EngineRates>,
     /// What earlier runs taught.
@@ -36,7 +36,7 @@ impl OnMachine {
 
 impl Predictor for OnMachine {
     fn memory(&self, facts: &ModelFacts, settings: &EngineSettings) -> Option<MemoryEstimate> {
-        crate::memory(facts, settings, &self.cpu_features)
+        crate::memory(facts, settings, self.instructions)
     }
 
     fn speed(&self, facts: &ModelFacts, settings: &EngineSettings) -> Option<SpeedEstimate> {

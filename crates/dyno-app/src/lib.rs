@@ -18,6 +18,7 @@ mod interruptible;
 mod kept;
 mod known_files;
 mod loss_clock;
+mod matrix_instructions;
 mod models;
 mod page;
 mod past;

@@ -14,7 +14,7 @@ impl App {
         let rates = self.kept_rates(machine).ok().flatten();
         let correction =
             rates.as_ref().map_or_else(Correction::default, |rates| learned(rates, &self.ledger(machine)));
-        OnMachine { cpu_features: machine.cpu_features.clone(), rates, correction }
+        OnMachine { instructions: self.matrix_instructions(machine), rates, correction }
     }
 
     /// What to know about predictions of speed here: what they are made from, and how good they were.
@@ -244,7 +244,7 @@ mod tests {
         assert_eq!(filled_context(&run(1024, &[])), None);
         let unfilled = run(1024, &[(512, true)]);
         let predictor =
-            OnMachine { cpu_features: Vec::new(), rates: None, correction: Correction::default() };
+            OnMachine::default();
         assert!(unfilled.metrics.contains_key("rss_peak_bytes") && memory(&predictor, &unfilled).is_none());
     }
 

@@ -158,7 +158,7 @@ impl App {
     }
 
     /// Size and age of the executable: another build may work at another speed.
-    fn engine_identity(&self) -> Result<String, AppError> {
+    pub(crate) fn engine_identity(&self) -> Result<String, AppError> {
         let file = find_engine(ENGINE, self.places.engine_dir.as_deref(), self.places.beside.as_deref())?;
         let about = std::fs::metadata(&file).ok();
         let bytes = about.as_ref().map_or(0, std::fs::Metadata::len);

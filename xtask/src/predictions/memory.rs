@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use dyno_advise::MemoryEstimate;
+use dyno_advise::{MatrixInstructions, MemoryEstimate};
 use dyno_types::{EngineSettings, Knob};
 
 use super::table::{error, print_summary};
@@ -16,6 +16,7 @@ const CASES: &[&str] = &[
     "smollm2-135m@q8_0 context=4096",
     "smollm2-135m@q4_0 context=1024",
     "smollm2-135m@q4_0 context=1024 mmap=off",
+    "smollm2-135m@q4_1 context=1024",
     "smollm2-135m@q5_k_m context=2048 kv-type-k=q8_0 kv-type-v=q8_0",
     "smollm2-135m@q8_0 context=1024 flash-attention=off",
     "smollm2-360m@f16 context=512 ubatch=128",
@@ -26,6 +27,7 @@ const CASES: &[&str] = &[
     "mixtral-tiny@q8_0 context=512 kv-type-k=f32 kv-type-v=f32",
     "qwen2.5-0.5b@q4_k_m context=1024",
     "qwen2.5-0.5b@q8_0 context=2048 kv-type-k=q8_0 kv-type-v=q8_0",
+    "qwen2.5-0.5b@q5_1 context=512",
     "qwen2.5-0.5b@f16 context=256",
     "qwen3-0.6b@q4_k_m context=512",
     "qwen3-0.6b@q6_k context=1024 kv-type-k=q4_0 kv-type-v=q4_0",
@@ -70,11 +72,11 @@ struct Row {
 
 pub(super) async fn run(options: &Options) -> anyhow::Result<()> {
     let engine = runner::engine(options)?;
-    let features = dyno_hardware::profile().cpu_features;
+    let instructions = runner::matrix_instructions(&engine).await?;
     let mut rows = Vec::new();
     for text in CASES.iter().filter(|text| text.contains(&options.only)) {
         eprintln!("{text} …");
-        let row = compare(&engine, text, &features).await.with_context(|| (*text).to_owned())?;
+        let row = compare(&engine, text, instructions).await.with_context(|| (*text).to_owned())?;
         if options.json {
             println!("{}", serde_json::to_string(&row)?);
         } else {
@@ -92,12 +94,16 @@ pub(super) async fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn compare(engine: &Path, text: &'static str, features: &[String]) -> anyhow::Result<Row> {
+async fn compare(
+    engine: &Path,
+    text: &'static str,
+    instructions: MatrixInstructions,
+) -> anyhow::Result<Row> {
     let case = parse(text)?;
     let file = runner::model_file(&case.reference)?;
     let facts = dyno_models::read_facts(&file, &case.reference)?;
     let predicted =
-        dyno_advise::memory(&facts, &case.settings, features).context("not determined by the header")?;
+        dyno_advise::memory(&facts, &case.settings, instructions).context("not determined by the header")?;
     let full = runner::fill(engine, &file, &case.settings).await?;
     let (predicted_bytes, measured_bytes) = (predicted.total_bytes(), full.process.rss_peak_bytes);
     Ok(Row {
@@ -146,7 +152,7 @@ mod tests {
         for text in CASES {
             let case = parse(text).unwrap();
             let spec = dyno_models::SynthSpec::parse(&case.reference, 0).unwrap();
-            assert!(dyno_advise::memory(&spec.facts(), &case.settings, &[]).is_some(), "{text}");
+            assert!(dyno_advise::memory(&spec.facts(), &case.settings, MatrixInstructions::Plain).is_some(), "{text}");
         }
         assert!(parse("x@q8_0 context").is_err() && parse("x@q8_0 turbo=1").is_err());
     }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use dyno_advise::MatrixInstructions;
 use dyno_engine::{Engine as _, ProcessEngine, ProcessEngineConfig, Session};
 use dyno_types::{EngineMemory, EngineSettings, MeasureRequest};
 
@@ -23,6 +24,14 @@ pub(super) fn threads() -> u32 {
 /// The file of a synthetic model, made in the user's cache when it is not there yet.
 pub(super) fn model_file(reference: &str) -> anyhow::Result<PathBuf> {
     crate::peers::model_file(reference)
+}
+
+/// What this engine multiplies matrices with, as it says.
+pub(super) async fn matrix_instructions(engine: &Path) -> anyhow::Result<MatrixInstructions> {
+    let session = ProcessEngine::new(ProcessEngineConfig::new(engine.to_owned())).start().await?;
+    let instructions = MatrixInstructions::of_engine(&session.info().features);
+    session.stop().await;
+    Ok(instructions)
 }
 
 /// Loads the model in a new process, fills its window and reads the memory.

@@ -138,7 +138,7 @@ impl App {
             self.limits.memory_limit_bytes,
         ];
         let usable_bytes = usable_bytes.into_iter().flatten().filter(|bytes| *bytes > 0).min();
-        let predictor = OnMachine { cpu_features: machine.cpu_features, ..OnMachine::default() };
+        let predictor = OnMachine { instructions: self.matrix_instructions(&machine), ..OnMachine::default() };
         Ok(window_limit(facts, settings, usable_bytes, &predictor))
     }
 }

@@ -65,7 +65,7 @@ fn entered(turns: &Turns, subject: &Subject, expected: &OnMachine) -> EvalRecord
 }
 
 fn nothing_expected() -> OnMachine {
-    OnMachine { cpu_features: Vec::new(), rates: None, correction: Correction::learn(&[], &[]) }
+    OnMachine::default()
 }
 
 #[test]
