@@ -5,7 +5,9 @@
 pub enum MatrixInstructions {
     /// Intel's tiles of 8-bit integers.
     Amx,
+    /// Vectors of 512 bits.
     Avx512,
+    /// Vectors of 256 bits.
     Avx2,
     /// Arm's products of 8-bit matrices.
     Int8Matrix,
@@ -71,7 +73,10 @@ mod tests {
         assert_eq!(MatrixInstructions::of_processor(&processor), MatrixInstructions::Amx);
         let engine = words(&["SSE3", "AVX2", "AVX512", "AVX512_VNNI", "REPACK"]);
         assert_eq!(MatrixInstructions::of_engine(&engine), MatrixInstructions::Avx512);
-        assert_eq!(MatrixInstructions::of_engine(&words(&["NEON", "DOTPROD"])), MatrixInstructions::DotProduct);
+        assert_eq!(
+            MatrixInstructions::of_engine(&words(&["NEON", "DOTPROD"])),
+            MatrixInstructions::DotProduct
+        );
         assert_eq!(MatrixInstructions::of_engine(&processor), MatrixInstructions::Plain, "other names");
     }
 
@@ -83,6 +88,8 @@ mod tests {
             assert!(rearranges(MatrixInstructions::Amx, kind), "{kind}");
             assert!(!rearranges(MatrixInstructions::Avx512, kind), "{kind}");
         }
-        assert!(rearranges(MatrixInstructions::Avx512, "q2_k") && !rearranges(MatrixInstructions::Avx2, "q2_k"));
+        assert!(
+            rearranges(MatrixInstructions::Avx512, "q2_k") && !rearranges(MatrixInstructions::Avx2, "q2_k")
+        );
     }
 }

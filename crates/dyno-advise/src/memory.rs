@@ -221,9 +221,13 @@ mod tests {
         assert_eq!(estimate.total_bytes(), parts.iter().sum::<u64>());
         let plain = memory(&facts, &settings, MatrixInstructions::Plain).unwrap();
         assert_eq!(plain.weights_anonymous_bytes, 0, "nothing is rearranged");
-        let read = memory(&facts, &EngineSettings { mmap: false, ..settings }, MatrixInstructions::Avx2).unwrap();
+        let read =
+            memory(&facts, &EngineSettings { mmap: false, ..settings }, MatrixInstructions::Avx2).unwrap();
         assert_eq!((read.weights_mapped_bytes, read.weights_anonymous_bytes), (0, facts.weights_bytes));
-        assert_eq!(memory(&ModelFacts::default(), &EngineSettings::default(), MatrixInstructions::Avx2), None);
+        assert_eq!(
+            memory(&ModelFacts::default(), &EngineSettings::default(), MatrixInstructions::Avx2),
+            None
+        );
     }
 
     #[test]

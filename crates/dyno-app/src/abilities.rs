@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use dyno_types::{BandwidthSample, Event, EventSink, HardwareProfile, MachineAbilities};
 
-use crate::{App, AppError, kept};
+use crate::{AppError, Work, kept};
 
 /// Schema of the kept file; a file of another schema is measured again.
 const SCHEMA: &str = "dyno.abilities/1";
@@ -24,7 +24,7 @@ enum Need {
     All(Option<MachineAbilities>),
 }
 
-impl App {
+impl Work {
     /// What this machine can do. Measured in a few seconds on the first call, after `refresh`, and when the machine is
     /// another than before (`dyno_hardware::fingerprint`); else as kept beside the history. A measurement that other
     /// programs disturbed is repeated when it is older than ten minutes, and the better figures win.
@@ -32,15 +32,14 @@ impl App {
     /// # Errors
     /// [`AppError::Cancelled`]; [`AppError::Machine`] when memory or threads to measure with cannot be had. A result that
     /// cannot be kept is a warning.
-    pub fn abilities(&self, events: &dyn EventSink, refresh: bool) -> Result<MachineAbilities, AppError> {
-        self.abilities_of(&dyno_hardware::profile(), events, refresh)
+    pub fn abilities(&self, refresh: bool) -> Result<MachineAbilities, AppError> {
+        self.abilities_of(&dyno_hardware::profile(), refresh)
     }
 
     /// The same for a machine whose profile is already known.
     pub(crate) fn abilities_of(
         &self,
         machine: &HardwareProfile,
-        events: &dyn EventSink,
         refresh: bool,
     ) -> Result<MachineAbilities, AppError> {
         let fingerprint = dyno_hardware::fingerprint(machine);
@@ -48,43 +47,43 @@ impl App {
         let kept = file.as_deref().and_then(|file| {
             read(file, &fingerprint).unwrap_or_else(|reason| {
                 let file = file.display();
-                events
+                self.job
                     .emit(Event::Note(format!("{file} is not used: {reason}; measuring this machine again")));
                 None
             })
         });
-        let cache_dir = &self.places.models_disk();
-        let go_on = || !self.cancel.is_cancelled();
+        let cache_dir = &self.app.places.models_disk();
+        let go_on = || !self.job.cancel.is_cancelled();
         let measured = match need(kept, &dyno_hardware::disk_name(cache_dir), refresh, unix_ms()) {
             Need::Nothing(kept) => return Ok(kept),
             Need::Disk(kept) => {
                 let phase = format!("measuring the disk of {}", cache_dir.display());
-                events.emit(Event::PhaseStarted { phase, total: 0 });
+                self.job.emit(Event::PhaseStarted { phase, total: 0 });
                 let (disk, disk_read_bytes_per_s) = dyno_hardware::measure_disk(cache_dir, &go_on);
-                events.emit(Event::PhaseEnded);
+                self.job.emit(Event::PhaseEnded);
                 MachineAbilities { disk, disk_read_bytes_per_s, ..kept }
             }
             Need::All(before) => {
-                let now = dyno_hardware::measure_abilities(machine, cache_dir, events, &go_on)?;
+                let now = dyno_hardware::measure_abilities(machine, cache_dir, &self.job, &go_on)?;
                 match before {
                     Some(before) => better(before, now),
                     None => now,
                 }
             }
         };
-        if self.cancel.is_cancelled() {
+        if self.job.cancel.is_cancelled() {
             return Err(AppError::Cancelled);
         }
         if let Some(file) = &file
             && let Err(error) = kept::write(file, SCHEMA, &measured)
         {
-            events.emit(Event::Warning(format!("the measurement of this machine is not kept: {error}")));
+            self.job.emit(Event::Warning(format!("the measurement of this machine is not kept: {error}")));
         }
         Ok(measured)
     }
 
     fn abilities_file(&self, fingerprint: &str) -> Option<PathBuf> {
-        self.places.beside_history(format!("abilities-{fingerprint}.json"))
+        self.app.places.beside_history(format!("abilities-{fingerprint}.json"))
     }
 }
 

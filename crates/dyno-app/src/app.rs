@@ -1,41 +1,46 @@
-//! What every use case shares: limits, the engine, resolving a model, and defaults that depend on both.
+//! The use cases, and a job at work in them: finding a model, the engine, and defaults that depend on both.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
-use dyno_bench::CancelFlag;
-use dyno_engine::{Deadlines, ProcessEngine, ProcessEngineConfig, find_engine};
-use dyno_hub::Lease;
+use dyno_engine::Engine;
 use dyno_models::{ModelError, ModelIdentity, Reference};
-use dyno_types::{EngineSettings, Event, EventSink, HardwareProfile, ModelFacts, ThreadChoice, ToolInfo};
+use dyno_types::{EngineSettings, Event, EventSink as _, Job, ModelFacts, ThreadChoice, ToolInfo};
 
 use crate::AppError;
+use crate::engines::{Backend, Engines};
 use crate::interruptible::Interruptible;
 use crate::places::Places;
 
-/// Name of the engine executable.
-pub(crate) const ENGINE: &str = "dyno-engine-llama";
-
-/// Bounds on engine processes.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Longest wait for any single answer.
-    pub deadline: Duration,
-    /// Address space of an engine process, bytes.
-    pub memory_limit_bytes: Option<u64>,
-}
-
-/// The use cases, with what they share.
-#[derive(Debug, Clone)]
+/// What all jobs share: where things are, and the engines.
+#[derive(Clone)]
 pub struct App {
-    pub(crate) places: Places,
-    pub(crate) limits: Limits,
-    pub(crate) cancel: CancelFlag,
-    /// Models in use: they stay in the cache as long as this process lives.
-    leases: Arc<Mutex<Vec<Lease>>>,
+    pub(crate) places: Arc<Places>,
+    pub(crate) engines: Arc<dyn Engines>,
     /// Files that no cache holds.
     pub(crate) passing: Arc<Mutex<Option<tempfile::TempDir>>>,
+}
+
+impl App {
+    /// Use cases over these places and engines.
+    #[must_use]
+    pub fn new(places: Places, engines: Arc<dyn Engines>) -> Self {
+        Self { places: Arc::new(places), engines, passing: Arc::default() }
+    }
+
+    /// The use cases for one job.
+    #[must_use]
+    pub fn work(&self, job: Job) -> Work {
+        Work { app: self.clone(), job }
+    }
+}
+
+/// One job at work: every use case is a method of it. Clones are the same job.
+#[derive(Clone)]
+pub struct Work {
+    pub(crate) app: App,
+    pub(crate) job: Job,
 }
 
 /// A model that is there.
@@ -53,7 +58,7 @@ pub(crate) struct Model {
 
 /// The phase of making a model.
 struct Making<'a> {
-    events: &'a dyn EventSink,
+    job: &'a Job,
     name: String,
     started: bool,
 }
@@ -62,78 +67,84 @@ impl Making<'_> {
     fn advance(&mut self, done: u64, total: u64) {
         if !self.started {
             self.started = true;
-            self.events.emit(Event::PhaseStarted { phase: std::mem::take(&mut self.name), total });
+            self.job.emit(Event::PhaseStarted { phase: std::mem::take(&mut self.name), total });
         }
-        self.events.emit(Event::PhaseAdvanced { done, detail: String::new() });
+        self.job.emit(Event::PhaseAdvanced { done, detail: String::new() });
     }
 }
 
 impl Drop for Making<'_> {
     fn drop(&mut self) {
         if self.started {
-            self.events.emit(Event::PhaseEnded);
+            self.job.emit(Event::PhaseEnded);
         }
     }
 }
 
-impl App {
-    /// Use cases over these places and limits; `cancel` ends whatever runs.
+impl Work {
+    /// The job at work.
     #[must_use]
-    pub fn new(places: Places, limits: Limits, cancel: CancelFlag) -> Self {
-        Self { places, limits, cancel, leases: Arc::default(), passing: Arc::default() }
+    pub fn job(&self) -> &Job {
+        &self.job
     }
 
     /// An error when somebody wants the work to end.
     pub(crate) fn go_on(&self) -> Result<(), AppError> {
-        if self.cancel.is_cancelled() { Err(AppError::Cancelled) } else { Ok(()) }
+        if self.job.is_cancelled() { Err(AppError::Cancelled) } else { Ok(()) }
     }
 
-    /// This build of dyno, as records state it.
-    pub(crate) fn tool() -> ToolInfo {
-        ToolInfo {
-            name: "dyno".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            profile: if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned(),
+    /// The engine, found but not started. Nothing of it is waited for once the job is cancelled.
+    pub(crate) fn engine(&self) -> Result<Arc<dyn Engine>, AppError> {
+        let engine = self.app.engines.engine(Backend::Llama, self.job.deadline)?;
+        Ok(Arc::new(Interruptible::new(engine, self.job.cancel.clone())))
+    }
+
+    /// Tells the build of the engine from every other.
+    pub(crate) fn engine_identity(&self) -> Result<String, AppError> {
+        Ok(self.app.engines.identity(Backend::Llama)?)
+    }
+
+    /// Does work that may block for long (disk, network, digests) where it keeps nobody waiting.
+    pub(crate) async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, AppError> + Send + 'static,
+    ) -> Result<T, AppError> {
+        let own = self.clone();
+        match tokio::task::spawn_blocking(move || work(&own)).await {
+            Ok(done) => done,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // The runtime ends, and with it everything.
+            Err(_) => Err(AppError::Cancelled),
         }
     }
 
-    /// The engine, found but not started. Nothing of it is waited for once the cancel flag is raised.
-    pub(crate) fn engine(&self) -> Result<Interruptible<ProcessEngine>, AppError> {
-        let executable =
-            find_engine(ENGINE, self.places.engine_dir.as_deref(), self.places.beside.as_deref())?;
-        let deadline = self.limits.deadline;
-        let deadlines = Deadlines { load: deadline, request: deadline, ..Deadlines::default() };
-        let config = ProcessEngineConfig {
-            deadlines,
-            memory_limit_bytes: self.limits.memory_limit_bytes,
-            data_limit_bytes: all_memory(&dyno_hardware::profile_without_drivers()),
-            ..ProcessEngineConfig::new(executable)
-        };
-        Ok(Interruptible::new(ProcessEngine::new(config), self.cancel.clone()))
-    }
-
     /// Finds (or makes) a model that can be run, and reads its header.
-    pub(crate) fn resolve(&self, reference: &str, events: &dyn EventSink) -> Result<Model, AppError> {
-        let model = self.find(reference, events)?;
+    pub(crate) fn resolve(&self, reference: &str) -> Result<Model, AppError> {
+        let model = self.find(reference)?;
         dyno_models::check_runnable(&model.facts)?;
         Ok(model)
     }
 
+    /// The same for whoever must not block.
+    pub(crate) async fn resolve_aside(&self, reference: &str) -> Result<Model, AppError> {
+        let reference = reference.to_owned();
+        self.aside(move |work| work.resolve(&reference)).await
+    }
+
     /// Finds (or fetches, or makes) the model and reads its header.
-    pub(crate) fn find(&self, reference: &str, events: &dyn EventSink) -> Result<Model, AppError> {
+    pub(crate) fn find(&self, reference: &str) -> Result<Model, AppError> {
         let path = match Reference::parse(reference)? {
             Reference::Hub(hub) => {
-                let found = self.with_job(events, |library, job| library.find(&hub, job))?;
+                let found = self.with_library(|library, job| library.find(&hub, job))?;
                 self.keep(found)
             }
             Reference::Synthetic(spec) => {
-                let mut progress = self.making(reference, events);
-                let made = self.with_job(events, |library, job| {
-                    library.synthesize(reference, &spec, &mut progress, job)
-                })?;
+                let mut progress = self.making(reference);
+                let made = self
+                    .with_library(|library, job| library.synthesize(reference, &spec, &mut progress, job))?;
                 self.keep(made)
             }
-            Reference::Ollama(ollama) => self.checked_ollama(&ollama, events)?,
+            Reference::Ollama(ollama) => self.checked_ollama(&ollama)?,
             Reference::Builtin(builtin) => self.place_builtin(builtin)?,
             Reference::File(path) => dyno_models::find_file(path, reference)?,
             Reference::Url(_) => {
@@ -147,27 +158,18 @@ impl App {
     }
 
     /// Progress of making a model; the phase ends with it.
-    pub(crate) fn making<'a>(
-        &'a self,
-        reference: &str,
-        events: &'a dyn EventSink,
-    ) -> impl FnMut(u64, u64) -> bool + use<'a> {
-        let mut phase = Making { events, name: format!("making {reference}"), started: false };
+    pub(crate) fn making<'a>(&'a self, reference: &str) -> impl FnMut(u64, u64) -> bool + use<'a> {
+        let mut phase = Making { job: &self.job, name: format!("making {reference}"), started: false };
         move |done, total| {
             phase.advance(done, total);
-            !self.cancel.is_cancelled()
+            !self.job.is_cancelled()
         }
     }
 
-    /// Keeps the model in the cache while this process lives; gives the file to load.
+    /// Keeps the model in the cache while the job lives; gives the file to load.
     pub(crate) fn keep(&self, found: dyno_hub::Found) -> PathBuf {
-        self.hold(found.lease);
+        self.job.hold(found.lease);
         found.files.into_iter().next().unwrap_or_default()
-    }
-
-    /// Holds a lease while this process lives.
-    pub(crate) fn hold(&self, lease: Lease) {
-        self.leases.lock().unwrap_or_else(PoisonError::into_inner).push(lease);
     }
 
     /// Shrinks the default window to the training context; refuses a window asked for beyond it.
@@ -189,7 +191,7 @@ impl App {
     }
 
     /// Threads left to us: every usable processor. `bench` measures instead. More than there are processors are warned of.
-    pub(crate) fn choose_threads(&self, settings: &mut EngineSettings, events: &dyn EventSink) {
+    pub(crate) fn choose_threads(&self, settings: &mut EngineSettings) {
         let cores = dyno_hardware::profile_without_drivers().cores_usable.max(1);
         for threads in [&mut settings.threads, &mut settings.threads_prefill] {
             if *threads == 0 {
@@ -197,19 +199,23 @@ impl App {
             }
         }
         if let Some(text) = crowd_warning(settings, cores) {
-            events.emit(Event::Warning(text));
+            self.job.emit(Event::Warning(text));
         }
-    }
-
-    /// How the count that [`Self::choose_threads`] leaves came about, when one that was asked for was given like this.
-    pub(crate) fn thread_choice(asked: &EngineSettings, given: ThreadChoice) -> ThreadChoice {
-        if asked.threads == 0 { ThreadChoice::Usable } else { given }
     }
 }
 
-/// Bytes that everything allocated here together can have: memory as far as it may be used, and swap. `None` where that is unknown.
-fn all_memory(machine: &HardwareProfile) -> Option<u64> {
-    (machine.ram_limit_bytes > 0).then(|| machine.ram_limit_bytes.saturating_add(machine.swap_bytes))
+/// This build of dyno, as records state it.
+pub(crate) fn tool() -> ToolInfo {
+    ToolInfo {
+        name: "dyno".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        profile: if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned(),
+    }
+}
+
+/// How the count that [`Work::choose_threads`] leaves came about, when one that was asked for was given like this.
+pub(crate) fn thread_choice(asked: &EngineSettings, given: ThreadChoice) -> ThreadChoice {
+    if asked.threads == 0 { ThreadChoice::Usable } else { given }
 }
 
 /// What to know about threads that outnumber the processors; nothing otherwise.
@@ -227,20 +233,6 @@ fn crowd_warning(settings: &EngineSettings, cores: u32) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_engine_gets_no_more_memory_than_there_is() {
-        let machine = |ram_limit_bytes, swap_bytes| {
-            all_memory(&HardwareProfile {
-                ram_bytes: 99,
-                ram_limit_bytes,
-                swap_bytes,
-                ..HardwareProfile::default()
-            })
-        };
-        assert_eq!((machine(16, 4), machine(16, 0), machine(0, 4)), (Some(20), Some(16), None));
-        assert_eq!(machine(u64::MAX, 1), Some(u64::MAX));
-    }
 
     #[test]
     fn more_threads_than_processors_are_warned_of() {

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use dyno_bench::{BenchContext, BenchOutcome, BenchPlan, PlanRequest, Wording};
-use dyno_engine::Engine;
 use dyno_models::ModelError;
 use dyno_store::History;
 use dyno_types::{
@@ -17,7 +16,7 @@ use crate::app::Model;
 use crate::eval::template::known;
 use crate::variation::enter_variation;
 use crate::watched::{self, WatchedEngine};
-use crate::{App, AppError, predictions, write_page};
+use crate::{AppError, Work, predictions, write_page};
 
 /// Which windows the context stage fills.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,52 +69,47 @@ pub struct BenchResult {
     pub error: Option<AppError>,
 }
 
-/// What is to be measured, everything checked, and where it is kept.
-struct Prepared {
-    plans: Vec<(Model, BenchPlan)>,
-    history: Option<History>,
-}
-
-impl App {
+impl Work {
     /// Measures. What was measured before an error is in the result beside the error.
     ///
     /// # Errors
     /// Before anything is measured: [`AppError::Plan`], [`AppError::Model`], [`AppError::History`], [`AppError::Engine`].
-    pub async fn bench(&self, job: &BenchJob, events: &dyn EventSink) -> Result<BenchResult, AppError> {
+    pub async fn bench(&self, job: &BenchJob) -> Result<BenchResult, AppError> {
         job.sampling.validate().map_err(|error| AppError::Input(error.to_string()))?;
         check_counts(job)?;
         // Opened first: finding out after ten minutes that nothing can be kept would be unkind.
-        let history = if job.save { self.history_to_keep(events)? } else { self.existing_history() };
+        let history = if job.save { self.history_to_keep()? } else { self.existing_history() };
         let keeps = job.save && history.is_some();
-        let prepared = Prepared { plans: self.plans(job, events)?, history };
-        let mut result = self.bench_with(&self.engine()?, job, prepared, events).await;
+        let asked = job.clone();
+        let plans = self.aside(move |work| work.plans(&asked)).await?;
+        let mut result = self.carry_out(job, plans, history).await?;
         if job.save {
             self.write_bench_page(job, keeps, &mut result);
         }
         Ok(result)
     }
 
-    /// Carries out plans with this engine; each record is kept as soon as it is there.
-    async fn bench_with(
+    /// Carries out plans; each record is kept as soon as it is there.
+    async fn carry_out(
         &self,
-        engine: &dyn Engine,
         job: &BenchJob,
-        Prepared { plans, history }: Prepared,
-        events: &dyn EventSink,
-    ) -> BenchResult {
+        plans: Vec<(Model, BenchPlan)>,
+        history: Option<History>,
+    ) -> Result<BenchResult, AppError> {
+        let engine = self.engine()?;
         let identities = plans.iter().map(|(model, _)| model.identity.clone()).collect();
-        let engine = WatchedEngine::new(engine, identities);
+        let engine = WatchedEngine::new(&*engine, identities);
         let machine = dyno_hardware::profile();
         let mut result = BenchResult::default();
         for (model, plan) in plans {
             if job.save {
-                self.note_file(&model, events);
+                self.note_file(&model);
             }
             let context = self.context(&model, &machine);
             // Set up before the run, so that nothing of the run is in its own prediction.
             let predictor = self.predictor(&machine);
             let mut outcome: BenchOutcome =
-                dyno_bench::run_bench(&plan, &engine, &context, events, &self.cancel).await;
+                dyno_bench::run_bench(&plan, &engine, &context, &self.job, &self.job.cancel).await;
             if outcome.record.settings.thread_choice == ThreadChoice::Fixed {
                 outcome.record.settings.thread_choice = job.thread_choice;
             }
@@ -127,12 +121,12 @@ impl App {
             outcome.record.predictions = predictions::compared(&predictor, &outcome.record);
             doubt_what_was_predicted(&mut outcome.record);
             if let Some(history) = &history {
-                compare_with_earlier(history, &mut outcome.record, events);
+                compare_with_earlier(history, &mut outcome.record, &self.job);
             }
             if let Some(history) = history.as_ref().filter(|_| job.save)
                 && let Err(error) = history.append(&outcome.record)
             {
-                events.emit(Event::Warning(format!("the record could not be kept: {error}")));
+                self.job.emit(Event::Warning(format!("the record could not be kept: {error}")));
                 result.error.get_or_insert(error.into());
             }
             result.records.push(outcome.record);
@@ -142,16 +136,16 @@ impl App {
                 break;
             }
         }
-        result
+        Ok(result)
     }
 
     /// A plan for every model and point of the sweep, all checked before the first is carried out.
-    fn plans(&self, job: &BenchJob, events: &dyn EventSink) -> Result<Vec<(Model, BenchPlan)>, AppError> {
+    fn plans(&self, job: &BenchJob) -> Result<Vec<(Model, BenchPlan)>, AppError> {
         let given = job.knobs.contains_key("context");
         let points = dyno_bench::expand_sweep(&EngineSettings::default(), &job.knobs)?;
         let mut plans = Vec::new();
         for reference in &job.models {
-            let model = self.resolve(reference, events)?;
+            let model = self.resolve(reference)?;
             for point in &points {
                 let mut settings = point.clone();
                 self.fit_context(&mut settings, &model.facts, given)?;
@@ -172,7 +166,7 @@ impl App {
         let now = unix_ms();
         BenchContext {
             id: dyno_store::new_run_id(now, std::process::id() ^ (clock.elapsed().subsec_nanos() << 8)),
-            tool: Self::tool(),
+            tool: crate::app::tool(),
             machine: machine.clone(),
             metadata_read_ms: model.read_ms,
             unix_ms: Box::new(unix_ms),
@@ -190,7 +184,7 @@ impl App {
     /// Writes the page where it was asked for, else beside the history, if anything is kept at all.
     fn write_bench_page(&self, job: &BenchJob, keeps: bool, result: &mut BenchResult) {
         let Some(first) = result.records.first() else { return };
-        let usual = || self.places.beside_history(format!("reports/{}.html", first.id)).filter(|_| keeps);
+        let usual = || self.app.places.beside_history(format!("reports/{}.html", first.id)).filter(|_| keeps);
         let Some(page) = job.page.clone().or_else(usual) else { return };
         match write_page(&page, &self.run_page(&result.records)) {
             Ok(()) => result.page = Some(page),
@@ -296,12 +290,13 @@ fn up_to_training(train: u64) -> Vec<u32> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use dyno_engine::{FakeEngine, FakeScript};
 
     use super::*;
-    use crate::testing::app;
+    use crate::testing::{app_with, job, job_heard_by};
 
     /// Puts another model in the place of the measured one when a step of the run is announced.
     struct Replacing {
@@ -330,11 +325,11 @@ mod tests {
     /// One run of three processes during which the model is replaced; and how many of them were measured.
     async fn replaced(when: &'static str, in_place: bool) -> (BenchResult, usize) {
         let folder = tempfile::tempdir().unwrap();
-        let app = app(folder.path(), &dyno_bench::CancelFlag::default());
+        let app = app_with(folder.path(), FakeEngine::new(FakeScript::default()));
         let model = folder.path().join("m.gguf");
-        let made = app.find("synth:tiny-llama@q8_0", &dyno_types::Silent).unwrap().path;
+        let made = app.work(job()).find("synth:tiny-llama@q8_0").unwrap().path;
         std::fs::copy(made, &model).unwrap();
-        let job = BenchJob {
+        let asked = BenchJob {
             models: vec![model.display().to_string()],
             runs: 1,
             processes: 3,
@@ -353,8 +348,7 @@ mod tests {
             page: None,
         };
         let events = Replacing { when, in_place, model, done: AtomicBool::new(false) };
-        let prepared = Prepared { plans: app.plans(&job, &events).unwrap(), history: None };
-        let result = app.bench_with(&FakeEngine::new(FakeScript::default()), &job, prepared, &events).await;
+        let result = app.work(job_heard_by(Arc::new(events))).bench(&asked).await.unwrap();
         let samples = result.records[0].stages.inference.iter().flat_map(|stage| &stage.samples);
         let measured: std::collections::BTreeSet<u32> = samples.map(|sample| sample.process).collect();
         let count = measured.len();

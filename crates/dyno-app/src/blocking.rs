@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use dyno_bench::CancelFlag;
+use dyno_types::CancelFlag;
 
 use crate::AppError;
 

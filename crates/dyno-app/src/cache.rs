@@ -1,17 +1,16 @@
 //! `cache`: where models are kept, how full it is, and making room.
 
 use dyno_hub::{CacheSize, Pruned};
-use dyno_types::EventSink;
 
-use crate::{App, AppError};
+use crate::{AppError, Work};
 
-impl App {
+impl Work {
     /// How full the cache is.
     ///
     /// # Errors
     /// [`AppError::Hub`] when it cannot be read.
-    pub fn cache_size(&self, events: &dyn EventSink) -> Result<CacheSize, AppError> {
-        self.with_job(events, |library, job| library.size(job))
+    pub fn cache_size(&self) -> Result<CacheSize, AppError> {
+        self.with_library(|library, job| library.size(job))
     }
 
     /// Evicts models until they take no more than `max_bytes` (the cache's own limit without), the longest unused first; clears
@@ -19,7 +18,7 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::Hub`].
-    pub fn prune_cache(&self, max_bytes: Option<u64>, events: &dyn EventSink) -> Result<Pruned, AppError> {
-        self.with_job(events, |library, job| library.prune(max_bytes, job))
+    pub fn prune_cache(&self, max_bytes: Option<u64>) -> Result<Pruned, AppError> {
+        self.with_library(|library, job| library.prune(max_bytes, job))
     }
 }

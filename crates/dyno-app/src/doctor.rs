@@ -10,10 +10,10 @@ mod machine;
 mod predictions;
 
 use dyno_advise::TierPolicy;
-use dyno_types::{DiskFacts, EngineInfo, EventSink, HardwareProfile, MachineAbilities, MachineState};
+use dyno_types::{DiskFacts, EngineInfo, HardwareProfile, MachineAbilities, MachineState};
 use serde::Serialize;
 
-use crate::{App, AppError};
+use crate::{AppError, Work};
 
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -71,28 +71,28 @@ pub struct DoctorReport {
     pub checks: Vec<Check>,
 }
 
-impl App {
+impl Work {
     /// Runs every check; `measure` measures the machine's abilities again even when they are known. What cannot be checked is a check
     /// that found a problem.
     ///
     /// # Errors
     /// [`AppError::Cancelled`] alone: what a check says that was stopped says nothing of the machine.
-    pub async fn doctor(&self, events: &dyn EventSink, measure: bool) -> Result<DoctorReport, AppError> {
-        let found = machine::Machine::read(&self.places);
-        let mut checks = found.checks(&self.places);
-        let measured = self.abilities_of(&found.profile, events, measure);
+    pub async fn doctor(&self, measure: bool) -> Result<DoctorReport, AppError> {
+        let found = machine::Machine::read(&self.app.places);
+        let mut checks = found.checks(&self.app.places);
+        let measured = self.abilities_of(&found.profile, measure);
         self.go_on()?;
         checks.extend(abilities::checks(&measured, crate::abilities::unix_ms()));
         let tier = TierPolicy::built_in().detect(&found.profile);
         checks.push(Check::ok("tier", crate::recommend::tier_note(&tier)));
-        checks.push(arithmetic::check(&self.cancel).await);
+        checks.push(arithmetic::check(&self.job.cancel).await);
         self.go_on()?;
         checks.push(isolation::check(self).await?);
-        let (engine, of_engine) = engine::checks(self, &found.profile, events).await;
+        let (engine, of_engine) = engine::checks(self, &found.profile).await;
         checks.extend(of_engine);
         self.go_on()?;
         let rates = if measure {
-            self.rates(events, true).await.map(Some)
+            self.rates(true).await.map(Some)
         } else {
             Ok(self.kept_rates(&found.profile).ok().flatten())
         };

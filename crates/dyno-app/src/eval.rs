@@ -24,12 +24,10 @@ pub(crate) mod template;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use dyno_bench::CancelFlag;
-use dyno_engine::Engine;
 use dyno_eval::ScoreBy;
 use dyno_types::{
-    DivergenceResult, EngineSettings, EvalRecord, Event, EventSink, PerplexityResult, SuiteResult,
-    ThreadChoice,
+    CancelFlag, DivergenceResult, EngineSettings, EvalRecord, Event, EventSink, PerplexityResult,
+    SuiteResult, ThreadChoice,
 };
 
 pub use code::{CODE_LAUNCHER, launch_code};
@@ -47,7 +45,7 @@ pub(crate) use crate::eval::perplexity::Passage;
 use crate::eval::suites::Questions;
 use crate::eval::template::Template;
 use crate::generate::{Policy, PolicyWishes};
-use crate::{App, AppError};
+use crate::{AppError, Work};
 
 /// What is asked, checked before anything slow.
 #[derive(Debug, Default)]
@@ -94,6 +92,14 @@ impl Subject {
     }
 }
 
+/// What every suite is put to, and how.
+#[derive(Clone, Copy)]
+struct Asking<'a> {
+    plan: &'a EvalPlan,
+    subject: &'a Subject,
+    template: &'a Template,
+}
+
 /// What was found out, as far as it went.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
@@ -104,23 +110,27 @@ pub(crate) struct Findings {
     pub(crate) deaths: u32,
 }
 
-impl App {
+impl Work {
     /// Evaluates a model. What was answered before an error is in the result beside the error.
     ///
     /// # Errors
     /// Before anything is asked: [`AppError::Input`], [`AppError::Model`], [`AppError::History`], [`AppError::Engine`],
     /// [`AppError::Cancelled`].
-    pub async fn eval(&self, job: &EvalJob, events: &dyn EventSink) -> Result<EvalResult, AppError> {
+    pub async fn eval(&self, job: &EvalJob) -> Result<EvalResult, AppError> {
         job.sampling.validate().map_err(|error| AppError::Input(error.to_string()))?;
-        let history = if job.save { self.history_to_keep(events)? } else { None };
-        let plan = self.eval_plan(job, events)?;
-        let subject = self.eval_subject(job, events)?;
-        if job.save {
-            self.note_file(&subject.model, events);
-        }
-        let engine = self.engine()?;
+        let history = if job.save { self.history_to_keep()? } else { None };
+        let asked = job.clone();
+        let (plan, subject) = self
+            .aside(move |work| {
+                let planned = (work.eval_plan(&asked)?, work.eval_subject(&asked)?);
+                if asked.save {
+                    work.note_file(&planned.1.model);
+                }
+                Ok(planned)
+            })
+            .await?;
         let watch = dyno_hardware::Watch::begin();
-        let mut result = self.eval_with(&engine, job, (&plan, &subject), events).await?;
+        let mut result = self.evaluate(job, &plan, &subject).await?;
         // A record of nothing says nothing: why there is nothing is all there is to tell.
         if let Some(error) = result.error.take_if(|_| result.record.is_empty()) {
             return Err(error);
@@ -131,19 +141,20 @@ impl App {
         if let Some(history) = &history
             && let Err(error) = history.append_eval(&result.record)
         {
-            events.emit(Event::Warning(format!("the record could not be kept: {error}")));
+            self.job.emit(Event::Warning(format!("the record could not be kept: {error}")));
             result.error.get_or_insert(error.into());
         }
         Ok(result)
     }
 
     /// Reads suites, strategies and text.
-    pub(crate) fn eval_plan(&self, job: &EvalJob, events: &dyn EventSink) -> Result<EvalPlan, AppError> {
-        let passage = job.text.as_ref().map(|text| Passage::read(&text.file, &self.cancel)).transpose()?;
-        let questions = suites::questions(job, &self.cancel, events)?;
+    pub(crate) fn eval_plan(&self, job: &EvalJob) -> Result<EvalPlan, AppError> {
+        let passage =
+            job.text.as_ref().map(|text| Passage::read(&text.file, &self.job.cancel)).transpose()?;
+        let questions = suites::questions(job, &self.job.cancel, &self.job)?;
         let strategies = suites::picked_strategies(&job.strategies)?;
-        let policy = held_to(job, &self.cancel)?;
-        let judge = self.judge_of(job, &questions, events)?;
+        let policy = held_to(job, &self.job.cancel)?;
+        let judge = self.judge_of(job, &questions)?;
         let manner = |strategy| Manner {
             strategy,
             few_shot: job.few_shot,
@@ -162,15 +173,10 @@ impl App {
     }
 
     /// The judge of a job, where one was named; refused where it would have nothing to do, or none where there is only that to do.
-    fn judge_of(
-        &self,
-        job: &EvalJob,
-        questions: &[Questions],
-        events: &dyn EventSink,
-    ) -> Result<Option<Judge>, AppError> {
+    fn judge_of(&self, job: &EvalJob, questions: &[Questions]) -> Result<Option<Judge>, AppError> {
         let open = questions.iter().any(Questions::has_open);
         match (&job.policy.judge, open) {
-            (Some(reference), true) => self.judge(reference, events).map(Some),
+            (Some(reference), true) => self.judge(reference).map(Some),
             (Some(_), false) => Err(AppError::Input(
                 "--judge rates open answers, and no question here is open; --score judge makes those of your own file open"
                     .to_owned(),
@@ -183,38 +189,37 @@ impl App {
     }
 
     /// Finds the model and what identifies it.
-    pub(crate) fn eval_subject(&self, job: &EvalJob, events: &dyn EventSink) -> Result<Subject, AppError> {
-        let model = self.resolve(&job.model, events)?;
+    pub(crate) fn eval_subject(&self, job: &EvalJob) -> Result<Subject, AppError> {
+        let model = self.resolve(&job.model)?;
         let mut settings = job.settings.clone();
         self.fit_context(&mut settings, &model.facts, job.context_given)?;
-        self.choose_threads(&mut settings, events);
-        let sha256 = self.model_sha256(&model.identity, events)?;
-        let thread_choice = Self::thread_choice(&job.settings, job.thread_choice);
+        self.choose_threads(&mut settings);
+        let sha256 = self.model_sha256(&model.identity)?;
+        let thread_choice = crate::app::thread_choice(&job.settings, job.thread_choice);
         Ok(Subject { model, sha256, settings, thread_choice })
     }
 
-    /// Carries out a plan with this engine.
-    pub(crate) async fn eval_with(
+    /// Carries out a plan.
+    pub(crate) async fn evaluate(
         &self,
-        engine: &dyn Engine,
         job: &EvalJob,
-        (plan, subject): (&EvalPlan, &Subject),
-        events: &dyn EventSink,
+        plan: &EvalPlan,
+        subject: &Subject,
     ) -> Result<EvalResult, AppError> {
         let started_unix_ms = unix_ms();
         // The reference goes first and is gone again before the model is loaded: both may not fit together.
-        let reference = self.reference_distributions(engine, job, plan, events).await?;
-        let mut host = Host::open(engine, subject.loading(), &self.cancel, events).await?;
+        let reference = self.reference_distributions(job, plan).await?;
+        let mut host = Host::open(self.engine()?, subject.loading(), &self.job).await?;
         let (template, remark) =
             Template::choose(job.template.as_deref(), host.session(), host.loaded()).await?;
         // A text alone is put into no template.
         if let Some(remark) = remark.filter(|_| !plan.questions.is_empty()) {
-            events.emit(Event::Note(remark));
+            self.job.emit(Event::Note(remark));
         }
         let mut findings = Findings::default();
         findings.notes.extend(template.system_remark(host.loaded()).filter(|_| plan.has_system_text()));
         let mut error = self
-            .ask_everything(&mut host, job, (plan, subject, &template), (&mut findings, events))
+            .ask_everything(&mut host, job, Asking { plan, subject, template: &template }, &mut findings)
             .await
             .err();
         if let (None, Some(passage)) = (&error, &plan.passage) {
@@ -223,7 +228,7 @@ impl App {
             });
             let distributions = own.or_else(|| plan.distributions.clone());
             let measured =
-                measure_text(&mut host, job, (passage, distributions), &mut findings, events).await;
+                measure_text(&mut host, job, (passage, distributions), &mut findings, &self.job).await;
             error = measured.err();
         }
         let changed = host.check_model().err();
@@ -242,8 +247,7 @@ impl App {
         };
         host.close().await;
         if let (None, Some(judge)) = (&error, &plan.judge) {
-            let asked = (judge, &plan.questions[..]);
-            error = self.judge_open_answers(engine, asked, &mut findings.suites, events).await.err();
+            error = self.judge_open_answers(judge, &plan.questions, &mut findings.suites).await.err();
             circumstances.complete = error.is_none();
             circumstances.ended_unix_ms = unix_ms();
         }
@@ -254,20 +258,20 @@ impl App {
     /// Puts every suite in every manner to the model; each result is in the findings, also a partial one.
     async fn ask_everything(
         &self,
-        host: &mut Host<'_>,
+        host: &mut Host,
         job: &EvalJob,
-        (plan, subject, template): (&EvalPlan, &Subject, &Template),
-        (findings, events): (&mut Findings, &dyn EventSink),
+        Asking { plan, subject, template }: Asking<'_>,
+        findings: &mut Findings,
     ) -> Result<(), AppError> {
         let needs_code = plan.questions.iter().any(Questions::needs_code);
-        let code = if needs_code { Some(self.code_runner(job.unsafe_code, events).await?) } else { None };
+        let code = if needs_code { Some(self.code_runner(job.unsafe_code).await?) } else { None };
         findings.notes.extend(code.as_ref().map(|code| format!("written programs: {}", code.describe())));
         let exam = Exam {
             model_sha256: &subject.sha256,
             template,
             code: code.as_ref(),
             answers: self.answers_folder(job.cache),
-            events,
+            events: &self.job,
         };
         for questions in &plan.questions {
             for manner in plan.manners.iter().filter(|manner| manner.concerns(questions)) {
@@ -288,18 +292,16 @@ impl App {
     /// The reference model's name, and its distributions over the text in a folder that lives as long as they are needed.
     async fn reference_distributions(
         &self,
-        engine: &dyn Engine,
         job: &EvalJob,
         plan: &EvalPlan,
-        events: &dyn EventSink,
     ) -> Result<Option<(String, tempfile::TempDir)>, AppError> {
         let (Some(text), Some(passage)) = (&job.text, &plan.passage) else { return Ok(None) };
         let Some(reference) = &text.reference else { return Ok(None) };
-        let model = self.resolve(reference, events)?;
+        let model = self.resolve_aside(reference).await?;
         let mut settings = EngineSettings { context: text.chunk, ..job.settings.clone() };
-        self.choose_threads(&mut settings, events);
+        self.choose_threads(&mut settings);
         let folder = self.distributions_folder()?;
-        let mut host = Host::open(engine, Loading::of(&model, settings), &self.cancel, events).await?;
+        let mut host = Host::open(self.engine()?, Loading::of(&model, settings), &self.job).await?;
         let measuring = Measuring {
             chunk: text.chunk,
             chunks_max: text.chunks_max,
@@ -307,23 +309,23 @@ impl App {
             reference: None,
         };
         if let Some(remark) = perplexity::beyond_training(reference, text.chunk, host.loaded()) {
-            events.emit(Event::Warning(remark));
+            self.job.emit(Event::Warning(remark));
         }
-        let measured = perplexity::measure(&mut host, passage, &measuring, events).await;
+        let measured = perplexity::measure(&mut host, passage, &measuring, &self.job).await;
         host.close().await;
         measured.map(|_| Some((reference.clone(), folder)))
     }
 
     /// A folder for [`DISTRIBUTIONS_FILE`], gone when dropped.
     pub(crate) fn distributions_folder(&self) -> Result<tempfile::TempDir, AppError> {
-        let place = self.places.scratch();
+        let place = self.app.places.scratch();
         let made = tempfile::Builder::new().prefix("reference-").tempdir_in(&place);
         made.map_err(|source| AppError::Write { path: place, source })
     }
 
     /// The folder of answers given before, where they are to be kept and there is a place.
     pub(crate) fn answers_folder(&self, keep: bool) -> Option<PathBuf> {
-        self.places.beside_history("answers").filter(|_| keep)
+        self.app.places.beside_history("answers").filter(|_| keep)
     }
 }
 
@@ -332,7 +334,7 @@ pub(crate) const DISTRIBUTIONS_FILE: &str = "distributions";
 
 /// Measures the text; stores the distributions, or compares them.
 async fn measure_text(
-    host: &mut Host<'_>,
+    host: &mut Host,
     job: &EvalJob,
     (passage, distributions): (&Passage, Option<Distributions>),
     findings: &mut Findings,

@@ -10,7 +10,6 @@ mod window;
 mod wishes;
 
 use dyno_advise::WindowLimit;
-use dyno_engine::Engine;
 use dyno_eval::Framing;
 use dyno_types::{
     ChatMessage, EngineSettings, Event, EventSink, FinishReason, GenerateRequest, Prompt, Sampling,
@@ -29,7 +28,7 @@ pub use wishes::SamplingWishes;
 use crate::app::Model;
 use crate::eval::host::{Host, Loading};
 use crate::eval::template::{self, Template};
-use crate::{App, AppError};
+use crate::{AppError, Work};
 use answer::Answer;
 pub(crate) use judge::{Answered, JudgeLoading, JudgeModel, VERDICT_TOKENS};
 use reading::{Chunks, Matter, Slide, Way};
@@ -133,16 +132,12 @@ impl Generated {
         Some(AppError::NotAccepted { attempts: report.attempts.len(), problems: problems.join("; ") })
     }
 }
-
-/// Where progress goes, and where text goes.
-type Shown<'a> = (&'a dyn EventSink, &'a mut (dyn FnMut(&str) + Send));
-
 /// What is asked, how tokens are drawn, and what prompts are put into.
 type Put<'a> = (&'a GenerateJob, &'a Sampling, &'a Template);
 
 /// A model that is asked, and what of it is in use.
 struct Asked<'a> {
-    host: &'a Host<'a>,
+    host: &'a Host,
     job: &'a GenerateJob,
     sampling: &'a Sampling,
     /// What prompts are put into.
@@ -163,7 +158,14 @@ struct Demand<'a> {
     grows: bool,
 }
 
-impl App {
+/// Who answers, held to what, and judged by whom.
+struct Answering<'a> {
+    model: &'a Model,
+    policy: Option<Policy>,
+    judge: Option<JudgeLoading>,
+}
+
+impl Work {
     /// Generates one answer; `on_text` gets each piece of text as it becomes complete, with a policy the whole text in the end.
     ///
     /// # Errors
@@ -172,44 +174,46 @@ impl App {
     pub async fn generate(
         &self,
         job: &GenerateJob,
-        events: &dyn EventSink,
         on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Generated, AppError> {
         check(job)?;
         template::known(job.template.as_deref())?;
-        let policy = job.policy.policy(&self.cancel)?;
-        let model = self.resolve(&job.model, events)?;
-        let judge = policy.as_ref().and_then(|policy| policy.judge.as_deref());
-        let judge = judge.map(|judge| self.judge_loading(judge, events)).transpose()?;
-        let engine = self.engine()?;
-        self.generate_with(&engine, (job, &model), (policy, judge), (events, on_text)).await
+        let policy = job.policy.policy(&self.job.cancel)?;
+        let model = job.model.clone();
+        let judge = policy.as_ref().and_then(|policy| policy.judge.clone());
+        let (model, judge) = self
+            .aside(move |work| {
+                let model = work.resolve(&model)?;
+                Ok((model, judge.map(|judge| work.judge_loading(&judge)).transpose()?))
+            })
+            .await?;
+        self.answer(job, Answering { model: &model, policy, judge }, on_text).await
     }
 
-    /// The same with this engine.
-    async fn generate_with(
+    /// The answer of a model that is there.
+    async fn answer(
         &self,
-        engine: &dyn Engine,
-        (job, model): (&GenerateJob, &Model),
-        (policy, judge): (Option<Policy>, Option<JudgeLoading>),
-        (events, on_text): Shown<'_>,
+        job: &GenerateJob,
+        Answering { model, policy, judge }: Answering<'_>,
+        on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Generated, AppError> {
-        let sampling = self.sampling_for(job, model, events)?;
+        let sampling = self.sampling_for(job, model)?;
         if let Some(policy) = &policy {
             policy.check_sampling(&sampling)?;
         }
         let mut settings = job.settings.clone();
-        self.choose_threads(&mut settings, events);
+        self.choose_threads(&mut settings);
         let limit = self.window_limit(&settings, &model.facts, job.context_given)?;
         let loading = Loading::of(model, settings);
-        let mut host = Host::load(engine, loading, &self.cancel, events).await?;
-        let template = match self.template_for(&host, job, events).await {
+        let mut host = Host::load(self.engine()?, loading, &self.job).await?;
+        let template = match self.template_for(&host, job).await {
             Ok(template) => template,
             Err(error) => {
                 host.close().await;
                 return Err(error);
             }
         };
-        let mut judge = JudgeModel::new(engine, judge);
+        let mut judge = JudgeModel::new(self.engine()?, judge, &self.job);
         let told = policy.as_ref().is_some_and(|policy| policy.policy.feedback);
         let demand = Demand {
             matter: job.matter(),
@@ -225,7 +229,7 @@ impl App {
         let result = match self.open_window(&mut host, put, &demand, (model, limit)).await {
             Ok((way, answer_tokens)) => {
                 let asked = Asked::new(&host, put, answer_tokens);
-                asked.read_and_answer(way, policy, &mut judge, (events, on_text)).await
+                asked.read_and_answer(way, policy, &mut judge, on_text).await
             }
             Err(error) => Err(error),
         };
@@ -237,7 +241,7 @@ impl App {
     /// Opens the smallest window that holds prompt and answer, or the largest there can be and lays out how to read the prompt with it.
     async fn open_window<'t>(
         &self,
-        host: &mut Host<'_>,
+        host: &mut Host,
         put: Put<'_>,
         demand: &Demand<'t>,
         (model, limit): (&Model, WindowLimit),
@@ -271,12 +275,7 @@ impl App {
     }
 
     /// The template that prompts are put into, with what there is to say of it.
-    async fn template_for(
-        &self,
-        host: &Host<'_>,
-        job: &GenerateJob,
-        events: &dyn EventSink,
-    ) -> Result<Template, AppError> {
+    async fn template_for(&self, host: &Host, job: &GenerateJob) -> Result<Template, AppError> {
         let (template, remark) =
             Template::choose(job.template.as_deref(), host.session(), host.loaded()).await?;
         // Whoever asks for none knows that there is none.
@@ -287,7 +286,7 @@ impl App {
         };
         let of_system = template.system_remark(host.loaded()).filter(|_| job.system.is_some());
         for remark in remark.into_iter().chain(of_system) {
-            events.emit(Event::Note(remark));
+            self.job.emit(Event::Note(remark));
         }
         Ok(template)
     }
@@ -315,14 +314,10 @@ impl App {
     }
 
     /// What the judge's process is to load; it is not started before it is asked.
-    pub(crate) fn judge_loading(
-        &self,
-        reference: &str,
-        events: &dyn EventSink,
-    ) -> Result<JudgeLoading, AppError> {
-        let model = self.resolve(reference, events)?;
+    pub(crate) fn judge_loading(&self, reference: &str) -> Result<JudgeLoading, AppError> {
+        let model = self.resolve(reference)?;
         let mut settings = EngineSettings::default();
-        self.choose_threads(&mut settings, events);
+        self.choose_threads(&mut settings);
         let limit = self.window_limit(&settings, &model.facts, false)?;
         Ok(JudgeLoading { loading: Loading::of(&model, settings), limit })
     }
@@ -332,7 +327,7 @@ impl App {
 const COUNTED_AT_ONCE_BYTES: usize = 1 << 20;
 
 impl<'a> Asked<'a> {
-    fn new(host: &'a Host<'a>, (job, sampling, template): Put<'a>, answer_tokens: u32) -> Self {
+    fn new(host: &'a Host, (job, sampling, template): Put<'a>, answer_tokens: u32) -> Self {
         let matter = job.matter();
         Self { host, job, sampling, template, content: matter.whole(matter.text), answer_tokens }
     }
@@ -364,29 +359,29 @@ impl<'a> Asked<'a> {
         mut self,
         way: Option<Way<'_>>,
         policy: Option<Policy>,
-        judge: &mut JudgeModel<'_>,
-        (events, on_text): Shown<'_>,
+        judge: &mut JudgeModel,
+        on_text: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Generated, AppError> {
         let mut reading = None;
         match &way {
             None => {}
             Some(Way::Chunks(chunks)) => {
-                events.emit(Event::Note(format!(
+                self.host.job().emit(Event::Note(format!(
                     "the prompt is read {}",
                     dyno_report::reading_text(&chunks.plan())
                 )));
-                let (content, report) = chunks.read(&self, events).await?;
+                let (content, report) = chunks.read(&self).await?;
                 (self.content, reading) = (content, Some(report));
             }
             Some(Way::Slide(slide)) => {
                 let report = slide.report(slide.start());
-                warn_of_forgotten(&report, events);
+                warn_of_forgotten(&report, self.host.job());
                 (self.content, reading) = (slide.content(), Some(report));
             }
         }
         let mut generated = match (policy, &way) {
             (Some(policy), _) => {
-                let made = self.attempts(&policy, judge, events).await;
+                let made = self.attempts(&policy, judge).await;
                 made.inspect(|generated| on_text(&generated.text))?
             }
             (None, Some(Way::Slide(slide))) => {
@@ -396,13 +391,14 @@ impl<'a> Asked<'a> {
             }
             (None, _) => self.one_answer(on_text).await?,
         };
-        self.say_where_cut(&generated, events);
+        self.say_where_cut(&generated);
         generated.reading = reading;
         Ok(generated)
     }
 
     /// A cut answer is never silent. What checks say of a cut attempt is in the policy's report.
-    fn say_where_cut(&self, generated: &Generated, events: &dyn EventSink) {
+    fn say_where_cut(&self, generated: &Generated) {
+        let events = self.host.job();
         let tokens = generated.tokens.len();
         if generated.policy.is_some() {
             return;
@@ -479,7 +475,7 @@ impl<'a> Asked<'a> {
             template: self.template.used(self.host.loaded()),
             context: self.host.settings().context,
             threads: self.host.settings().threads,
-            thread_choice: App::thread_choice(&self.job.settings, self.job.thread_choice),
+            thread_choice: crate::app::thread_choice(&self.job.settings, self.job.thread_choice),
             prompt_tokens: answer.report.prompt_tokens,
             ttft_ms: answer.ttft_ms(),
             prefill_tps: answer.prefill_tps(),

@@ -5,22 +5,22 @@ use std::time::Instant;
 use dyno_advise::Predictor;
 use dyno_models::Reference;
 use dyno_report::{Inspection, KvMemory, WindowMemory};
-use dyno_types::{EngineSettings, EventSink, KvType, ModelFacts};
+use dyno_types::{EngineSettings, KvType, ModelFacts};
 
-use crate::{App, AppError, Inspected};
+use crate::{AppError, Inspected, Work};
 
 /// Windows worth knowing about, tokens; those beyond the training context are left out, and that context is added.
 const WINDOWS: [u64; 4] = [2048, 8192, 32_768, 131_072];
 
-impl App {
+impl Work {
     /// What the model's header says, and the memory it would take here. Any GGUF file can be inspected, also one that
     /// cannot run. A model that is not on this machine is not fetched: only its header is read, over the network. A synthetic
     /// model is not made: its header is planned, and read like any other (the time includes both).
     ///
     /// # Errors
     /// [`AppError::Model`] when the file is missing or broken; [`AppError::Hub`] when the network is needed and fails.
-    pub fn inspect(&self, reference: &str, events: &dyn EventSink) -> Result<Inspected, AppError> {
-        if let Some(remote) = self.inspect_remote(reference, events)? {
+    pub fn inspect(&self, reference: &str) -> Result<Inspected, AppError> {
+        if let Some(remote) = self.inspect_remote(reference)? {
             return Ok(remote);
         }
         let (facts, read_ms) = if let Reference::Synthetic(spec) = Reference::parse(reference)? {
@@ -28,7 +28,7 @@ impl App {
             let facts = ModelFacts { reference: reference.to_owned(), ..spec.facts() };
             (facts, begun.elapsed().as_secs_f64() * 1e3)
         } else {
-            let model = self.find(reference, events)?;
+            let model = self.find(reference)?;
             (model.facts, model.read_ms)
         };
         Ok(Inspected { inspection: self.inspection(facts, read_ms), fetched_bytes: None })

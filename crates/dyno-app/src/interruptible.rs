@@ -3,35 +3,35 @@
 //! Every call of every session races the cancel flag here, in one place, so that no use case can forget it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use dyno_bench::CancelFlag;
 use dyno_engine::{
     Engine, EngineError, ExitCause, GenerationStream, PerplexityStream, ProgressSink, ScoreStream, Session,
 };
 use dyno_types::{
-    ChatMessage, ContextReport, EngineInfo, EngineMemory, EngineSettings, GenerateRequest, LoadReport,
-    MeasureReport, MeasureRequest, PerplexityRequest, QuantizeReport, QuantizeRequest, ScoreRequest, TokenId,
-    UnloadReport,
+    CancelFlag, ChatMessage, ContextReport, EngineInfo, EngineMemory, EngineSettings, GenerateRequest,
+    LoadReport, MeasureReport, MeasureRequest, PerplexityRequest, QuantizeReport, QuantizeRequest,
+    ScoreRequest, TokenId, UnloadReport,
 };
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
 
 /// Starts sessions that end with the flag.
-#[derive(Debug, Clone)]
-pub(crate) struct Interruptible<E> {
-    engine: E,
+#[derive(Clone)]
+pub(crate) struct Interruptible {
+    engine: Arc<dyn Engine>,
     cancel: CancelFlag,
 }
 
-impl<E> Interruptible<E> {
-    pub(crate) fn new(engine: E, cancel: CancelFlag) -> Self {
+impl Interruptible {
+    pub(crate) fn new(engine: Arc<dyn Engine>, cancel: CancelFlag) -> Self {
         Self { engine, cancel }
     }
 }
 
 #[async_trait]
-impl<E: Engine> Engine for Interruptible<E> {
+impl Engine for Interruptible {
     async fn start(&self) -> Result<Box<dyn Session>, EngineError> {
         let inner = race(&self.cancel, self.engine.start()).await?;
         Ok(Box::new(InterruptibleSession { inner, cancel: self.cancel.clone() }))
@@ -288,7 +288,7 @@ mod tests {
         let calls = 13;
         for call in 0..calls {
             let cancel = CancelFlag::default();
-            let engine = Interruptible::new(Silent, cancel.clone());
+            let engine = Interruptible::new(Arc::new(Silent), cancel.clone());
             let session = block_on(engine.start()).unwrap();
             let asked = async {
                 let (path, settings) = (Path::new("x"), EngineSettings::default());
@@ -322,13 +322,14 @@ mod tests {
     fn nothing_starts_after_the_flag_was_raised() {
         let cancel = CancelFlag::default();
         cancel.cancel();
-        let engine = Interruptible::new(Silent, cancel);
+        let engine = Interruptible::new(Arc::new(Silent), cancel);
         assert_eq!(block_on(engine.start()).err(), Some(EngineError::Cancelled));
     }
 
     #[test]
     fn answers_arrive_whole_while_nobody_wants_an_end() {
-        let engine = Interruptible::new(FakeEngine::new(FakeScript::default()), CancelFlag::default());
+        let engine =
+            Interruptible::new(Arc::new(FakeEngine::new(FakeScript::default())), CancelFlag::default());
         let session = block_on(engine.start()).unwrap();
         block_on(session.load(Path::new("x.gguf"), &EngineSettings::default(), &mut |_| true)).unwrap();
         block_on(session.open_context(&EngineSettings::default())).unwrap();

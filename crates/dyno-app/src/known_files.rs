@@ -7,7 +7,7 @@ use dyno_models::Reference;
 use dyno_types::{Event, EventSink};
 
 use crate::app::Model;
-use crate::{App, AppError, kept};
+use crate::{AppError, Work, kept};
 
 /// Schema of the file.
 const SCHEMA: &str = "dyno.model-files/1";
@@ -18,14 +18,14 @@ const FILES_MAX: usize = 500;
 /// Absolute path, as [`dyno_models::path_name`] writes it, by fingerprint of the header.
 type Files = BTreeMap<String, String>;
 
-impl App {
+impl Work {
     /// Notes where the file of a measured model is. Models of a cache or store are found there.
-    pub(crate) fn note_file(&self, model: &Model, events: &dyn EventSink) {
+    pub(crate) fn note_file(&self, model: &Model) {
         if !matches!(Reference::parse(&model.facts.reference), Ok(Reference::File(_))) {
             return;
         }
         if let Err(error) = self.add_file(&model.facts.fingerprint, &model.path) {
-            events.emit(Event::Warning(format!("where the model is cannot be noted: {error}")));
+            self.job.emit(Event::Warning(format!("where the model is cannot be noted: {error}")));
         }
     }
 
@@ -57,7 +57,7 @@ impl App {
     }
 
     fn known_files(&self) -> Option<PathBuf> {
-        self.places.beside_history("model-files.json")
+        self.app.places.beside_history("model-files.json")
     }
 }
 
@@ -68,7 +68,7 @@ mod tests {
     #[test]
     fn the_newest_place_of_a_file_is_remembered_and_the_number_is_bounded() {
         let folder = tempfile::tempdir().unwrap();
-        let app = crate::testing::app(folder.path(), &crate::CancelFlag::default());
+        let app = crate::testing::work(folder.path());
         assert_eq!(app.noted_file("f"), None);
         app.add_file("f", Path::new("/old/a.gguf")).unwrap();
         app.add_file("f", Path::new("/new/a.gguf")).unwrap();

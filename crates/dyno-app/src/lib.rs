@@ -1,5 +1,8 @@
 //! One use case per verb: a plain request goes in, events tell the progress, a plain result comes out.
 //!
+//! What all jobs share is an [`App`]; one [`dyno_types::Job`] at work in it is a [`Work`], and every use case is a method of that, so that
+//! several run side by side, each watched, bounded and stopped by itself.
+//!
 //! The command line (and later the HTTP front) call these and print; they hold no logic of their own, and nothing here
 //! prints or reads the environment.
 
@@ -9,6 +12,7 @@ mod bench;
 mod blocking;
 mod cache;
 mod doctor;
+mod engines;
 mod error;
 mod eval;
 mod exit;
@@ -37,16 +41,16 @@ mod tune;
 mod variation;
 mod watched;
 
-pub use app::{App, Limits};
+pub use app::{App, Work};
 pub use bench::{BenchJob, BenchResult, ContextChoice};
 pub use doctor::{Check, CheckStatus, DoctorReport};
 pub use dyno_advise::{Complexity, DetectedTier, Fallback, Route, RouteError, WindowBound};
-pub use dyno_bench::CancelFlag;
 pub use dyno_eval::{CHECK_SPECS, SamplingChoice, Standing, Weights};
 pub use dyno_hub::{
     CacheSize, Checked, HubError, HubSettings, Place, Pruned, StoredModel, Verdict, parse_bytes,
 };
 pub use dyno_models::{DEFAULT_REFERENCE, path_name, read_plain};
+pub use engines::{Backend, Engines, ProcessEngines};
 pub use error::{AppError, INTERRUPTED};
 pub use eval::{
     CODE_LAUNCHER, EVAL_CONTEXT, EVAL_SEQUENCES, EvalCatalogue, EvalJob, EvalResult, QuestionReading,

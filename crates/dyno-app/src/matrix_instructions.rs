@@ -6,7 +6,7 @@ use dyno_types::HardwareProfile;
 use serde::{Deserialize, Serialize};
 
 use crate::blocking::unless_cancelled;
-use crate::{App, AppError, kept};
+use crate::{AppError, Work, kept};
 
 /// Schema of the kept file.
 const SCHEMA: &str = "dyno.engine/1";
@@ -20,7 +20,7 @@ struct KeptFeatures {
     features: Vec<String>,
 }
 
-impl App {
+impl Work {
     /// The engine's instructions on this machine. The build decides as much as the processor: an engine whose compiler knew no AMX has none
     /// on any processor. Without an engine that answers, what the processor has stands in.
     pub(crate) fn matrix_instructions(&self, machine: &HardwareProfile) -> MatrixInstructions {
@@ -34,7 +34,7 @@ impl App {
     fn engine_features(&self, machine: &HardwareProfile) -> Result<Vec<String>, AppError> {
         let engine = self.engine_identity()?;
         let file =
-            self.places.beside_history(format!("engine-{}.json", dyno_hardware::fingerprint(machine)));
+            self.app.places.beside_history(format!("engine-{}.json", dyno_hardware::fingerprint(machine)));
         let kept = file.as_ref().and_then(|file| kept::read::<KeptFeatures>(file, SCHEMA).ok().flatten());
         if let Some(kept) = kept.filter(|kept| kept.engine == engine) {
             return Ok(kept.features);
@@ -50,10 +50,10 @@ impl App {
     /// Starts the engine for its handshake alone.
     fn ask_features(&self) -> Result<Vec<String>, AppError> {
         let engine = self.engine()?;
-        unless_cancelled(&self.cancel, move || {
+        unless_cancelled(&self.job.cancel, move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let runtime = runtime
-                .map_err(|error| EngineError::Start { reason: error.to_string(), log: Vec::new() })?;
+            let runtime =
+                runtime.map_err(|error| EngineError::Start { reason: error.to_string(), log: Vec::new() })?;
             runtime.block_on(async {
                 let session = engine.start().await?;
                 let features = session.info().features.clone();

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use dyno_hub::{Checked, Found, HubError, Job, Library, Origin, RemoteHeader, Row, StoredModel, Verdict};
+use dyno_hub::{Checked, Found, HubError, Library, Origin, RemoteHeader, Row, StoredModel, Verdict};
 use dyno_models::{HubReference, ModelFiles, OllamaReference, Reference};
 use dyno_report::{CachedModel, Inspection, KeptModel};
-use dyno_types::{Event, EventSink};
+use dyno_types::{Event, EventSink as _, Job};
 use serde::Serialize;
 
-use crate::{App, AppError};
+use crate::{AppError, Work};
 
 /// A model in the cache, as `list` and `show` state it.
 pub type ModelRow = Row;
@@ -40,24 +40,21 @@ pub struct Inspected {
     pub fetched_bytes: Option<u64>,
 }
 
-impl App {
+impl Work {
     /// Does work with the models within reach.
-    pub(crate) fn with_job<T>(
+    pub(crate) fn with_library<T>(
         &self,
-        events: &dyn EventSink,
-        work: impl FnOnce(&Library, &Job<'_>) -> Result<T, HubError>,
+        work: impl FnOnce(&Library, &Job) -> Result<T, HubError>,
     ) -> Result<T, AppError> {
-        self.with_hub_job(events, |job| work(&Library::new(self.places.hub.clone()), job))
+        self.with_cache(|job| work(&Library::new(self.app.places.hub.clone()), job))
     }
 
-    /// Does work that can be stopped and shows its progress.
-    pub(crate) fn with_hub_job<T>(
+    /// Does work in the model cache; says where that could be when there is none.
+    pub(crate) fn with_cache<T>(
         &self,
-        events: &dyn EventSink,
-        work: impl FnOnce(&Job<'_>) -> Result<T, HubError>,
+        work: impl FnOnce(&Job) -> Result<T, HubError>,
     ) -> Result<T, AppError> {
-        let cancelled = || self.cancel.is_cancelled();
-        match work(&Job { events, cancelled: &cancelled }) {
+        match work(&self.job) {
             Err(HubError::NoCache) => Err(self.cache_dir().err().unwrap_or(HubError::NoCache.into())),
             other => Ok(other?),
         }
@@ -67,14 +64,12 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::Hub`]; [`AppError::Input`] for references of other kinds.
-    pub fn pull(&self, reference: &str, events: &dyn EventSink) -> Result<Fetched, AppError> {
+    pub fn pull(&self, reference: &str) -> Result<Fetched, AppError> {
         let found = match Reference::parse(reference)? {
-            Reference::Hub(hub) => self.with_job(events, |library, job| library.pull(&hub, job))?,
+            Reference::Hub(hub) => self.with_library(|library, job| library.pull(&hub, job))?,
             Reference::Synthetic(spec) => {
-                let mut progress = self.making(reference, events);
-                self.with_job(events, |library, job| {
-                    library.synthesize(reference, &spec, &mut progress, job)
-                })?
+                let mut progress = self.making(reference);
+                self.with_library(|library, job| library.synthesize(reference, &spec, &mut progress, job))?
             }
             Reference::File(_) | Reference::Builtin(_) | Reference::Ollama(_) | Reference::Url(_) => {
                 return Err(AppError::Input(format!(
@@ -91,16 +86,16 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::Hub`] when the cache cannot be read.
-    pub fn cached_models(&self, events: &dyn EventSink) -> Result<Vec<ModelRow>, AppError> {
-        self.with_job(events, |library, job| library.list(job))
+    pub fn cached_models(&self) -> Result<Vec<ModelRow>, AppError> {
+        self.with_library(|library, job| library.list(job))
     }
 
     /// Models that other programs keep on this machine, and those in the folders of the user.
     ///
     /// # Errors
     /// None so far: what cannot be read gets a warning.
-    pub fn stored_models(&self, events: &dyn EventSink) -> Result<Vec<StoredModel>, AppError> {
-        self.with_job(events, |library, _| Ok(library.stored(events)))
+    pub fn stored_models(&self) -> Result<Vec<StoredModel>, AppError> {
+        self.with_library(|library, _| Ok(library.stored(&self.job)))
     }
 
     /// The file of a model in an Ollama store, after its content was compared with the digest that the store states: read once, and
@@ -108,14 +103,10 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::Hub`] when it is not there, or not what the store says.
-    pub(crate) fn checked_ollama(
-        &self,
-        reference: &OllamaReference,
-        events: &dyn EventSink,
-    ) -> Result<PathBuf, AppError> {
-        let model = self.with_job(events, |library, _| library.find_in_ollama(reference))?;
+    pub(crate) fn checked_ollama(&self, reference: &OllamaReference) -> Result<PathBuf, AppError> {
+        let model = self.with_library(|library, _| library.find_in_ollama(reference))?;
         let (_, identity) = ModelFiles::open_identified(&model.path)?;
-        let found = self.model_sha256(&identity, events)?;
+        let found = self.model_sha256(&identity)?;
         if found == model.sha256 {
             return Ok(model.path);
         }
@@ -130,41 +121,32 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::Hub`] when there is none of that name, or several.
-    pub fn cached_model(&self, reference: &str, events: &dyn EventSink) -> Result<ModelRow, AppError> {
-        self.with_job(events, |library, job| library.show(reference, job))
+    pub fn cached_model(&self, reference: &str) -> Result<ModelRow, AppError> {
+        self.with_library(|library, job| library.show(reference, job))
     }
 
     /// Reads every byte of a model, or of all models, and compares it with what was put there. Damaged files are set aside.
     ///
     /// # Errors
     /// [`AppError::Hub`]. Damaged models are a result, not an error.
-    pub fn verify_models(
-        &self,
-        reference: Option<&str>,
-        events: &dyn EventSink,
-    ) -> Result<Vec<Checked>, AppError> {
-        self.with_job(events, |library, job| library.verify(reference, job))
+    pub fn verify_models(&self, reference: Option<&str>) -> Result<Vec<Checked>, AppError> {
+        self.with_library(|library, job| library.verify(reference, job))
     }
 
     /// Keeps a model from being evicted, or lets it go again.
     ///
     /// # Errors
     /// [`AppError::Hub`].
-    pub fn pin_model(
-        &self,
-        reference: &str,
-        pinned: bool,
-        events: &dyn EventSink,
-    ) -> Result<ModelRow, AppError> {
-        self.with_job(events, |library, job| library.pin(reference, pinned, job))
+    pub fn pin_model(&self, reference: &str, pinned: bool) -> Result<ModelRow, AppError> {
+        self.with_library(|library, job| library.pin(reference, pinned, job))
     }
 
     /// Removes a model from the cache.
     ///
     /// # Errors
     /// [`AppError::Hub`], also when it is pinned or in use.
-    pub fn remove_model(&self, reference: &str, events: &dyn EventSink) -> Result<ModelRow, AppError> {
-        self.with_job(events, |library, job| library.remove(reference, job))
+    pub fn remove_model(&self, reference: &str) -> Result<ModelRow, AppError> {
+        self.with_library(|library, job| library.remove(reference, job))
     }
 
     fn inspect_kept(&self, found: Found, reference: &str) -> Result<Inspected, AppError> {
@@ -175,15 +157,11 @@ impl App {
     }
 
     /// The inspection of a model of a hub or a web server, by its header alone; `None` for every other reference.
-    pub(crate) fn inspect_remote(
-        &self,
-        reference: &str,
-        events: &dyn EventSink,
-    ) -> Result<Option<Inspected>, AppError> {
+    pub(crate) fn inspect_remote(&self, reference: &str) -> Result<Option<Inspected>, AppError> {
         let begun = Instant::now();
         let (headers, fetched_bytes) = match Reference::parse(reference)? {
             Reference::Hub(hub) => {
-                let found = self.with_job(events, |library, job| header_or_file(library, &hub, job))?;
+                let found = self.with_library(|library, job| header_or_file(library, &hub, job))?;
                 match found {
                     HubModel::File(found) => return self.inspect_kept(found, reference).map(Some),
                     HubModel::Headers(headers, fetched_bytes) => (headers, fetched_bytes),
@@ -191,7 +169,7 @@ impl App {
             }
             Reference::Url(address) => {
                 let (header, bytes) =
-                    self.with_job(events, |library, job| library.remote_header(&address, job))?;
+                    self.with_library(|library, job| library.remote_header(&address, job))?;
                 (vec![header], bytes)
             }
             Reference::File(_) | Reference::Builtin(_) | Reference::Synthetic(_) | Reference::Ollama(_) => {
@@ -203,7 +181,7 @@ impl App {
         let facts = dyno_models::facts_of(&files, reference);
         let read_ms = begun.elapsed().as_secs_f64() * 1e3;
         let whole = facts.file_bytes;
-        events.emit(Event::Note(format!("read {fetched_bytes} of {whole} bytes, the header alone")));
+        self.job.emit(Event::Note(format!("read {fetched_bytes} of {whole} bytes, the header alone")));
         Ok(Some(Inspected {
             inspection: self.inspection(facts, read_ms),
             fetched_bytes: Some(fetched_bytes),
@@ -220,7 +198,7 @@ enum HubModel {
 }
 
 /// The model on this machine, else its headers from the hub; where that cannot be asked, what is here and most likely meant.
-fn header_or_file(library: &Library, hub: &HubReference, job: &Job<'_>) -> Result<HubModel, HubError> {
+fn header_or_file(library: &Library, hub: &HubReference, job: &Job) -> Result<HubModel, HubError> {
     if let Some(found) = library.find_here(hub, job)? {
         return Ok(HubModel::File(found));
     }

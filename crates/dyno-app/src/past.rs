@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use dyno_bench::{CancelFlag, recomputed};
+use dyno_bench::recomputed;
 use dyno_eval::of_today;
 use dyno_report::{EvalRow, Format, HistoryRow};
 use dyno_store::{Filter, History};
-use dyno_types::{EVAL_SCHEMA, EvalRecord, RUN_SCHEMA, RunRecord};
+use dyno_types::{CancelFlag, EVAL_SCHEMA, EvalRecord, RUN_SCHEMA, RunRecord};
 use serde::de::DeserializeOwned;
 
 use crate::blocking::read_named;
-use crate::{App, AppError};
+use crate::{AppError, Work};
 
 /// Most evaluations shown side by side unasked.
 const COMPANY_MAX: usize = 32;
@@ -18,7 +18,7 @@ const COMPANY_MAX: usize = 32;
 /// Largest record file read, bytes.
 const RECORD_BYTES_MAX: u64 = 256 << 20;
 
-impl App {
+impl Work {
     /// Runs, newest first.
     ///
     /// # Errors
@@ -73,7 +73,7 @@ impl App {
         let (mut runs, mut evals) = (Vec::new(), Vec::new());
         for name in names {
             let found = match &history {
-                _ if is_file(name) => read_record(&dyno_models::named_path(name), &self.cancel)?,
+                _ if is_file(name) => read_record(&dyno_models::named_path(name), &self.job.cancel)?,
                 Some(history) => kept(history, name)?,
                 None => return Err(not_there(name)),
             };

@@ -8,7 +8,7 @@ use dyno_store::History;
 use dyno_types::{Event, EventSink};
 
 use crate::blocking::unless_cancelled;
-use crate::{App, AppError};
+use crate::{AppError, Work};
 
 /// A file or folder of dyno's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,10 +41,6 @@ pub struct Places {
     pub cache: Location,
     /// SQLite history, a file; what is measured once is kept beside it.
     pub history: Location,
-    /// Engine executables, when named.
-    pub engine_dir: Option<PathBuf>,
-    /// Folder of the running executable.
-    pub beside: Option<PathBuf>,
     /// An executable that calls [`crate::launch_code`] when its first argument is [`crate::CODE_LAUNCHER`]: dyno itself.
     pub executable: Option<PathBuf>,
     /// The hub that models are fetched from, and the bounds of the model cache.
@@ -72,18 +68,18 @@ impl Places {
     }
 }
 
-impl App {
+impl Work {
     /// Folder of the model cache. It may not exist yet.
     ///
     /// # Errors
     /// [`AppError::NoPlace`].
     pub fn cache_dir(&self) -> Result<&Path, AppError> {
-        self.places.cache.path()
+        self.app.places.cache.path()
     }
 
     pub(crate) fn open_history(&self) -> Result<History, AppError> {
-        let file = self.places.history.path()?.to_owned();
-        Ok(unless_cancelled(&self.cancel, move || History::open(&file))??)
+        let file = self.app.places.history.path()?.to_owned();
+        Ok(unless_cancelled(&self.job.cancel, move || History::open(&file))??)
     }
 
     /// The history to look into, when there is one: also where it cannot be written.
@@ -91,9 +87,9 @@ impl App {
     /// # Errors
     /// [`AppError::NoPlace`], [`AppError::History`].
     pub(crate) fn history_to_read(&self) -> Result<Option<History>, AppError> {
-        let file = self.places.history.path()?.to_owned();
+        let file = self.app.places.history.path()?.to_owned();
         let open = move || file.exists().then(|| History::open_to_read(&file)).transpose();
-        Ok(unless_cancelled(&self.cancel, open)??)
+        Ok(unless_cancelled(&self.job.cancel, open)??)
     }
 
     /// The same where it is no loss: one that cannot be read teaches nothing.
@@ -106,12 +102,12 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::History`] for one that was named, and for one that is there and cannot be used.
-    pub(crate) fn history_to_keep(&self, events: &dyn EventSink) -> Result<Option<History>, AppError> {
+    pub(crate) fn history_to_keep(&self) -> Result<Option<History>, AppError> {
         let without = |error: AppError| {
-            events.emit(Event::Warning(format!("nothing of this will be kept: {error}")));
+            self.job.emit(Event::Warning(format!("nothing of this will be kept: {error}")));
             Ok(None)
         };
-        match (self.open_history(), &self.places.history) {
+        match (self.open_history(), &self.app.places.history) {
             (Ok(history), _) => Ok(Some(history)),
             (Err(error @ AppError::NoPlace(_)), _) => without(error),
             (Err(AppError::History(error)), Location::Usual(_)) if error.is_of_the_place() => {
@@ -127,7 +123,7 @@ impl App {
     /// # Errors
     /// [`AppError::Model`] when it can be written nowhere.
     pub(crate) fn place_builtin(&self, builtin: &Builtin) -> Result<PathBuf, AppError> {
-        let refused = match &self.places.cache {
+        let refused = match &self.app.places.cache {
             Location::Named(folder) => return Ok(builtin.place(folder)?),
             Location::Usual(folder) => match builtin.place(folder) {
                 Err(error @ (ModelError::Write { .. } | ModelError::DiskFull { .. })) => Some(error),
@@ -141,7 +137,7 @@ impl App {
 
     /// A folder that is gone with this process.
     fn passing_folder(&self) -> Result<PathBuf, AppError> {
-        let mut held = self.passing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut held = self.app.passing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(folder) = &*held {
             return Ok(folder.path().to_owned());
         }

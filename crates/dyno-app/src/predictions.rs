@@ -6,9 +6,9 @@ use dyno_types::{
     EngineRates, EngineSettings, HardwareProfile, Prediction, RequestSample, RunRecord, WindowOutcome,
 };
 
-use crate::App;
+use crate::Work;
 
-impl App {
+impl Work {
     /// What predictions are made with: the rates of the engine, when they were measured, and the ledger of this machine's runs.
     pub(crate) fn predictor(&self, machine: &HardwareProfile) -> OnMachine {
         let rates = self.kept_rates(machine).ok().flatten();
@@ -243,8 +243,7 @@ mod tests {
         assert_eq!(filled_context(&run(1024, &[(512, true), (2048, true)])), Some(2048));
         assert_eq!(filled_context(&run(1024, &[])), None);
         let unfilled = run(1024, &[(512, true)]);
-        let predictor =
-            OnMachine::default();
+        let predictor = OnMachine::default();
         assert!(unfilled.metrics.contains_key("rss_peak_bytes") && memory(&predictor, &unfilled).is_none());
     }
 

@@ -8,7 +8,7 @@ use dyno_eval::{SamplingChoice, Weights};
 use dyno_types::{Event, EventSink};
 use serde::{Deserialize, Serialize};
 
-use crate::{App, AppError, kept};
+use crate::{AppError, Work, kept};
 
 /// Schema of the files.
 const SCHEMA: &str = "dyno.sampling-presets/1";
@@ -53,15 +53,15 @@ pub struct TunedPreset {
     pub found_unix_ms: i64,
 }
 
-impl App {
+impl Work {
     /// Presets of the model with this digest. A file that cannot be used is named in a warning and counts as none.
-    pub(crate) fn model_presets(&self, sha256: &str, events: &dyn EventSink) -> Option<ModelPresets> {
-        let file = self.places.beside_history(presets_file(sha256))?;
+    pub(crate) fn model_presets(&self, sha256: &str) -> Option<ModelPresets> {
+        let file = self.app.places.beside_history(presets_file(sha256))?;
         match kept::read::<ModelPresets>(&file, SCHEMA) {
             Ok(presets) => presets,
             Err(reason) => {
                 let place = file.display();
-                events.emit(Event::Warning(format!(
+                self.job.emit(Event::Warning(format!(
                     "{place} is not used: {reason}; `dyno tune` makes a new one"
                 )));
                 None
@@ -70,10 +70,10 @@ impl App {
     }
 
     /// Whether presets can be kept at all; why not is said.
-    pub(crate) fn has_place_for_presets(&self, events: &dyn EventSink) -> bool {
-        let place = self.places.history.path();
+    pub(crate) fn has_place_for_presets(&self) -> bool {
+        let place = self.app.places.history.path();
         if let Err(error) = &place {
-            events.emit(Event::Warning(format!("what is found will not be kept: {error}")));
+            self.job.emit(Event::Warning(format!("what is found will not be kept: {error}")));
         }
         place.is_ok()
     }
@@ -84,13 +84,12 @@ impl App {
         (model, sha256): (&str, &str),
         task: &str,
         preset: TunedPreset,
-        events: &dyn EventSink,
     ) -> Result<PathBuf, AppError> {
-        let mut presets = self.model_presets(sha256, events).unwrap_or_default();
+        let mut presets = self.model_presets(sha256).unwrap_or_default();
         model.clone_into(&mut presets.model);
         sha256.clone_into(&mut presets.model_sha256);
         presets.tasks.insert(task.to_owned(), preset);
-        let file = self.places.history.path()?.with_file_name(presets_file(sha256));
+        let file = self.app.places.history.path()?.with_file_name(presets_file(sha256));
         kept::write(&file, SCHEMA, &presets)?;
         Ok(file)
     }

@@ -6,7 +6,6 @@ mod pairs;
 mod speed;
 mod text;
 
-use dyno_engine::Engine;
 use dyno_types::{EvalRecord, Event, EventSink, ModelFacts, PairedComparison, QuantImpact};
 use serde::Serialize;
 
@@ -15,7 +14,7 @@ use crate::eval::{
 };
 use crate::generate::PolicyWishes;
 use crate::quant_impact::speed::conditions;
-use crate::{App, AppError};
+use crate::{AppError, Work};
 
 /// Quantizations that are made where nobody says which.
 pub const QUANT_IMPACT_TYPES: [&str; 4] = ["q8_0", "q5_k_m", "q4_k_m", "q4_0"];
@@ -62,18 +61,14 @@ pub(crate) struct Variant {
     pub(crate) remark: Option<String>,
 }
 
-impl App {
+impl Work {
     /// Makes the quantizations (those made before are in the cache), measures quality one by one and speed in turn, and keeps
     /// an evaluation of each. What was measured before an error is in the result beside the error.
     ///
     /// # Errors
     /// Before anything is measured: [`AppError::Input`], [`AppError::Model`], [`AppError::History`], [`AppError::Engine`],
     /// [`AppError::Write`], [`AppError::Cancelled`].
-    pub async fn quant_impact(
-        &self,
-        job: &QuantImpactJob,
-        events: &dyn EventSink,
-    ) -> Result<QuantImpactResult, AppError> {
+    pub async fn quant_impact(&self, job: &QuantImpactJob) -> Result<QuantImpactResult, AppError> {
         job.eval.sampling.validate().map_err(|error| AppError::Input(error.to_string()))?;
         if job.processes == 0 {
             return Err(AppError::Input("--processes is 0; ask for at least 1".to_owned()));
@@ -81,23 +76,23 @@ impl App {
         check_strategy(&job.eval.strategies)?;
         check_policy(&job.eval.policy)?;
         let types = crate::quantize::known_types(&job.to)?;
-        let history = if job.eval.save { self.history_to_keep(events)? } else { None };
-        let mut original = self.eval_subject(&job.eval, events)?;
+        let history = if job.eval.save { self.history_to_keep()? } else { None };
+        let asked = job.eval.clone();
+        let mut original = self.aside(move |work| work.eval_subject(&asked)).await?;
         if original.model.facts.synthetic {
             // Nothing is asked side by side.
             original.settings.sequences = 1;
         }
-        let (eval, plan) = self.impact_plan(job, &original.model.facts, events)?;
-        let engine = self.engine()?;
-        let variants = self.variants(&engine, (original, &types), &eval, events).await?;
+        let (eval, plan) = self.impact_plan(job, &original.model.facts)?;
+        let variants = self.variants(original, &types, &eval).await?;
         let job = QuantImpactJob { eval, ..job.clone() };
-        let mut result = self.impact_with(&engine, &job, (plan, variants), events).await;
+        let mut result = self.compare(&job, plan, &variants).await;
         result.error = result.error.take().or_else(|| nothing_judged(&result.records));
         for record in &result.records {
             if let Some(history) = &history
                 && let Err(error) = history.append_eval(record)
             {
-                events.emit(Event::Warning(format!("a record could not be kept: {error}")));
+                self.job.emit(Event::Warning(format!("a record could not be kept: {error}")));
                 result.error.get_or_insert(error.into());
             }
         }
@@ -105,24 +100,21 @@ impl App {
     }
 
     /// What every file is asked: nothing where weights are random, else the suites and a text.
-    fn impact_plan(
-        &self,
-        job: &QuantImpactJob,
-        facts: &ModelFacts,
-        events: &dyn EventSink,
-    ) -> Result<(EvalJob, EvalPlan), AppError> {
+    fn impact_plan(&self, job: &QuantImpactJob, facts: &ModelFacts) -> Result<(EvalJob, EvalPlan), AppError> {
         if facts.synthetic {
             if !job.eval.suites.is_empty() || job.eval.text.is_some() {
                 let told = "the weights are random: suites and text are left out";
-                events.emit(Event::Warning(told.to_owned()));
+                self.job.emit(Event::Warning(told.to_owned()));
             }
             return Ok((EvalJob { text: None, ..job.eval.clone() }, EvalPlan::default()));
         }
-        let mut plan = self.eval_plan(&EvalJob { text: None, ..job.eval.clone() }, events)?;
+        let mut plan = self.eval_plan(&EvalJob { text: None, ..job.eval.clone() })?;
         let (passage, file, asked) = match &job.eval.text {
-            Some(text) => {
-                (Passage::read(&text.file, &self.cancel)?, text.file.clone(), (text.chunk, text.chunks_max))
-            }
+            Some(text) => (
+                Passage::read(&text.file, &self.job.cancel)?,
+                text.file.clone(),
+                (text.chunk, text.chunks_max),
+            ),
             None => (text::built_in()?, std::path::PathBuf::new(), (job.chunk, 0)),
         };
         plan.passage = Some(passage);
@@ -130,45 +122,43 @@ impl App {
         Ok((EvalJob { text: Some(text), ..job.eval.clone() }, plan))
     }
 
-    /// Carries it out with this engine: quality first, since its answers are kept as they come, then speed.
-    async fn impact_with(
+    /// Carries it out: quality first, since its answers are kept as they come, then speed.
+    async fn compare(
         &self,
-        engine: &dyn Engine,
         job: &QuantImpactJob,
-        (mut plan, variants): (EvalPlan, Vec<Variant>),
-        events: &dyn EventSink,
+        mut plan: EvalPlan,
+        variants: &[Variant],
     ) -> QuantImpactResult {
         let mut result = QuantImpactResult::default();
-        if let Err(error) = self.qualities(engine, job, (&mut plan, &variants), (&mut result, events)).await {
+        if let Err(error) = self.qualities(job, &mut plan, variants, &mut result).await {
             result.error = Some(error);
         }
         if let (None, Some(judge)) = (&result.error, &plan.judge) {
-            let asked = (judge, &plan.questions[..]);
-            result.error = self.judge_pairs(engine, asked, &mut result.records, events).await.err();
+            result.error = self.judge_pairs(judge, &plan.questions, &mut result.records).await.err();
         }
         compared::compare_with_first(&mut result.records);
         let subjects: Vec<&Subject> = variants.iter().map(|variant| &variant.subject).collect();
         if result.error.is_none() {
-            result.error = self.speeds(engine, (&subjects, job.processes), &mut result.records, events).await;
+            result.error = self.speeds(&subjects, job.processes, &mut result.records).await;
         }
         let ids: Vec<String> = result.records.iter().map(|record| record.id.clone()).collect();
-        for (record, variant) in result.records.iter_mut().zip(&variants) {
+        for (record, variant) in result.records.iter_mut().zip(variants) {
             record.together = ids.clone();
             record.notes.extend(variant.remark.clone());
         }
         result.rows = compared::rows(&result.records);
         result.comparisons = compared::of_whole_suites(&result.records);
-        result.remarks = remarks(&result.records, &variants, conditions(&subjects, job.processes));
+        result.remarks = remarks(&result.records, variants, conditions(&subjects, job.processes));
         result
     }
 
     /// Evaluates one file after the other; the original's distributions serve all.
     async fn qualities(
         &self,
-        engine: &dyn Engine,
         job: &QuantImpactJob,
-        (plan, variants): (&mut EvalPlan, &[Variant]),
-        (result, events): (&mut QuantImpactResult, &dyn EventSink),
+        plan: &mut EvalPlan,
+        variants: &[Variant],
+        result: &mut QuantImpactResult,
     ) -> Result<(), AppError> {
         let folder = self.distributions_folder()?;
         let file = folder.path().join(DISTRIBUTIONS_FILE);
@@ -178,7 +168,7 @@ impl App {
                 0 => Distributions::Store(file.clone()),
                 _ => Distributions::Compare(original.clone(), file.clone()),
             });
-            let evaluated = self.eval_with(engine, &job.eval, (&*plan, subject), events).await?;
+            let evaluated = self.evaluate(&job.eval, plan, subject).await?;
             result.records.push(evaluated.record);
             if let Some(error) = evaluated.error {
                 return Err(error);

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::app::Model;
 use crate::watched::WatchedEngine;
-use crate::{App, AppError};
+use crate::{AppError, Work};
 
 /// Room asked for beyond the estimate: mixtures keep some tensors in larger types than the one they are named after.
 const ROOM_FACTOR: f64 = 1.2;
@@ -82,28 +82,21 @@ pub(crate) struct Order {
     target: PathBuf,
 }
 
-impl App {
+impl Work {
     /// Writes the model once for each type. What was made before an error is in the result beside the error; of the file that
     /// failed nothing is left.
     ///
     /// # Errors
     /// Before anything is made: [`AppError::Input`] for unknown types and for targets that are there already, [`AppError::AlreadyQuantized`],
     /// [`AppError::Model`] for the source and for too little room, [`AppError::Engine`].
-    pub async fn quantize(
-        &self,
-        job: &QuantizeJob,
-        events: &dyn EventSink,
-    ) -> Result<QuantizeResult, AppError> {
-        let (model, orders) = self.quantize_plan(job, events)?;
-        self.quantize_with(&self.engine()?, job, (&model, &orders), events).await
+    pub async fn quantize(&self, job: &QuantizeJob) -> Result<QuantizeResult, AppError> {
+        let asked = job.clone();
+        let (model, orders) = self.aside(move |work| work.quantize_plan(&asked)).await?;
+        self.make_quantizations(job, &model, &orders).await
     }
 
     /// What is to be made, everything checked.
-    pub(crate) fn quantize_plan(
-        &self,
-        job: &QuantizeJob,
-        events: &dyn EventSink,
-    ) -> Result<(Model, Vec<Order>), AppError> {
+    pub(crate) fn quantize_plan(&self, job: &QuantizeJob) -> Result<(Model, Vec<Order>), AppError> {
         let types = known_types(&job.types)?;
         if let Some(matrix) = job.imatrix.as_deref().filter(|file| !file.is_file()) {
             return Err(AppError::Input(format!(
@@ -111,7 +104,7 @@ impl App {
                 matrix.display()
             )));
         }
-        let model = self.find(&job.model, events)?;
+        let model = self.find(&job.model)?;
         let folder = self.quantized_folder(job, &model.path)?;
         let files = ModelFiles::open(&model.path)?;
         let orders = orders(&types, &model, &files, &folder);
@@ -124,15 +117,15 @@ impl App {
         Ok((model, orders))
     }
 
-    /// Makes the files with this engine.
-    pub(crate) async fn quantize_with(
+    /// Makes the files.
+    pub(crate) async fn make_quantizations(
         &self,
-        engine: &dyn Engine,
         job: &QuantizeJob,
-        (model, orders): (&Model, &[Order]),
-        events: &dyn EventSink,
+        model: &Model,
+        orders: &[Order],
     ) -> Result<QuantizeResult, AppError> {
-        let session = WatchedEngine::new(engine, vec![model.identity.clone()]).start().await?;
+        let engine = self.engine()?;
+        let session = WatchedEngine::new(&*engine, vec![model.identity.clone()]).start().await?;
         let mut result = QuantizeResult {
             source: model.path.clone(),
             model: model.facts.clone(),
@@ -140,7 +133,7 @@ impl App {
             error: None,
         };
         for order in orders {
-            match self.quantize_one(&*session, job, (model, order), events).await {
+            match self.quantize_one(&*session, job, (model, order)).await {
                 Ok(made) => result.made.push(made),
                 Err(error) => {
                     result.error = Some(error);
@@ -157,7 +150,6 @@ impl App {
         session: &dyn Session,
         job: &QuantizeJob,
         (model, order): (&Model, &Order),
-        events: &dyn EventSink,
     ) -> Result<Quantized, AppError> {
         // Made in a folder of its own, so that a file it replaces stays until the new one was looked at.
         let folder = order.target.parent().unwrap_or(Path::new("."));
@@ -173,13 +165,13 @@ impl App {
             pure_type: false,
             allow_requantize: job.requantize,
         };
-        events.emit(Event::PhaseStarted { phase: format!("quantizing to {}", order.label), total: 100 });
+        self.job.emit(Event::PhaseStarted { phase: format!("quantizing to {}", order.label), total: 100 });
         let mut show = |fraction: f32| {
-            events.emit(Event::PhaseAdvanced { done: (fraction * 100.0) as u64, detail: String::new() });
-            !self.cancel.is_cancelled()
+            self.job.emit(Event::PhaseAdvanced { done: (fraction * 100.0) as u64, detail: String::new() });
+            !self.job.cancel.is_cancelled()
         };
         let report = session.quantize(&request, &mut show).await;
-        events.emit(Event::PhaseEnded);
+        self.job.emit(Event::PhaseEnded);
         let report = report?;
         let files = ModelFiles::open(&fresh)?;
         let facts = dyno_models::facts_of(&files, &order.target.display().to_string());
@@ -408,7 +400,7 @@ mod tests {
     #[test]
     fn a_file_that_holds_nothing_of_its_type_is_not_named_after_it_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let app = crate::testing::app(folder.path(), &dyno_bench::CancelFlag::default());
+        let app = crate::testing::work(folder.path());
         let job = QuantizeJob {
             model: narrow(folder.path()).display().to_string(),
             types: ["q4_0", "iq1_m", "q4_k_m"].map(str::to_owned).to_vec(),
@@ -418,7 +410,7 @@ mod tests {
             requantize: false,
             threads: 1,
         };
-        let (_, orders) = app.quantize_plan(&job, &dyno_types::Silent).unwrap();
+        let (_, orders) = app.quantize_plan(&job).unwrap();
         let names: Vec<_> = orders.iter().map(|order| order.target.file_name().unwrap()).collect();
         assert_eq!(names, ["narrow-q4_0.gguf", "narrow-iq1_m-fallback.gguf", "narrow-q4_k_m-fallback.gguf"]);
     }
@@ -439,8 +431,10 @@ mod tests {
     #[tokio::test]
     async fn a_source_that_is_replaced_meanwhile_ends_it_and_nothing_is_left() {
         let folder = tempfile::tempdir().unwrap();
-        let app = crate::testing::app(folder.path(), &dyno_bench::CancelFlag::default());
         let source = narrow(folder.path());
+        let engine = dyno_engine::FakeEngine::new(dyno_engine::FakeScript::default());
+        let events = std::sync::Arc::new(Replacing(source.clone()));
+        let work = crate::testing::app_with(folder.path(), engine).work(crate::testing::job_heard_by(events));
         let job = QuantizeJob {
             model: source.display().to_string(),
             types: vec!["q4_0".to_owned()],
@@ -450,10 +444,8 @@ mod tests {
             requantize: false,
             threads: 1,
         };
-        let (model, orders) = app.quantize_plan(&job, &dyno_types::Silent).unwrap();
-        let engine = dyno_engine::FakeEngine::new(dyno_engine::FakeScript::default());
-        let events = Replacing(source);
-        let result = app.quantize_with(&engine, &job, (&model, &orders), &events).await.unwrap();
+        let (model, orders) = work.quantize_plan(&job).unwrap();
+        let result = work.make_quantizations(&job, &model, &orders).await.unwrap();
         let error = result.error.unwrap();
         assert_eq!(error.exit_code(), 3, "{error}");
         assert!(error.to_string().contains("narrow-f16.gguf is not the model it was"), "{error}");

@@ -1,20 +1,18 @@
 //! How fast the engine works here: timed once on small synthetic models, kept until machine or engine change.
 
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use dyno_advise::{RATE_MODELS, RATE_PROMPT_TOKENS, rate_depths, solve_rates};
 use dyno_bench::{CalibrationModel, Calibrator, TIMING_PASSES};
-use dyno_engine::{Engine, find_engine};
+use dyno_engine::Engine;
 use dyno_types::{EngineRates, Event, EventSink, HardwareProfile, RateTiming};
 use serde::{Deserialize, Serialize};
 
 use crate::abilities::unix_ms;
-use crate::app::ENGINE;
 use crate::loss_clock::LossClock;
 use crate::predictions::{disagreement_sentence, learned};
 use crate::watched::WatchedEngine;
-use crate::{App, AppError, kept};
+use crate::{AppError, Work, kept};
 
 /// Schema of the kept file.
 const SCHEMA: &str = "dyno.rates/2";
@@ -31,7 +29,7 @@ struct KeptRates {
     calibrations: Vec<Vec<RateTiming>>,
 }
 
-impl App {
+impl Work {
     /// Rates of the engine on this machine, as kept; nothing when they were never measured, or for another engine or machine.
     ///
     /// # Errors
@@ -54,10 +52,10 @@ impl App {
     /// # Errors
     /// [`AppError::Cancelled`], [`AppError::Engine`] without an engine, [`AppError::Model`] when the models to time cannot be made,
     /// [`AppError::Rates`] when the timings make no sense. Rates that cannot be kept are a warning.
-    pub async fn rates(&self, events: &dyn EventSink, refresh: bool) -> Result<EngineRates, AppError> {
+    pub async fn rates(&self, refresh: bool) -> Result<EngineRates, AppError> {
         let machine = dyno_hardware::profile();
         let kept = self.kept_calibrations(&machine).unwrap_or_else(|reason| {
-            events.emit(Event::Note(format!("kept rates of the engine are not used: {reason}")));
+            self.job.emit(Event::Note(format!("kept rates of the engine are not used: {reason}")));
             None
         });
         if let Some(kept) = &kept
@@ -66,22 +64,22 @@ impl App {
             let Some(disagreement) = learned(&kept.rates, &self.ledger(&machine)).disagreement() else {
                 return Ok(kept.rates.clone());
             };
-            events.emit(Event::Note(disagreement_sentence(&disagreement)));
+            self.job.emit(Event::Note(disagreement_sentence(&disagreement)));
         }
         let folder = self.cache_dir()?.join(FOLDER);
         let earlier = kept.map(|kept| kept.calibrations).unwrap_or_default();
-        let measured = self.measure_rates(&machine, earlier, &folder, events).await;
+        let measured = self.measure_rates(&machine, earlier, &folder).await;
         // Files that can be made again are not worth gigabytes.
         if let Err(error) = std::fs::remove_dir_all(&folder)
             && folder.exists()
         {
-            events.emit(Event::Warning(format!("{} could not be removed: {error}", folder.display())));
+            self.job.emit(Event::Warning(format!("{} could not be removed: {error}", folder.display())));
         }
         let measured = measured?;
         if let Some(file) = self.rates_file(&machine)
             && let Err(error) = kept::write(&file, SCHEMA, &measured)
         {
-            events.emit(Event::Warning(format!("the rates of the engine are not kept: {error}")));
+            self.job.emit(Event::Warning(format!("the rates of the engine are not kept: {error}")));
         }
         Ok(measured.rates)
     }
@@ -91,15 +89,14 @@ impl App {
         machine: &HardwareProfile,
         earlier: Vec<Vec<RateTiming>>,
         folder: &Path,
-        events: &dyn EventSink,
     ) -> Result<KeptRates, AppError> {
         let engine = self.engine()?;
         let again = if earlier.is_empty() { "once" } else { "again" };
         let phase = format!("measuring the engine on this machine, {again}");
         let steps = RATE_MODELS.len() * (1 + TIMING_PASSES);
-        events.emit(Event::PhaseStarted { phase, total: steps as u64 });
-        let timed = self.time_rate_models(&engine, threads(machine), folder, events).await;
-        events.emit(Event::PhaseEnded);
+        self.job.emit(Event::PhaseStarted { phase, total: steps as u64 });
+        let timed = self.time_rate_models(&*engine, threads(machine), folder).await;
+        self.job.emit(Event::PhaseEnded);
         let calibrations = with_newest(earlier, timed?);
         let solved = solve_rates(&calibrations.concat(), threads(machine));
         let rates = EngineRates {
@@ -118,16 +115,15 @@ impl App {
         engine: &dyn Engine,
         threads: u32,
         folder: &Path,
-        events: &dyn EventSink,
     ) -> Result<Vec<RateTiming>, AppError> {
         let advance = |done: usize, detail: &str| {
-            events.emit(Event::PhaseAdvanced { done: done as u64, detail: detail.to_owned() });
+            self.job.emit(Event::PhaseAdvanced { done: done as u64, detail: detail.to_owned() });
         };
         let (mut models, mut identities) = (Vec::new(), Vec::new());
         for (index, spec) in RATE_MODELS.iter().enumerate() {
             advance(index, "making small models");
             let reference = format!("synth:{spec}");
-            let cancel = &self.cancel;
+            let cancel = &self.job.cancel;
             let file = dyno_models::resolve(&reference, folder, &mut |_, _| !cancel.is_cancelled())?;
             let (facts, identity) = dyno_models::read_identified(&file, &reference)?;
             identities.push(identity);
@@ -139,12 +135,12 @@ impl App {
             meter: clock.meter(threads),
             threads,
             prompt_tokens: RATE_PROMPT_TOKENS,
-            cancel: &self.cancel,
+            cancel: &self.job.cancel,
         };
         let timed = |done: usize| advance(RATE_MODELS.len() + done, "timing them");
         let calibration = calibrator.time(&models, &timed).await?.ok_or(AppError::Cancelled)?;
         if calibration.disturbed > 0 {
-            events.emit(Event::Warning(format!(
+            self.job.emit(Event::Warning(format!(
                 "other programs disturbed {} of {} timings of the engine, also when they were repeated; its rates may be too low",
                 calibration.disturbed,
                 calibration.timings.len()
@@ -154,19 +150,7 @@ impl App {
     }
 
     fn rates_file(&self, machine: &HardwareProfile) -> Option<PathBuf> {
-        self.places.beside_history(format!("rates-{}.json", dyno_hardware::fingerprint(machine)))
-    }
-
-    /// Size and age of the executable: another build may work at another speed.
-    pub(crate) fn engine_identity(&self) -> Result<String, AppError> {
-        let file = find_engine(ENGINE, self.places.engine_dir.as_deref(), self.places.beside.as_deref())?;
-        let about = std::fs::metadata(&file).ok();
-        let bytes = about.as_ref().map_or(0, std::fs::Metadata::len);
-        let modified_s = about
-            .and_then(|about| about.modified().ok())
-            .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
-            .map_or(0, |since| since.as_secs());
-        Ok(format!("{ENGINE} of {bytes} bytes, built at {modified_s}"))
+        self.app.places.beside_history(format!("rates-{}.json", dyno_hardware::fingerprint(machine)))
     }
 }
 

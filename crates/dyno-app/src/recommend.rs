@@ -13,14 +13,14 @@ use dyno_advise::{
     RoutingPolicy, TierPolicy,
 };
 use dyno_types::{
-    ADVICE_SCHEMA, Advice, CatalogueModel, Choice, EventSink, HardwareProfile, Loading, MemoryBudget,
-    Priority, Profile, Role, Stack, StackAdvice, StepWords, Whereabouts,
+    ADVICE_SCHEMA, Advice, CatalogueModel, Choice, HardwareProfile, Loading, MemoryBudget, Priority, Profile,
+    Role, Stack, StackAdvice, StepWords, Whereabouts,
 };
 
 use self::local::LocalModel;
 use self::measured::Measured;
 use crate::blocking::read_named_text;
-use crate::{App, AppError};
+use crate::{AppError, Work};
 
 pub use memory_size::parse_memory;
 
@@ -97,13 +97,13 @@ pub struct Asked {
     role: Role,
 }
 
-impl App {
+impl Work {
     /// What to run, and what not.
     ///
     /// # Errors
     /// [`AppError::Input`] for a window or memory nobody can have, [`AppError::Model`] for an unknown model.
-    pub fn recommend(&self, job: &RecommendJob, events: &dyn EventSink) -> Result<Advice, AppError> {
-        let asked = self.check_recommend(job, events)?;
+    pub fn recommend(&self, job: &RecommendJob) -> Result<Advice, AppError> {
+        let asked = self.check_recommend(job)?;
         let machine = dyno_hardware::profile();
         let policy = self.tier_policy(job.tiers.as_deref())?;
         let measured = Measured::read(self, &machine);
@@ -114,9 +114,9 @@ impl App {
             ..job_request(job, memory)
         };
         let (request, candidates) = match (asked.files.as_slice(), asked.catalogue.as_slice()) {
-            ([], []) => (request, self.all_candidates(asked.role, &measured, events)?),
+            ([], []) => (request, self.all_candidates(asked.role, &measured)?),
             ([], [one]) => {
-                let candidates = self.all_candidates(asked.role, &measured, events)?;
+                let candidates = self.all_candidates(asked.role, &measured)?;
                 (Request { model: Some(one.name.clone()), ..request }, candidates)
             }
             (files, catalogue) => {
@@ -139,14 +139,14 @@ impl App {
     /// Refuses what cannot be asked, before anything takes time; the models asked about, and the role.
     ///
     /// # Errors
-    /// As [`App::recommend`].
-    pub fn check_recommend(&self, job: &RecommendJob, events: &dyn EventSink) -> Result<Asked, AppError> {
+    /// As [`Self::recommend`].
+    pub fn check_recommend(&self, job: &RecommendJob) -> Result<Asked, AppError> {
         check_context(job.context)?;
         budget(job.memory, job.profile, &dyno_hardware::profile())?;
         self.tier_policy(job.tiers.as_deref())?;
         let (mut files, mut catalogue) = (Vec::new(), Vec::new());
         for name in &job.models {
-            match local::named(self, name, events)? {
+            match local::named(self, name)? {
                 Some(file) => files.push(file),
                 None => catalogue.push(dyno_models::find_model(name)?.model),
             }
@@ -170,13 +170,8 @@ impl App {
     }
 
     /// Everything that can be chosen for a role: the catalogue and what is on this machine.
-    fn all_candidates(
-        &self,
-        role: Role,
-        measured: &Measured,
-        events: &dyn EventSink,
-    ) -> Result<Vec<Candidate>, AppError> {
-        let locals = local::on_this_machine(self, measured, events)?;
+    fn all_candidates(&self, role: Role, measured: &Measured) -> Result<Vec<Candidate>, AppError> {
+        let locals = local::on_this_machine(self, measured)?;
         Ok(candidates::for_role(role, &locals, measured))
     }
 
@@ -184,12 +179,8 @@ impl App {
     /// for.
     ///
     /// # Errors
-    /// As [`App::recommend`].
-    pub fn recommend_stacks(
-        &self,
-        job: &RecommendJob,
-        events: &dyn EventSink,
-    ) -> Result<StackAdvice, AppError> {
+    /// As [`Self::recommend`].
+    pub fn recommend_stacks(&self, job: &RecommendJob) -> Result<StackAdvice, AppError> {
         check_context(job.context)?;
         let machine = dyno_hardware::profile();
         let measured = Measured::read(self, &machine);
@@ -201,7 +192,7 @@ impl App {
         let largest =
             memories.iter().copied().max_by_key(|budget| budget.usable_bytes).unwrap_or(memories[0]);
         let predictor = self.predictor(&machine);
-        let locals = local::on_this_machine(self, &measured, events)?;
+        let locals = local::on_this_machine(self, &measured)?;
         let ways: Vec<RoleWays> = STACK_ROLES
             .into_iter()
             .map(|role| {
@@ -231,7 +222,7 @@ impl App {
     /// # Errors
     /// [`AppError::Route`] for an unknown task, for one whose models dyno does not run, and when nothing of the role fits;
     /// [`AppError::Model`] for unknown loaded models.
-    pub fn route(&self, job: &RouteJob, events: &dyn EventSink) -> Result<Route, AppError> {
+    pub fn route(&self, job: &RouteJob) -> Result<Route, AppError> {
         let machine = dyno_hardware::profile();
         let budget = budget(job.memory, None, &machine)?;
         let policy = RoutingPolicy::built_in();
@@ -243,7 +234,7 @@ impl App {
         };
         let understood = dyno_advise::understand(&policy, &request)?;
         let measured = Measured::read(self, &machine);
-        let mut candidates = self.all_candidates(understood.role(), &measured, events)?;
+        let mut candidates = self.all_candidates(understood.role(), &measured)?;
         let loaded = job.loaded.iter().map(|name| loaded_model(name, &candidates));
         let loaded: Vec<String> = loaded.collect::<Result<_, AppError>>()?;
         load(&mut candidates, &loaded);
@@ -275,7 +266,7 @@ impl App {
         let Some(file) = file else { return Ok(TierPolicy::built_in()) };
         let refused = |reason: String| AppError::Input(format!("{}: {reason}", file.display()));
         let most = dyno_advise::TIERS_BYTES_MAX as u64;
-        let text = read_named_text(file, most, "tier policy", &self.cancel)?;
+        let text = read_named_text(file, most, "tier policy", &self.job.cancel)?;
         TierPolicy::parse(&text).map_err(|error| refused(error.to_string()))
     }
 }

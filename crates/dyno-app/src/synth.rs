@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use dyno_types::{Event, EventSink, ModelFacts};
 use serde::Serialize;
 
-use crate::{App, AppError};
+use crate::{AppError, Work};
 
 /// What can be made.
 #[derive(Debug, Clone, Serialize)]
@@ -25,7 +25,7 @@ pub struct Synthesized {
     pub model: ModelFacts,
 }
 
-impl App {
+impl Work {
     /// Shapes and quantizations by name.
     #[must_use]
     pub fn synth_catalogue(&self) -> SynthCatalogue {
@@ -39,27 +39,21 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::Model`] for an unknown shape or quantization, or a file that cannot be written.
-    pub fn synth(
-        &self,
-        model: &str,
-        seed: u64,
-        folder: Option<&Path>,
-        events: &dyn EventSink,
-    ) -> Result<Synthesized, AppError> {
+    pub fn synth(&self, model: &str, seed: u64, folder: Option<&Path>) -> Result<Synthesized, AppError> {
         let spec = dyno_models::SynthSpec::parse(model, seed)?;
         let folder = folder.map_or_else(|| self.cache_dir(), Ok)?;
         let mut started = false;
         let mut progress = |done: u64, total: u64| {
             if !started {
                 started = true;
-                events.emit(Event::PhaseStarted { phase: format!("making {model}"), total });
+                self.job.emit(Event::PhaseStarted { phase: format!("making {model}"), total });
             }
-            events.emit(Event::PhaseAdvanced { done, detail: String::new() });
-            !self.cancel.is_cancelled()
+            self.job.emit(Event::PhaseAdvanced { done, detail: String::new() });
+            !self.job.cancel.is_cancelled()
         };
         let path = dyno_models::synthesize(&spec, folder, &mut progress);
         if started {
-            events.emit(Event::PhaseEnded);
+            self.job.emit(Event::PhaseEnded);
         }
         let path = path?;
         let facts = dyno_models::read_facts(&path, model)?;

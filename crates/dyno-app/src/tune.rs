@@ -8,10 +8,8 @@ mod search;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use dyno_bench::CancelFlag;
-use dyno_engine::Engine;
 use dyno_eval::{SamplingChoice, Standing, Strategy, TunerError, TunerPlan, Weights};
-use dyno_types::{EngineSettings, Event, EventSink, Sampling, ThreadChoice, enough_judged};
+use dyno_types::{CancelFlag, EngineSettings, Event, EventSink, Sampling, ThreadChoice, enough_judged};
 use serde::Serialize;
 
 pub use rounds::{PlannedRound, TriedRound, TriedSetting};
@@ -24,7 +22,7 @@ use crate::eval::template::{self, Template};
 use crate::eval::{EvalJob, Subject};
 use crate::generate::start_of;
 use crate::presets::TunedPreset;
-use crate::{App, AppError, PolicyWishes, QuestionReading};
+use crate::{AppError, PolicyWishes, QuestionReading, Work};
 use pool::Pool;
 use search::{Found, Search};
 
@@ -180,13 +178,21 @@ struct Plan {
     skipped: Vec<SkippedTask>,
 }
 
-impl App {
-    /// What [`App::tune`] would ask, without any model.
+/// One task to search settings for.
+struct Task<'a> {
+    pool: Pool,
+    tuner: TunerPlan,
+    strategy: &'a Strategy,
+    template: &'a Template,
+}
+
+impl Work {
+    /// What [`Self::tune`] would ask, without any model.
     ///
     /// # Errors
     /// [`AppError::Input`].
-    pub fn tune_plan(&self, job: &TuneJob, events: &dyn EventSink) -> Result<Vec<PlannedTask>, AppError> {
-        let plan = plan(job, &self.cancel, events)?;
+    pub fn tune_plan(&self, job: &TuneJob) -> Result<Vec<PlannedTask>, AppError> {
+        let plan = plan(job, &self.job.cancel, &self.job)?;
         let planned = |(pool, plan): &(Pool, TunerPlan)| {
             let (candidates, rounds) = rounds::rehearsed(plan).map_err(refused)?;
             Ok(PlannedTask {
@@ -204,28 +210,27 @@ impl App {
     ///
     /// # Errors
     /// Before anything is asked: [`AppError::Input`], [`AppError::Model`], [`AppError::Engine`], [`AppError::Cancelled`].
-    pub async fn tune(&self, job: &TuneJob, events: &dyn EventSink) -> Result<TuneResult, AppError> {
-        let plan = plan(job, &self.cancel, events)?;
-        let job = &TuneJob { save: job.save && self.has_place_for_presets(events), ..job.clone() };
-        let subject = self.eval_subject(&eval_job(job, &[]), events)?;
-        let engine = self.engine()?;
-        self.tune_with(&engine, job, (plan, &subject), events).await
+    pub async fn tune(&self, job: &TuneJob) -> Result<TuneResult, AppError> {
+        let asked = job.clone();
+        let (plan, job, subject) = self
+            .aside(move |work| {
+                let plan = plan(&asked, &work.job.cancel, &work.job)?;
+                let job = TuneJob { save: asked.save && work.has_place_for_presets(), ..asked };
+                let subject = work.eval_subject(&eval_job(&job, &[]))?;
+                Ok((plan, job, subject))
+            })
+            .await?;
+        self.search(&job, plan, &subject).await
     }
 
-    /// The same with this engine.
-    async fn tune_with(
-        &self,
-        engine: &dyn Engine,
-        job: &TuneJob,
-        (plan, subject): (Plan, &Subject),
-        events: &dyn EventSink,
-    ) -> Result<TuneResult, AppError> {
+    /// Carries out a plan.
+    async fn search(&self, job: &TuneJob, plan: Plan, subject: &Subject) -> Result<TuneResult, AppError> {
         let loading = Loading::of(&subject.model, subject.settings.clone());
-        let mut host = Host::open(engine, loading, &self.cancel, events).await?;
+        let mut host = Host::open(self.engine()?, loading, &self.job).await?;
         let (template, remark) =
             Template::choose(job.template.as_deref(), host.session(), host.loaded()).await?;
         if let Some(remark) = remark {
-            events.emit(Event::Note(remark));
+            self.job.emit(Event::Note(remark));
         }
         let mut result = TuneResult {
             model: job.model.clone(),
@@ -241,9 +246,8 @@ impl App {
             error: None,
         };
         for (pool, tuner) in plan.tasks {
-            let task = (pool, tuner, &plan.strategy);
-            if let Err(error) = self.tune_task(&mut host, (job, events), (task, &template), &mut result).await
-            {
+            let task = Task { pool, tuner, strategy: &plan.strategy, template: &template };
+            if let Err(error) = self.tune_task(&mut host, job, task, &mut result).await {
                 result.error = Some(error);
                 break;
             }
@@ -258,13 +262,13 @@ impl App {
     /// Searches for one task and keeps what was found. Of a task whose answers cannot be judged nothing is kept.
     async fn tune_task(
         &self,
-        host: &mut Host<'_>,
-        (job, events): (&TuneJob, &dyn EventSink),
-        ((pool, tuner, strategy), template): ((Pool, TunerPlan, &Strategy), &Template),
+        host: &mut Host,
+        job: &TuneJob,
+        Task { pool, tuner, strategy, template }: Task<'_>,
         result: &mut TuneResult,
     ) -> Result<(), AppError> {
         let needs_code = pool.questions.needs_code();
-        let code = if needs_code { Some(self.code_runner(job.unsafe_code, events).await?) } else { None };
+        let code = if needs_code { Some(self.code_runner(job.unsafe_code).await?) } else { None };
         if let Some(reason) = code.as_ref().and_then(CodeRunner::refusal)
             && !enough_judged(pool.without_programs() as u64, pool.items() as u64)
         {
@@ -276,7 +280,7 @@ impl App {
             template,
             code: code.as_ref(),
             answers: self.answers_folder(job.cache),
-            events,
+            events: &self.job,
         };
         let mut search = Search { exam, pool, strategy, max_tokens: job.max_tokens, notes: Vec::new() };
         let found = match search.run(host, tuner).await {
@@ -295,7 +299,7 @@ impl App {
         if job.save {
             let preset = preset(&tuning, job, &result.strategy);
             let model = (job.model.as_str(), result.model_sha256.as_str());
-            match self.keep_preset(model, &tuning.task, preset, events) {
+            match self.keep_preset(model, &tuning.task, preset) {
                 Ok(file) => tuning.kept_in = Some(file),
                 Err(error) => {
                     result.tasks.push(tuning);

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use dyno_engine::{Engine, EngineError, Session};
-use dyno_types::{EngineSettings, KvType, MeasureReport, MeasureRequest, ModelFacts, RateTiming};
+use dyno_types::{CancelFlag, EngineSettings, KvType, MeasureReport, MeasureRequest, ModelFacts, RateTiming};
 
-use crate::{CancelFlag, LossMeter};
+use crate::LossMeter;
 
 /// Tokens decoded in one repetition.
 const DECODE_TOKENS: u32 = 16;

@@ -9,7 +9,6 @@
 mod analysis;
 mod budget;
 mod calibrate;
-mod cancel;
 mod circumstances;
 mod error;
 mod loss;
@@ -31,7 +30,6 @@ mod variation;
 
 pub use analysis::analyze;
 pub use calibrate::{Calibration, CalibrationModel, Calibrator, TIMING_PASSES};
-pub use cancel::CancelFlag;
 pub use circumstances::{BenchContext, Judge};
 pub use error::{BenchError, PlanError};
 pub use loss_meter::{CalmMeasurement, Look, LossMeter};

@@ -2,15 +2,13 @@
 
 use dyno_engine::{Engine, EngineError, ExitCause};
 use dyno_types::{
-    BenchSettings, Event, EventSink, MachineState, MetadataStage, PageCache, RUN_SCHEMA, RunRecord,
-    ThreadChoice, Validity, ValidityFlag, WindowFailureKind, WindowOutcome, WindowSample,
+    BenchSettings, CancelFlag, Event, EventSink, MachineState, MetadataStage, PageCache, RUN_SCHEMA,
+    RunRecord, ThreadChoice, Validity, ValidityFlag, WindowFailureKind, WindowOutcome, WindowSample,
 };
 
 use crate::process::Process;
 use crate::prompt::Nonces;
-use crate::{
-    BenchContext, BenchError, BenchPlan, CancelFlag, Scope, Wording, analyze, flags, summarize, threads,
-};
+use crate::{BenchContext, BenchError, BenchPlan, Scope, Wording, analyze, flags, summarize, threads};
 
 /// What a benchmark left. The record holds everything measured, also when it ended early (it is flagged incomplete then).
 #[derive(Debug)]

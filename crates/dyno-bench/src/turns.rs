@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 use dyno_engine::{Engine, EngineError, Session};
 use dyno_types::{
-    DiscardedProcess, EngineInfo, EngineMemory, EngineSettings, GenerateRequest, InferenceStage, ProcessLoss,
-    Prompt, RequestSample, Sampling, Stages, TokenId,
+    CancelFlag, DiscardedProcess, EngineInfo, EngineMemory, EngineSettings, GenerateRequest, InferenceStage,
+    ProcessLoss, Prompt, RequestSample, Sampling, Stages, TokenId,
 };
 
 use crate::prompt::{CORPUS, Filling, Nonces};
 use crate::repetition::{Retries, measured_again};
 use crate::sample::{Asked, collect};
-use crate::{BenchError, CancelFlag, LossMeter, WarmUp};
+use crate::{BenchError, LossMeter, WarmUp};
 
 /// Name of the prompt in samples.
 const PROMPT: &str = "prose";

@@ -1,6 +1,7 @@
 //! The narrow waist between everything that measures or serves and everything that computes.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use dyno_types::{
@@ -32,6 +33,13 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// [`EngineError::NotFound`], [`EngineError::Start`], [`EngineError::Protocol`].
     async fn start(&self) -> Result<Box<dyn Session>, EngineError>;
+}
+
+#[async_trait]
+impl<E: Engine + ?Sized> Engine for Arc<E> {
+    async fn start(&self) -> Result<Box<dyn Session>, EngineError> {
+        (**self).start().await
+    }
 }
 
 /// One engine process with at most one model and one context. Every call is bounded by a deadline.

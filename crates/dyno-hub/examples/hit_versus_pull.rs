@@ -8,11 +8,12 @@
     reason = "it prints, stops at the first failure, and uses a part of the stand-in"
 )]
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dyno_hub::{HubSettings, Job, Library};
+use dyno_hub::{HubSettings, Library};
 use dyno_models::HubReference;
-use dyno_types::Silent;
+use dyno_types::{CancelFlag, Job, Silent};
 
 #[path = "../tests/it/stand_in.rs"]
 mod stand_in;
@@ -39,7 +40,7 @@ fn main() {
     let library =
         Library::new(HubSettings { endpoint, ..HubSettings::new(Some(folder.path().join("cache"))) });
     let reference = HubReference::parse("hf:o/r").unwrap();
-    let job = Job { events: &Silent, cancelled: &|| false };
+    let job = Job::new(Arc::new(Silent), CancelFlag::default(), Duration::from_secs(60));
     let find = || {
         let begun = Instant::now();
         let found = library.find(&reference, &job).unwrap();

@@ -18,7 +18,6 @@ pub use cache::{CacheSize, Entry, EntryFile, EntryKind, Lease, Pruned};
 pub use download::digest::sha256_of;
 pub use error::HubError;
 pub use hub::{DEFAULT_PREFERENCE, RemoteFile, RemoteHeader};
-pub use job::Job;
 pub use library::{Checked, Found, Library, Origin, Row, Verdict};
 pub use settings::{DEFAULT_CACHE_MAX_BYTES, HubSettings, Patience, Token, parse_bytes};
 pub use stores::{OllamaModel, Place, StoredModel};

@@ -6,7 +6,7 @@ mod manage;
 use std::path::PathBuf;
 
 use dyno_models::{HubReference, OllamaReference, SynthSpec};
-use dyno_types::{Event, EventSink};
+use dyno_types::{Event, EventSink, Job};
 use serde::Serialize;
 
 pub use manage::{Checked, Row, Verdict};
@@ -17,7 +17,7 @@ use crate::cache::shelf::Shelf;
 use crate::cache::{huggingface, index, integrity};
 use crate::hub::choice::choose;
 use crate::stores::{self, OllamaModel, StoredModel};
-use crate::{HubError, HubSettings, Job, RemoteFile, RemoteHeader};
+use crate::{HubError, HubSettings, RemoteFile, RemoteHeader};
 
 /// Where a model was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -64,7 +64,7 @@ impl Library {
     }
 
     /// Everything in the cache; where there is none, nothing.
-    fn entries(&self, job: &Job<'_>) -> Result<Vec<Entry>, HubError> {
+    fn entries(&self, job: &Job) -> Result<Vec<Entry>, HubError> {
         self.shelf.as_ref().map_or(Ok(Vec::new()), |shelf| shelf.entries(job))
     }
 
@@ -72,7 +72,7 @@ impl Library {
     ///
     /// # Errors
     /// [`HubError`]: among others [`HubError::Offline`], and everything that can go wrong on the way.
-    pub fn find(&self, reference: &HubReference, job: &Job<'_>) -> Result<Found, HubError> {
+    pub fn find(&self, reference: &HubReference, job: &Job) -> Result<Found, HubError> {
         if let Some(found) = self.find_here(reference, job)? {
             return Ok(found);
         }
@@ -86,7 +86,7 @@ impl Library {
     ///
     /// # Errors
     /// [`HubError::Io`], [`HubError::Cancelled`].
-    pub fn guessed(&self, reference: &HubReference, job: &Job<'_>) -> Result<Option<Found>, HubError> {
+    pub fn guessed(&self, reference: &HubReference, job: &Job) -> Result<Option<Found>, HubError> {
         let entries = self.entries(job)?;
         let Some(entry) = guess(reference, &entries) else { return Ok(None) };
         let name = entry.name();
@@ -100,7 +100,7 @@ impl Library {
     ///
     /// # Errors
     /// [`HubError::Io`], [`HubError::Cancelled`].
-    pub fn find_here(&self, reference: &HubReference, job: &Job<'_>) -> Result<Option<Found>, HubError> {
+    pub fn find_here(&self, reference: &HubReference, job: &Job) -> Result<Option<Found>, HubError> {
         let entries = self.entries(job)?;
         if let Some(entry) = self.meant(reference, &entries)
             && let Some(found) = self.take(entry, Some(&reference.to_string()), job)?
@@ -137,7 +137,7 @@ impl Library {
     ///
     /// # Errors
     /// [`HubError`].
-    pub fn pull(&self, reference: &HubReference, job: &Job<'_>) -> Result<Found, HubError> {
+    pub fn pull(&self, reference: &HubReference, job: &Job) -> Result<Found, HubError> {
         if self.settings.offline {
             let here = self.find_here(reference, job)?;
             return here.ok_or_else(|| HubError::Offline { reference: reference.to_string() });
@@ -152,7 +152,7 @@ impl Library {
     pub fn remote_headers(
         &self,
         reference: &HubReference,
-        job: &Job<'_>,
+        job: &Job,
     ) -> Result<(Vec<RemoteHeader>, u64), HubError> {
         if self.settings.offline {
             return Err(HubError::Offline { reference: reference.to_string() });
@@ -164,7 +164,7 @@ impl Library {
     ///
     /// # Errors
     /// [`HubError`].
-    pub fn remote_header(&self, address: &str, job: &Job<'_>) -> Result<(RemoteHeader, u64), HubError> {
+    pub fn remote_header(&self, address: &str, job: &Job) -> Result<(RemoteHeader, u64), HubError> {
         if self.settings.offline {
             return Err(HubError::Offline { reference: address.to_owned() });
         }
@@ -181,7 +181,7 @@ impl Library {
         reference: &str,
         spec: &SynthSpec,
         progress: dyno_models::Progress<'_>,
-        job: &Job<'_>,
+        job: &Job,
     ) -> Result<Found, HubError> {
         let shelf = self.shelf()?;
         let key = spec.file_name();
@@ -208,7 +208,7 @@ impl Library {
     ///
     /// # Errors
     /// [`HubError::Io`] when the cache cannot be written.
-    pub fn keep_quantized(&self, key: &str, name: &str, job: &Job<'_>) -> Result<Lease, HubError> {
+    pub fn keep_quantized(&self, key: &str, name: &str, job: &Job) -> Result<Lease, HubError> {
         let shelf = self.shelf()?;
         let lease = shelf.lease(key, job)?;
         let folder = shelf.dir().join("quantized").join(key);
@@ -221,7 +221,7 @@ impl Library {
     }
 
     /// Takes a model out of the cache, after the cheap check; `None` when it is gone or was damaged.
-    fn take(&self, entry: &Entry, name: Option<&str>, job: &Job<'_>) -> Result<Option<Found>, HubError> {
+    fn take(&self, entry: &Entry, name: Option<&str>, job: &Job) -> Result<Option<Found>, HubError> {
         let shelf = self.shelf()?;
         let lease = shelf.lease(&entry.key, job)?;
         let Some(mut entry) = shelf.read(&entry.key) else { return Ok(None) };
@@ -236,11 +236,7 @@ impl Library {
         Ok(Some(Found { bytes: entry.bytes(), files, origin: Origin::Cache, lease }))
     }
 
-    fn find_in_huggingface(
-        &self,
-        reference: &HubReference,
-        job: &Job<'_>,
-    ) -> Result<Option<Found>, HubError> {
+    fn find_in_huggingface(&self, reference: &HubReference, job: &Job) -> Result<Option<Found>, HubError> {
         let hub = self.settings.huggingface_cache.as_deref();
         let Some(files) = hub.and_then(|hub| huggingface::find(hub, reference)) else { return Ok(None) };
         let mut bytes = 0;
@@ -253,7 +249,7 @@ impl Library {
     }
 
     /// Evicts what is too much after a model came. One that alone fills the cache drives nothing else out: that would not help.
-    fn make_room(&self, key: &str, bytes: u64, job: &Job<'_>) -> Result<(), HubError> {
+    fn make_room(&self, key: &str, bytes: u64, job: &Job) -> Result<(), HubError> {
         let max_bytes = self.settings.cache_max_bytes;
         if bytes > max_bytes {
             let text = format!("{key} has {bytes} bytes, more than the whole cache may have ({max_bytes})");

@@ -4,11 +4,13 @@
 //! Sits at layer 0: it depends on nothing of ours, and everything depends on it.
 
 mod advice;
+mod cancel;
 mod catalogue;
 mod engine;
 mod eval;
 mod event;
 mod hardware;
+mod job;
 mod knobs;
 mod kv_cache;
 mod memory;
@@ -27,11 +29,13 @@ mod size;
 mod validity;
 
 pub use advice::*;
+pub use cancel::CancelFlag;
 pub use catalogue::*;
 pub use engine::*;
 pub use eval::*;
 pub use event::*;
 pub use hardware::*;
+pub use job::Job;
 pub use knobs::*;
 pub use memory::*;
 pub use metric::*;

@@ -16,24 +16,15 @@ mod shell;
 mod synth;
 mod tune;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use dyno_app::{App, AppError, CancelFlag, Limits};
+use dyno_app::{App, AppError, ProcessEngines, Work};
 use dyno_report::{Color, Format};
-use dyno_types::{Event, EventSink as _, RunRecord};
+use dyno_types::{CancelFlag, Event, EventSink as _, Job, RunRecord};
 
 use crate::cli::{Cli, Verb};
 use crate::printer::Progress;
-
-/// What every verb gets.
-pub(crate) struct Context {
-    /// The use cases.
-    pub(crate) app: App,
-    /// Where progress goes.
-    pub(crate) progress: Progress,
-    /// Raised when somebody wants the work to end.
-    pub(crate) cancel: CancelFlag,
-}
 
 /// Runs the verb.
 pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
@@ -42,40 +33,41 @@ pub(crate) async fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Man => return shell::manual(),
         _ => {}
     }
-    let cancel = CancelFlag::default();
-    let limits =
-        Limits { deadline: Duration::from_secs(cli.deadline), memory_limit_bytes: cli.memory_limit_bytes };
-    let context = Context {
-        app: App::new(crate::places::resolve(&cli)?, limits, cancel.clone()),
-        progress: Progress::new(cli.quiet),
-        cancel,
+    let engines = ProcessEngines {
+        named: cli.engine_dir.clone(),
+        beside: crate::places::own_folder(),
+        memory_limit_bytes: cli.memory_limit_bytes,
     };
+    let app = App::new(crate::places::resolve(&cli)?, Arc::new(engines));
+    let progress = Arc::new(Progress::new(cli.quiet));
     for warning in cli.verb.knobs().into_iter().flat_map(|knobs| &knobs.warnings) {
-        context.progress.emit(Event::Warning(warning.clone()));
+        progress.emit(Event::Warning(warning.clone()));
     }
-    let result = crate::interrupt::watching(&context.cancel, carry_out(&context, cli.verb)).await;
+    let cancel = CancelFlag::default();
+    let work = app.work(Job::new(progress, cancel.clone(), Duration::from_secs(cli.deadline)));
+    let result = crate::interrupt::watching(&cancel, carry_out(&work, cli.verb)).await;
     match result {
         // What came out is printed; that it was not all is what the exit code says.
-        Ok(()) if context.cancel.is_cancelled() => Err(AppError::Cancelled.into()),
+        Ok(()) if cancel.is_cancelled() => Err(AppError::Cancelled.into()),
         result => result,
     }
 }
 
-async fn carry_out(context: &Context, verb: Verb) -> anyhow::Result<()> {
+async fn carry_out(work: &Work, verb: Verb) -> anyhow::Result<()> {
     match verb {
-        Verb::Bench(args) => bench::run(context, args).await,
-        Verb::Generate(args) => generate::run(context, *args).await,
-        Verb::Eval(args) => eval::run(context, *args).await,
-        Verb::Tune(args) => tune::run(context, *args).await,
-        Verb::Synth(args) => synth::run(context, args).await,
-        Verb::Quantize(args) => quantize::run(context, args).await,
-        Verb::Models(args) => models::run(context, args),
-        Verb::Cache(args) => cache::run(context, args),
-        Verb::Recommend(args) => recommend::run(context, args).await,
-        Verb::Route(args) => route::run(context, args),
-        Verb::History(args) => history::run(context, &args),
-        Verb::Report(args) => report::run(context, &args),
-        Verb::Doctor(args) => doctor::run(context, &args).await,
+        Verb::Bench(args) => bench::run(work, args).await,
+        Verb::Generate(args) => generate::run(work, *args).await,
+        Verb::Eval(args) => eval::run(work, *args).await,
+        Verb::Tune(args) => tune::run(work, *args).await,
+        Verb::Synth(args) => synth::run(work, args).await,
+        Verb::Quantize(args) => quantize::run(work, args).await,
+        Verb::Models(args) => models::run(work, args),
+        Verb::Cache(args) => cache::run(work, args),
+        Verb::Recommend(args) => recommend::run(work, args).await,
+        Verb::Route(args) => route::run(work, args),
+        Verb::History(args) => history::run(work, &args),
+        Verb::Report(args) => report::run(work, &args),
+        Verb::Doctor(args) => doctor::run(work, &args).await,
         Verb::Completions { .. } | Verb::Man => Ok(()),
     }
 }

@@ -3,7 +3,8 @@
 use std::io::{IsTerminal as _, Read};
 use std::path::Path;
 
-use dyno_app::{AppError, CancelFlag};
+use dyno_app::AppError;
+use dyno_types::CancelFlag;
 
 /// Largest text, bytes; a larger one is a mistake in the file name.
 const BYTES_MAX: u64 = 64 << 20;

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use dyno_app::{CancelFlag, INTERRUPTED};
+use dyno_app::INTERRUPTED;
+use dyno_types::CancelFlag;
 
 /// How long the work may take to hear of its end: whatever blocks it for longer (a pipe that nobody writes to, a dead network
 /// folder) is left behind.

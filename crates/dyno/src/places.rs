@@ -23,11 +23,13 @@ pub(crate) fn resolve(cli: &Cli) -> anyhow::Result<Places> {
         base("XDG_DATA_HOME", ".local/share").map(|dir| dir.join("history.sqlite")),
         "there is no home directory to keep the history in; set DYNO_HISTORY or --history",
     );
-    let executable = std::env::current_exe().ok();
-    let beside = executable.as_deref().and_then(Path::parent).map(PathBuf::from);
     let hub = hub(cli, &cache)?;
-    let engine_dir = cli.engine_dir.clone();
-    Ok(Places { cache, history, engine_dir, beside, executable, hub })
+    Ok(Places { cache, history, executable: std::env::current_exe().ok(), hub })
+}
+
+/// Folder of the running executable.
+pub(crate) fn own_folder() -> Option<PathBuf> {
+    std::env::current_exe().ok()?.parent().map(PathBuf::from)
 }
 
 fn location(named: Option<PathBuf>, usual: Option<PathBuf>, otherwise: &str) -> Location {

@@ -94,11 +94,7 @@ pub(super) async fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn compare(
-    engine: &Path,
-    text: &'static str,
-    instructions: MatrixInstructions,
-) -> anyhow::Result<Row> {
+async fn compare(engine: &Path, text: &'static str, instructions: MatrixInstructions) -> anyhow::Result<Row> {
     let case = parse(text)?;
     let file = runner::model_file(&case.reference)?;
     let facts = dyno_models::read_facts(&file, &case.reference)?;
@@ -152,7 +148,10 @@ mod tests {
         for text in CASES {
             let case = parse(text).unwrap();
             let spec = dyno_models::SynthSpec::parse(&case.reference, 0).unwrap();
-            assert!(dyno_advise::memory(&spec.facts(), &case.settings, MatrixInstructions::Plain).is_some(), "{text}");
+            assert!(
+                dyno_advise::memory(&spec.facts(), &case.settings, MatrixInstructions::Plain).is_some(),
+                "{text}"
+            );
         }
         assert!(parse("x@q8_0 context").is_err() && parse("x@q8_0 turbo=1").is_err());
     }

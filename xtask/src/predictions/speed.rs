@@ -9,10 +9,10 @@ use dyno_advise::{
     Bias, Correction, Interval, Outcome, PREDICTED_PROMPT_TOKENS, RATE_MODELS, RATE_PROMPT_TOKENS, RawRate,
     RawSpeed, rate_depths, raw_speed, solve_rates,
 };
-use dyno_bench::{CalibrationModel, Calibrator, CancelFlag, LossMeter};
+use dyno_bench::{CalibrationModel, Calibrator, LossMeter};
 use dyno_engine::{ProcessEngine, ProcessEngineConfig};
 use dyno_models::SynthSpec;
-use dyno_types::{EngineRates, KvType, RateTiming};
+use dyno_types::{CancelFlag, EngineRates, KvType, RateTiming};
 
 use super::drawn::Draws;
 use super::table::{error, print_summary};

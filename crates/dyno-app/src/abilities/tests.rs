@@ -1,12 +1,11 @@
 //! Keeping abilities: round trip, damage, another machine, another disk, disturbance.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use dyno_types::{Silent, ValidityFlag};
+use dyno_types::ValidityFlag;
 
 use super::*;
-use crate::CancelFlag;
-use crate::testing::app;
+use crate::testing::{app, job_heard_by, work};
 
 const MACHINE: &str = "0123abcd";
 const NOW: i64 = 1_700_000_000_000;
@@ -132,19 +131,19 @@ fn this_machine() -> HardwareProfile {
 #[test]
 fn this_machine_is_measured_after_damage_and_not_when_it_is_known() {
     let folder = tempfile::tempdir().unwrap();
-    let app = app(folder.path(), &CancelFlag::default());
+    let heard = Arc::new(Heard::default());
+    let work = app(folder.path()).work(job_heard_by(heard.clone()));
     let machine = this_machine();
     let fingerprint = dyno_hardware::fingerprint(&machine);
-    let file = app.abilities_file(&fingerprint).unwrap();
-    let disk = dyno_hardware::disk_name(app.cache_dir().unwrap());
+    let file = work.abilities_file(&fingerprint).unwrap();
+    let disk = dyno_hardware::disk_name(work.cache_dir().unwrap());
     let known = MachineAbilities { machine: fingerprint.clone(), disk, ..abilities() };
     kept::write(&file, SCHEMA, &known).unwrap();
-    let heard = Heard::default();
-    assert_eq!(app.abilities_of(&machine, &heard, false).unwrap(), known);
+    assert_eq!(work.abilities_of(&machine, false).unwrap(), known);
     assert_eq!(heard.0.lock().unwrap().len(), 0, "nothing was measured");
 
     std::fs::write(&file, "damaged").unwrap();
-    let measured = app.abilities_of(&machine, &heard, false).unwrap();
+    let measured = work.abilities_of(&machine, false).unwrap();
     let remarks = heard.remarks();
     assert!(remarks.len() == 1 && remarks[0].contains("not used"), "{remarks:?}");
     assert_eq!((measured.machine.as_str(), &measured.disk), (fingerprint.as_str(), &known.disk));
@@ -158,12 +157,12 @@ fn this_machine_is_measured_after_damage_and_not_when_it_is_known() {
 #[test]
 fn another_machine_is_measured_beside_the_first() {
     let folder = tempfile::tempdir().unwrap();
-    let app = app(folder.path(), &CancelFlag::default());
+    let app = work(folder.path());
     let machine = this_machine();
     let first = MachineAbilities { machine: dyno_hardware::fingerprint(&machine), ..abilities() };
     kept::write(&app.abilities_file(&first.machine).unwrap(), SCHEMA, &first).unwrap();
     let other = HardwareProfile { cpu: "Made Up 9000".to_owned(), ..machine };
-    let second = app.abilities_of(&other, &Silent, false).unwrap();
+    let second = app.abilities_of(&other, false).unwrap();
     assert_ne!(second.machine, first.machine);
     assert_eq!(read(&app.abilities_file(&first.machine).unwrap(), &first.machine), Ok(Some(first)));
     assert!(app.abilities_file(&second.machine).unwrap().exists());
@@ -172,16 +171,15 @@ fn another_machine_is_measured_beside_the_first() {
 #[test]
 fn stopping_keeps_nothing_and_a_refused_write_is_a_warning() {
     let folder = tempfile::tempdir().unwrap();
-    let cancel = CancelFlag::default();
-    cancel.cancel();
-    let stopped = app(folder.path(), &cancel);
+    let stopped = work(folder.path());
+    stopped.job.cancel.cancel();
     let machine = this_machine();
-    assert!(matches!(stopped.abilities_of(&machine, &Silent, false), Err(AppError::Cancelled)));
+    assert!(matches!(stopped.abilities_of(&machine, false), Err(AppError::Cancelled)));
     assert!(!folder.path().join("history").exists());
 
     std::fs::write(folder.path().join("history"), "a file in the place of the folder").unwrap();
-    let heard = Heard::default();
-    app(folder.path(), &CancelFlag::default()).abilities_of(&machine, &heard, false).unwrap();
+    let heard = Arc::new(Heard::default());
+    app(folder.path()).work(job_heard_by(heard.clone())).abilities_of(&machine, false).unwrap();
     let remarks = heard.remarks();
     assert!(remarks.iter().any(|remark| remark.contains("is not kept")), "{remarks:?}");
 }

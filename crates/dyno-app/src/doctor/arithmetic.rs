@@ -2,15 +2,14 @@
 
 use std::path::PathBuf;
 
-use dyno_bench::{BenchContext, BenchPlan, CancelFlag, PlanRequest};
+use dyno_bench::{BenchContext, BenchPlan, PlanRequest};
 use dyno_engine::{FakeEngine, FakeScript};
 use dyno_types::{
-    EngineSettings, HardwareProfile, MachineState, ModelFacts, PageCache, RequestSample, RunRecord, Sampling,
-    Silent,
+    CancelFlag, EngineSettings, HardwareProfile, MachineState, ModelFacts, PageCache, RequestSample,
+    RunRecord, Sampling, Silent,
 };
 
 use super::Check;
-use crate::App;
 
 /// Largest accepted difference between measured and true figure, relative; floating-point rounding stays far below.
 const DIFFERENCE_MAX: f64 = 1e-6;
@@ -87,7 +86,7 @@ fn figures(script: &FakeScript, record: &RunRecord) -> Vec<(&'static str, Option
 fn circumstances() -> BenchContext {
     BenchContext {
         id: "self-test".to_owned(),
-        tool: App::tool(),
+        tool: crate::app::tool(),
         machine: HardwareProfile { ram_limit_bytes: 1 << 40, ..HardwareProfile::default() },
         metadata_read_ms: 0.0,
         unix_ms: Box::new(|| 0),

@@ -3,13 +3,13 @@
 use dyno_engine::{Engine, EngineError, Session};
 use dyno_types::{
     EngineInfo, EngineSettings, Event, EventSink, GenerateRequest, GenerationEvent, HardwareProfile,
-    MeasureReport, MeasureRequest, Prompt, Sampling, Silent, TokenId,
+    MeasureReport, MeasureRequest, Prompt, Sampling, TokenId,
 };
 use futures::StreamExt;
 
 use super::Check;
 use crate::loss_clock::LossClock;
-use crate::{App, AppError};
+use crate::{AppError, Work};
 
 /// Quantizations whose kernels differ; a miscompiled build crashes in at least one of them.
 const QUANTIZATIONS: [&str; 4] = ["q4_0", "q4_k_m", "q8_0", "f16"];
@@ -25,12 +25,8 @@ const REBUILD: &str = "rebuild the engine with clang and without OpenMP: cargo c
 const THREADS: &str = "engine threads";
 
 /// Every check of the engine, and who it is.
-pub(super) async fn checks(
-    app: &App,
-    machine: &HardwareProfile,
-    events: &dyn EventSink,
-) -> (Option<EngineInfo>, Vec<Check>) {
-    let info = match start(app).await {
+pub(super) async fn checks(work: &Work, machine: &HardwareProfile) -> (Option<EngineInfo>, Vec<Check>) {
+    let info = match start(work).await {
         Ok(session) => {
             let info = session.info().clone();
             session.stop().await;
@@ -41,22 +37,22 @@ pub(super) async fn checks(
         }
     };
     let mut checks = vec![build(&info)];
-    events.emit(Event::PhaseStarted {
+    work.job.emit(Event::PhaseStarted {
         phase: "checking the engine".to_owned(),
         total: QUANTIZATIONS.len() as u64 + 1,
     });
     for (done, quantization) in QUANTIZATIONS.iter().enumerate() {
-        events.emit(Event::PhaseAdvanced { done: done as u64, detail: (*quantization).to_owned() });
-        checks.push(computes(app, quantization, machine.cores_usable.max(1)).await);
+        work.job.emit(Event::PhaseAdvanced { done: done as u64, detail: (*quantization).to_owned() });
+        checks.push(computes(work, quantization, machine.cores_usable.max(1)).await);
     }
-    events.emit(Event::PhaseAdvanced { done: QUANTIZATIONS.len() as u64, detail: "threads".to_owned() });
-    checks.push(threads(app, machine.cores_usable.max(1)).await);
-    events.emit(Event::PhaseEnded);
+    work.job.emit(Event::PhaseAdvanced { done: QUANTIZATIONS.len() as u64, detail: "threads".to_owned() });
+    checks.push(threads(work, machine.cores_usable.max(1)).await);
+    work.job.emit(Event::PhaseEnded);
     (Some(info), checks)
 }
 
-async fn start(app: &App) -> Result<Box<dyn Session>, AppError> {
-    Ok(app.engine()?.start().await?)
+async fn start(work: &Work) -> Result<Box<dyn Session>, AppError> {
+    Ok(work.engine()?.start().await?)
 }
 
 fn build(info: &EngineInfo) -> Check {
@@ -72,10 +68,10 @@ fn build(info: &EngineInfo) -> Check {
 }
 
 /// Greedy text of one tiny model must come, and be the same with one and with all threads.
-async fn computes(app: &App, quantization: &str, cores: u32) -> Check {
+async fn computes(work: &Work, quantization: &str, cores: u32) -> Check {
     let subject = format!("engine computes {quantization}");
     let model = format!("synth:tiny-llama@{quantization}");
-    let (one, all) = (greedy(app, &model, 1).await, greedy(app, &model, cores).await);
+    let (one, all) = (greedy(work, &model, 1).await, greedy(work, &model, cores).await);
     match (one, all) {
         (Ok(one), Ok(all)) if one == all => {
             Check::ok(&subject, format!("same {} tokens with 1 and {cores} threads", one.len()))
@@ -87,8 +83,8 @@ async fn computes(app: &App, quantization: &str, cores: u32) -> Check {
     }
 }
 
-async fn greedy(app: &App, model: &str, threads: u32) -> Result<Vec<TokenId>, AppError> {
-    let (session, _) = loaded(app, model, threads).await?;
+async fn greedy(work: &Work, model: &str, threads: u32) -> Result<Vec<TokenId>, AppError> {
+    let (session, _) = loaded(work, model, threads).await?;
     let request = GenerateRequest {
         id: 1,
         prompt: Prompt::Text("The quick brown fox".to_owned()),
@@ -115,14 +111,14 @@ async fn collect(session: &dyn Session, request: GenerateRequest) -> Result<Vec<
 }
 
 async fn loaded(
-    app: &App,
+    work: &Work,
     model: &str,
     threads: u32,
 ) -> Result<(Box<dyn Session>, EngineSettings), AppError> {
-    let model = app.resolve(model, &Silent)?;
+    let model = work.resolve(model)?;
     let settings =
         EngineSettings { threads, threads_prefill: threads, context: 512, ..EngineSettings::default() };
-    let session = start(app).await?;
+    let session = start(work).await?;
     session.load(&model.path, &settings, &mut |_| true).await?;
     session.open_context(&settings).await?;
     Ok((session, settings))
@@ -137,11 +133,11 @@ struct ThreadRates {
 }
 
 /// One thread against all: a sound build never loses by having more.
-async fn threads(app: &App, cores: u32) -> Check {
+async fn threads(work: &Work, cores: u32) -> Check {
     if cores == 1 {
         return Check::ok(THREADS, "one usable processor, nothing to compare");
     }
-    match thread_rates(app, cores).await {
+    match thread_rates(work, cores).await {
         Ok(rates) => judge_threads(rates, cores),
         Err(error) => Check::problem(THREADS, error.to_string(), REBUILD),
     }
@@ -164,9 +160,9 @@ fn judge_threads(rates: ThreadRates, cores: u32) -> Check {
 }
 
 /// Rates with one thread and with all; best of interleaved repetitions, since disturbance only slows.
-async fn thread_rates(app: &App, cores: u32) -> Result<ThreadRates, AppError> {
+async fn thread_rates(work: &Work, cores: u32) -> Result<ThreadRates, AppError> {
     const ROUNDS: u64 = 3;
-    let (session, _) = loaded(app, THREAD_CHECK_MODEL, cores).await?;
+    let (session, _) = loaded(work, THREAD_CHECK_MODEL, cores).await?;
     let clock = LossClock::start();
     let meter = clock.meter(cores);
     let mut rates = ThreadRates { prefill: [0.0; 2], decode: [0.0; 2], disturbed: false };

@@ -3,13 +3,13 @@
 use dyno_sandbox::{Demand, Mechanism, Sandbox};
 
 use super::Check;
-use crate::{App, AppError};
+use crate::{AppError, Work};
 
 const SUBJECT: &str = "programs of models";
 
 /// Tries the sandbox.
-pub(super) async fn check(app: &App) -> Result<Check, AppError> {
-    Ok(match app.sandbox(Demand::Isolation).await? {
+pub(super) async fn check(work: &Work) -> Result<Check, AppError> {
+    Ok(match work.sandbox(Demand::Isolation).await? {
         Ok(sandbox) => found(&sandbox),
         Err(reason) => refused(&reason),
     })

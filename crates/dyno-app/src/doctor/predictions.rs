@@ -4,13 +4,13 @@ use dyno_types::{EngineRates, HardwareProfile};
 
 use super::Check;
 use crate::predictions::track_record;
-use crate::{App, AppError};
+use crate::{AppError, Work};
 
 const RATES: &str = "engine rates";
 
 /// Rates of the engine, as kept or just measured, and the errors of earlier predictions.
 pub(super) fn checks(
-    app: &App,
+    work: &Work,
     machine: &HardwareProfile,
     measured: Result<Option<EngineRates>, AppError>,
 ) -> Vec<Check> {
@@ -25,7 +25,7 @@ pub(super) fn checks(
             Check::warning(RATES, format!("not measured: {error}"), "measure again: dyno doctor --measure")
         }
     };
-    let record = track_record(&app.ledger(machine));
+    let record = track_record(&work.ledger(machine));
     let record = (!record.is_empty()).then(|| Check::ok("predictions", record.join(" ")));
     [rates].into_iter().chain(record).collect()
 }

@@ -8,7 +8,6 @@ use dyno_types::{
     PairedComparison, SuiteResult, TemplateUse, Validity, ValidityFlag,
 };
 
-use crate::App;
 use crate::eval::ask::Manner;
 use crate::eval::held;
 use crate::eval::speed::{Pace, answer_speed, task_speeds};
@@ -158,7 +157,7 @@ pub(crate) fn record(subject: &Subject, circumstances: Circumstances, findings: 
         ),
         started_unix_ms,
         ended_unix_ms,
-        tool: App::tool(),
+        tool: crate::app::tool(),
         machine_fingerprint: dyno_hardware::fingerprint(&machine),
         machine,
         model: subject.model.facts.clone(),

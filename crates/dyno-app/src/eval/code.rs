@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use dyno_bench::CancelFlag;
 use dyno_sandbox::{Demand, Launcher, Mechanism, Program, Sandbox, Settings};
-use dyno_types::{Event, EventSink};
+use dyno_types::{CancelFlag, Event, EventSink};
 use tokio::sync::Semaphore;
 
-use crate::{App, AppError};
+use crate::{AppError, Work};
 
 /// The word with which dyno starts itself as the launcher of the sandbox; see [`launch_code`].
 pub const CODE_LAUNCHER: &str = "__launch-code";
@@ -89,18 +88,14 @@ impl CodeRunner {
     }
 }
 
-impl App {
+impl Work {
     /// What runs programs on this machine; `unsafe_code` runs code also where it cannot be isolated.
-    pub(crate) async fn code_runner(
-        &self,
-        unsafe_code: bool,
-        events: &dyn EventSink,
-    ) -> Result<CodeRunner, AppError> {
+    pub(crate) async fn code_runner(&self, unsafe_code: bool) -> Result<CodeRunner, AppError> {
         let demand = if unsafe_code { Demand::Nothing } else { Demand::Isolation };
         Ok(match self.sandbox(demand).await? {
-            Ok(sandbox) => CodeRunner::new(sandbox, self.cancel.clone()),
+            Ok(sandbox) => CodeRunner::new(sandbox, self.job.cancel.clone()),
             Err(reason) => {
-                events.emit(Event::Warning(reason.clone()));
+                self.job.emit(Event::Warning(reason.clone()));
                 CodeRunner::Refused(reason)
             }
         })
@@ -108,13 +103,13 @@ impl App {
 
     /// The sandbox, tried on this machine, or why there is none.
     pub(crate) async fn sandbox(&self, demand: Demand) -> Result<Result<Sandbox, String>, AppError> {
-        let Some(program) = self.places.executable.clone() else {
+        let Some(program) = self.app.places.executable.clone() else {
             return Ok(Err("dyno does not know its own executable".to_owned()));
         };
         let launcher = Launcher { program, arguments: vec![CODE_LAUNCHER.into()] };
         let settings = Settings { demand, ..Settings::new(launcher, std::env::temp_dir()) };
         // It looks at the flag itself, so that nothing it started is left when we end.
-        let cancel = self.cancel.clone();
+        let cancel = self.job.cancel.clone();
         let detecting =
             tokio::task::spawn_blocking(move || Sandbox::detect_unless(settings, &|| cancel.is_cancelled()));
         let detected = detecting.await;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::watched::changed;
-use crate::{App, AppError, kept};
+use crate::{AppError, Work, kept};
 
 /// Schema of the file of digests.
 const SCHEMA: &str = "dyno.digests/1";
@@ -62,17 +62,13 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-impl App {
+impl Work {
     /// SHA-256 of a model: of its file, or of the digests of all parts in order, one per line. It is that of the files the
     /// identity is of, or an error.
-    pub(crate) fn model_sha256(
-        &self,
-        identity: &ModelIdentity,
-        events: &dyn EventSink,
-    ) -> Result<String, AppError> {
+    pub(crate) fn model_sha256(&self, identity: &ModelIdentity) -> Result<String, AppError> {
         let mut digests = Vec::new();
         for part in identity.parts() {
-            digests.push(self.file_sha256(part, events)?);
+            digests.push(self.file_sha256(part)?);
         }
         identity.check_stamps().map_err(changed)?;
         Ok(of_parts(&digests))
@@ -87,13 +83,13 @@ impl App {
     }
 
     /// SHA-256 of a file, from memory when it is the file that was hashed.
-    fn file_sha256(&self, part: &PartIdentity, events: &dyn EventSink) -> Result<String, AppError> {
+    fn file_sha256(&self, part: &PartIdentity) -> Result<String, AppError> {
         let name = absolute(&part.path);
         let file = self.digests_file();
         let mut digests = match file.as_deref().map(|file| (file, kept::read::<Digests>(file, SCHEMA))) {
             Some((file, Err(reason))) => {
                 let place = file.display();
-                events.emit(Event::Warning(format!("{place} is not used: {reason}; a new one is made")));
+                self.job.emit(Event::Warning(format!("{place} is not used: {reason}; a new one is made")));
                 Digests::new()
             }
             Some((_, Ok(digests))) => digests.unwrap_or_default(),
@@ -104,21 +100,21 @@ impl App {
         }
         let path = &part.path;
         let shown = path.file_name().unwrap_or(path.as_os_str()).display().to_string();
-        let sha256 = self.with_hub_job(events, |job| dyno_hub::sha256_of(path, &shown, job))?;
+        let sha256 = self.with_cache(|job| dyno_hub::sha256_of(path, &shown, job))?;
         // A file written to while it was read has no digest worth remembering.
         if FileStamp::of(path).is_ok_and(|stamp| stamp == part.stamp) {
             remember(&mut digests, name, Known::of(part, sha256.clone()));
             if let Some(file) = &file
                 && let Err(error) = kept::write(file, SCHEMA, &digests)
             {
-                events.emit(Event::Warning(format!("the digest of the model is not kept: {error}")));
+                self.job.emit(Event::Warning(format!("the digest of the model is not kept: {error}")));
             }
         }
         Ok(sha256)
     }
 
     fn digests_file(&self) -> Option<PathBuf> {
-        self.places.beside_history("digests.json")
+        self.app.places.beside_history("digests.json")
     }
 }
 

@@ -72,7 +72,7 @@ impl Work {
 /// [`AppError::Cancelled`]; the engine's error when it cannot be started again; whatever `take` fails with. What was taken
 /// until then stands.
 pub(crate) async fn drive(
-    host: &mut Host<'_>,
+    host: &mut Host,
     asker: &dyn Ask,
     (units, width): (Vec<Vec<usize>>, usize),
     take: Take<'_>,
@@ -90,7 +90,7 @@ pub(crate) async fn drive(
 
 /// Works until everything is done, or the process dies: then the cause.
 async fn until_death(
-    host: &Host<'_>,
+    host: &Host,
     asker: &dyn Ask,
     (work, width): (&mut Work, usize),
     take: Take<'_>,

@@ -76,7 +76,7 @@ impl Exam<'_> {
     /// [`AppError::Read`] when what was answered before cannot be looked up. Whatever happens later is in the result.
     pub(crate) async fn sit(
         &self,
-        host: &mut Host<'_>,
+        host: &mut Host,
         questions: &Questions,
         manner: &Manner,
     ) -> Result<Asked, AppError> {
@@ -114,7 +114,7 @@ impl Exam<'_> {
     }
 
     /// An empty sheet, filled with what was answered before.
-    fn sheet(&self, host: &Host<'_>, questions: &Questions, manner: &Manner) -> Result<Sheet<'_>, AppError> {
+    fn sheet(&self, host: &Host, questions: &Questions, manner: &Manner) -> Result<Sheet<'_>, AppError> {
         let cache = match &self.answers {
             Some(folder) => Some(AnswerCache::open(folder, &self.key(host, questions, manner))?),
             None => None,
@@ -140,7 +140,7 @@ impl Exam<'_> {
     /// Asks what is missing: likelihoods first, then answers.
     async fn ask(
         &self,
-        host: &mut Host<'_>,
+        host: &mut Host,
         asking: Asking<'_>,
         missing: Vec<usize>,
         sheet: &mut Sheet<'_>,
@@ -168,7 +168,7 @@ impl Exam<'_> {
 
     async fn drive(
         &self,
-        host: &mut Host<'_>,
+        host: &mut Host,
         asker: &dyn Ask,
         work: (Vec<Vec<usize>>, usize),
         sheet: &mut Sheet<'_>,
@@ -178,7 +178,7 @@ impl Exam<'_> {
     }
 
     /// Everything the answers depend on. Where likelihoods decide about all items, sampling does not count.
-    fn key(&self, host: &Host<'_>, questions: &Questions, manner: &Manner) -> AnswerKey {
+    fn key(&self, host: &Host, questions: &Questions, manner: &Manner) -> AnswerKey {
         let items = || questions.suite.items.iter();
         let only_weighed = items().all(|item| manner.by_likelihood(item));
         let with_examples = manner.few_shot > 0;

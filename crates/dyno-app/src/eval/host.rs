@@ -1,11 +1,11 @@
 //! The engine that answers: started with the model loaded and a context open, and started anew when it dies.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use dyno_bench::CancelFlag;
 use dyno_engine::{Engine, EngineError, Session};
 use dyno_models::ModelIdentity;
-use dyno_types::{EngineInfo, EngineSettings, Event, EventSink, LoadReport};
+use dyno_types::{CancelFlag, EngineInfo, EngineSettings, Event, EventSink, Job, LoadReport};
 
 use crate::AppError;
 use crate::app::Model;
@@ -33,42 +33,32 @@ impl Loading {
 }
 
 /// A model that can be asked.
-pub(crate) struct Host<'a> {
-    engine: &'a dyn Engine,
+pub(crate) struct Host {
+    engine: Arc<dyn Engine>,
     loading: Loading,
-    cancel: CancelFlag,
+    job: Job,
     session: Box<dyn Session>,
     loaded: LoadReport,
     deaths: u32,
 }
 
-impl<'a> Host<'a> {
+impl Host {
     /// Starts a process, loads the model, opens the context.
-    pub(crate) async fn open(
-        engine: &'a dyn Engine,
-        loading: Loading,
-        cancel: &CancelFlag,
-        events: &dyn EventSink,
-    ) -> Result<Self, AppError> {
-        let mut host = Self::load(engine, loading, cancel, events).await?;
+    pub(crate) async fn open(engine: Arc<dyn Engine>, loading: Loading, job: &Job) -> Result<Self, AppError> {
+        let mut host = Self::load(engine, loading, job).await?;
         match host.reopen(host.loading.settings.clone()).await {
             Ok(()) => Ok(host),
             Err(error) => {
                 host.close().await;
-                Err(if cancel.is_cancelled() { AppError::Cancelled } else { error })
+                Err(if job.is_cancelled() { AppError::Cancelled } else { error })
             }
         }
     }
 
     /// Starts a process and loads the model; [`Self::reopen`] opens the context when it is known how large it must be.
-    pub(crate) async fn load(
-        engine: &'a dyn Engine,
-        loading: Loading,
-        cancel: &CancelFlag,
-        events: &dyn EventSink,
-    ) -> Result<Self, AppError> {
-        let (session, loaded) = load(engine, &loading, cancel, events).await?;
-        Ok(Self { engine, loading, cancel: cancel.clone(), session, loaded, deaths: 0 })
+    pub(crate) async fn load(engine: Arc<dyn Engine>, loading: Loading, job: &Job) -> Result<Self, AppError> {
+        let (session, loaded) = load(&*engine, &loading, job).await?;
+        Ok(Self { engine, loading, job: job.clone(), session, loaded, deaths: 0 })
     }
 
     /// The process.
@@ -106,9 +96,14 @@ impl<'a> Host<'a> {
         self.deaths
     }
 
+    /// The job that it answers for.
+    pub(crate) fn job(&self) -> &Job {
+        &self.job
+    }
+
     /// Raised when somebody wants this to end.
     pub(crate) fn cancel(&self) -> &CancelFlag {
-        &self.cancel
+        &self.job.cancel
     }
 
     /// A new process in place of one that died of `cause`.
@@ -125,7 +120,7 @@ impl<'a> Host<'a> {
             return Err(cause.clone().into());
         }
         events.emit(Event::Warning(format!("the engine is restarted: {cause}")));
-        let born = Self::open(self.engine, self.loading.clone(), &self.cancel, events).await?;
+        let born = Self::open(Arc::clone(&self.engine), self.loading.clone(), &self.job).await?;
         let deaths = self.deaths;
         let dead = std::mem::replace(self, Self { deaths, ..born });
         dead.close().await;
@@ -164,23 +159,22 @@ pub(crate) fn is_refusal(error: &EngineError) -> bool {
 async fn load(
     engine: &dyn Engine,
     loading: &Loading,
-    cancel: &CancelFlag,
-    events: &dyn EventSink,
+    job: &Job,
 ) -> Result<(Box<dyn Session>, LoadReport), AppError> {
     let session = WatchedEngine::new(engine, vec![loading.identity.clone()]).start().await?;
     let name = loading.path.file_name().unwrap_or(loading.path.as_os_str()).display();
-    events.emit(Event::PhaseStarted { phase: format!("loading {name}"), total: 100 });
+    job.emit(Event::PhaseStarted { phase: format!("loading {name}"), total: 100 });
     let mut show = |fraction: f32| {
-        events.emit(Event::PhaseAdvanced { done: (fraction * 100.0) as u64, detail: String::new() });
-        !cancel.is_cancelled()
+        job.emit(Event::PhaseAdvanced { done: (fraction * 100.0) as u64, detail: String::new() });
+        !job.is_cancelled()
     };
     let loaded = session.load(&loading.path, &loading.settings, &mut show).await;
-    events.emit(Event::PhaseEnded);
+    job.emit(Event::PhaseEnded);
     match loaded {
         Ok(loaded) => Ok((session, loaded)),
         Err(error) => {
             session.stop().await;
-            Err(if cancel.is_cancelled() { AppError::Cancelled } else { error.into() })
+            Err(if job.is_cancelled() { AppError::Cancelled } else { error.into() })
         }
     }
 }

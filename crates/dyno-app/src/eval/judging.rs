@@ -1,15 +1,14 @@
 //! Open answers before a judge: another model, which is loaded when the one that answered is gone, rates every turn from 1 to 10.
 
-use dyno_engine::Engine;
 use dyno_eval::{Item, RATING_MAX, judging_chats, rating};
-use dyno_types::{Event, EventSink, ItemOutcome, ItemResult, JudgeUse, Rating, SuiteResult};
+use dyno_types::{Event, EventSink as _, ItemOutcome, ItemResult, Job, JudgeUse, Rating, SuiteResult};
 
 use crate::eval::answers::cut;
 use crate::eval::assemble;
 use crate::eval::host::is_death;
 use crate::eval::suites::Questions;
 use crate::generate::{Answered, JudgeLoading, JudgeModel, VERDICT_TOKENS};
-use crate::{App, AppError};
+use crate::{AppError, Work};
 
 /// Most deaths of the judge's process; something is wrong with more than single answers then.
 const DEATHS_MAX: u32 = 3;
@@ -25,31 +24,29 @@ pub(crate) struct Judge {
 }
 
 /// A judge at work.
-struct Judging<'a> {
-    model: JudgeModel<'a>,
+struct Judging {
+    model: JudgeModel,
     deaths: u32,
-    app: &'a App,
-    events: &'a dyn EventSink,
+    job: Job,
 }
 
-impl App {
+impl Work {
     /// The model that judges open answers.
-    pub(crate) fn judge(&self, reference: &str, events: &dyn EventSink) -> Result<Judge, AppError> {
-        let loading = self.judge_loading(reference, events)?;
-        let sha256 = self.model_sha256(&loading.loading.identity, events)?;
+    pub(crate) fn judge(&self, reference: &str) -> Result<Judge, AppError> {
+        let loading = self.judge_loading(reference)?;
+        let sha256 = self.model_sha256(&loading.loading.identity)?;
         Ok(Judge { used: JudgeUse { model: reference.to_owned(), sha256 }, loading })
     }
 
     /// Has all open answers judged; scores follow. What was judged before an error stands, the rest counts as not judged.
     pub(crate) async fn judge_open_answers(
         &self,
-        engine: &dyn Engine,
-        (judge, questions): (&Judge, &[Questions]),
+        judge: &Judge,
+        questions: &[Questions],
         suites: &mut [SuiteResult],
-        events: &dyn EventSink,
     ) -> Result<(), AppError> {
-        let model = JudgeModel::new(engine, Some(judge.loading.clone()));
-        let mut judging = Judging { model, deaths: 0, app: self, events };
+        let model = JudgeModel::new(self.engine()?, Some(judge.loading.clone()), &self.job);
+        let mut judging = Judging { model, deaths: 0, job: self.job.clone() };
         let mut outcome = Ok(());
         for result in suites {
             let Some(asked) = questions.iter().find(|asked| asked.id == result.suite) else { continue };
@@ -68,7 +65,7 @@ impl App {
     }
 }
 
-impl Judging<'_> {
+impl Judging {
     async fn suite(&mut self, asked: &Questions, result: &mut SuiteResult) -> Result<(), AppError> {
         let open = |item: &&mut ItemResult| item.outcome == ItemOutcome::Open;
         let total = result.items.iter().filter(|item| item.outcome == ItemOutcome::Open).count() as u64;
@@ -76,7 +73,7 @@ impl Judging<'_> {
             return Ok(());
         }
         let phase = format!("{}, {}: judging", result.suite.name, result.strategy);
-        self.events.emit(Event::PhaseStarted { phase, total });
+        self.job.emit(Event::PhaseStarted { phase, total });
         let mut outcome = Ok(());
         for (done, answered) in (1..).zip(result.items.iter_mut().filter(open)) {
             let Some(item) = asked.suite.items.iter().find(|item| item.id == answered.id) else { continue };
@@ -85,9 +82,9 @@ impl Judging<'_> {
                 break;
             }
             let detail = format!("{done} of {total}");
-            self.events.emit(Event::PhaseAdvanced { done, detail });
+            self.job.emit(Event::PhaseAdvanced { done, detail });
         }
-        self.events.emit(Event::PhaseEnded);
+        self.job.emit(Event::PhaseEnded);
         outcome
     }
 
@@ -98,7 +95,7 @@ impl Judging<'_> {
         let mut ratings = Vec::new();
         let mut failed = None;
         for chat in judging_chats(item, turns) {
-            let written = match self.model.ask(chat, &self.app.cancel, self.events).await {
+            let written = match self.model.ask(chat).await {
                 Ok(Answered::Written(written)) => written,
                 Ok(Answered::NotAsked(reason)) => {
                     failed.get_or_insert(format!("the judge could not be asked: {reason}"));

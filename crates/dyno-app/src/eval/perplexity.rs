@@ -3,11 +3,10 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use dyno_bench::CancelFlag;
 use dyno_eval::{ChunkDivergence, ChunkLikelihood};
 use dyno_types::{
-    ChunkScore, DivergenceResult, Event, EventSink, LoadReport, PERPLEXITY_TEXT_BYTES_MAX, PerplexityRequest,
-    PerplexityResult,
+    CancelFlag, ChunkScore, DivergenceResult, Event, EventSink, LoadReport, PERPLEXITY_TEXT_BYTES_MAX,
+    PerplexityRequest, PerplexityResult,
 };
 use futures::StreamExt as _;
 
@@ -82,7 +81,7 @@ pub(crate) fn beyond_training(name: &str, chunk: u32, loaded: &LoadReport) -> Op
 
 /// Scores a text; an engine that dies is started anew once more than it dies at most.
 pub(crate) async fn measure(
-    host: &mut Host<'_>,
+    host: &mut Host,
     passage: &Passage,
     measuring: &Measuring,
     events: &dyn EventSink,
@@ -98,7 +97,7 @@ pub(crate) async fn measure(
 }
 
 async fn attempts(
-    host: &mut Host<'_>,
+    host: &mut Host,
     passage: &Passage,
     measuring: &Measuring,
     events: &dyn EventSink,
@@ -113,7 +112,7 @@ async fn attempts(
 }
 
 async fn once(
-    host: &Host<'_>,
+    host: &Host,
     passage: &Passage,
     measuring: &Measuring,
     events: &dyn EventSink,

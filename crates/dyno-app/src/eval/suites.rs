@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use dyno_bench::CancelFlag;
 use dyno_eval::{
     BASELINE_STRATEGY, BuiltinSuite, ItemKind, LoadOptions, Loaded, SCORES_BY, SUITE_BYTES_MAX, ScoreBy,
     Strategy, Suite, SuiteError, builtin_suite, builtin_suites, pick_strategies, strategies, write_suite,
 };
-use dyno_types::{Event, EventSink, SuiteId};
+use dyno_types::{CancelFlag, Event, EventSink, SuiteId};
 use serde::Serialize;
 
 use crate::AppError;

@@ -1,20 +1,21 @@
 //! Whole evaluations with an engine in virtual time: what is asked, kept, resumed and recorded is known exactly.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use dyno_bench::CancelFlag;
 use dyno_engine::{ExitCause, FakeEngine, FakeFailure, FakeFault, FakePoint, FakeScript};
 use dyno_eval::{ChoiceStyle, Item, ItemKind, Suite, SuiteHeader, strategies};
 use dyno_models::ModelIdentity;
 use dyno_types::{
-    EvalRecord, ItemOutcome, ItemResult, KNOBS, Knob, KnobKind, ModelFacts, Sampling, Silent, ValidityFlag,
+    CancelFlag, EvalRecord, ItemOutcome, ItemResult, Job, KNOBS, Knob, KnobKind, ModelFacts, Sampling,
+    ValidityFlag,
 };
 
 use super::*;
 use crate::PolicyWishes;
-use crate::testing::{app, eval_job as job};
+use crate::testing::{self, app_with, eval_job as job, work, work_with};
 
 /// Says `4` and ends; likes the letter a.
 fn script() -> FakeScript {
@@ -144,20 +145,21 @@ impl EventSink for Writing {
 #[tokio::test]
 async fn a_model_written_to_while_it_answers_ends_the_evaluation() {
     let folder = tempfile::tempdir().unwrap();
-    let app = app(folder.path(), &CancelFlag::default());
-    let made = app.find("synth:tiny-llama@q8_0", &Silent).unwrap().path;
+    let app = app_with(folder.path(), FakeEngine::new(script()));
+    let quiet = app.work(testing::job());
+    let made = quiet.find("synth:tiny-llama@q8_0").unwrap().path;
     let file = folder.path().join("m.gguf");
     let sums: Vec<Item> = (0..12).map(|id| numeric(id, "4")).collect();
     let plan = plan(sums, &["direct"]);
     let job = EvalJob { settings: EngineSettings { sequences: 1, ..job().settings }, ..job() };
     for (after, whole) in [(5, false), (99, true)] {
         std::fs::copy(&made, &file).unwrap();
-        let model = app.find(&file.display().to_string(), &Silent).unwrap();
-        let sha256 = app.model_sha256(&model.identity, &Silent).unwrap();
+        let model = quiet.find(&file.display().to_string()).unwrap();
+        let sha256 = quiet.model_sha256(&model.identity).unwrap();
         let subject = Subject { model, sha256, ..subject(&job) };
-        let events = Writing { file: file.clone(), after };
-        let engine = FakeEngine::new(script());
-        let result = app.eval_with(&engine, &job, (&plan, &subject), &events).await.unwrap();
+        let events = Arc::new(Writing { file: file.clone(), after });
+        let work = app.work(testing::job_heard_by(events));
+        let result = work.evaluate(&job, &plan, &subject).await.unwrap();
         let answered = result.record.suites[0].items.len() as u64;
         let flagged = result.record.validity.flags.contains(&ValidityFlag::ModelChanged);
         assert_eq!((flagged, result.record.validity.valid, result.error.is_none()), (!whole, whole, whole));
@@ -172,8 +174,7 @@ async fn a_model_written_to_while_it_answers_ends_the_evaluation() {
 }
 
 async fn evaluate(folder: &Path, script: FakeScript, job: &EvalJob, plan: &EvalPlan) -> EvalResult {
-    let app = app(folder, &CancelFlag::default());
-    app.eval_with(&FakeEngine::new(script), job, (plan, &subject(job)), &Silent).await.unwrap()
+    work_with(folder, FakeEngine::new(script)).evaluate(job, plan, &subject(job)).await.unwrap()
 }
 
 fn outcomes(record: &EvalRecord, suite: usize) -> Vec<&ItemOutcome> {
@@ -243,13 +244,13 @@ async fn the_same_again_asks_nothing_and_says_so() {
 }
 
 /// Raises the flag when so many items were answered.
-struct CancelsAt<'a> {
-    cancel: &'a CancelFlag,
+struct CancelsAt {
+    cancel: CancelFlag,
     left: AtomicUsize,
     phase: Mutex<String>,
 }
 
-impl EventSink for CancelsAt<'_> {
+impl EventSink for CancelsAt {
     fn emit(&self, event: Event) {
         match event {
             Event::PhaseStarted { phase, .. } => *self.phase.lock().unwrap() = phase,
@@ -273,12 +274,10 @@ async fn stopped_at_any_item_it_goes_on_from_there() {
     for at in 1..16 {
         let folder = tempfile::tempdir().unwrap();
         let cancel = CancelFlag::default();
-        let sink = CancelsAt { cancel: &cancel, left: AtomicUsize::new(at), phase: Mutex::default() };
-        let (job, engine) = (job(), FakeEngine::new(script()));
-        let stopped = app(folder.path(), &cancel)
-            .eval_with(&engine, &job, (&plan, &subject(&job)), &sink)
-            .await
-            .unwrap();
+        let sink = CancelsAt { cancel: cancel.clone(), left: AtomicUsize::new(at), phase: Mutex::default() };
+        let (job, app) = (job(), app_with(folder.path(), FakeEngine::new(script())));
+        let work = app.work(Job::new(Arc::new(sink), cancel, Duration::from_secs(60)));
+        let stopped = work.evaluate(&job, &plan, &subject(&job)).await.unwrap();
         assert!(matches!(stopped.error, Some(AppError::Cancelled)), "at {at}: {:?}", stopped.error);
         assert!(!stopped.record.validity.valid);
         assert_eq!(stopped.record.validity.flags, [ValidityFlag::Incomplete]);
@@ -424,7 +423,7 @@ async fn a_policy_is_measured_beside_the_plain_answers_with_what_it_cost() {
     std::fs::write(&suite, format!("{header}\n{}\n", lines.join("\n"))).unwrap();
     let policy = PolicyWishes { checks: vec!["lacks=5".to_owned()], ..PolicyWishes::default() };
     let job = EvalJob { suites: vec![suite.display().to_string()], policy, ..job() };
-    let plan = app(folder.path(), &CancelFlag::default()).eval_plan(&job, &Silent).unwrap();
+    let plan = work(folder.path()).eval_plan(&job).unwrap();
     let script = || FakeScript { reply: Some(mends), ..script() };
     let record = evaluate(folder.path(), script(), &job, &plan).await.record;
     let names: Vec<&str> = record.suites.iter().map(|suite| suite.strategy.as_str()).collect();
@@ -443,8 +442,7 @@ async fn a_policy_is_measured_beside_the_plain_answers_with_what_it_cost() {
     assert_eq!(answers(&again), answers(&record));
 
     let graded = PolicyWishes { least_grade: Some(5), ..PolicyWishes::default() };
-    let refused =
-        app(folder.path(), &CancelFlag::default()).eval_plan(&EvalJob { policy: graded, ..job }, &Silent);
+    let refused = work(folder.path()).eval_plan(&EvalJob { policy: graded, ..job });
     assert!(refused.unwrap_err().to_string().contains("--least-grade"));
 }
 
@@ -593,7 +591,7 @@ fn a_judge_is_asked_for_where_it_has_something_to_do() {
         let reading = crate::QuestionReading { score, ..crate::QuestionReading::default() };
         let policy = PolicyWishes { judge: judge.map(str::to_owned), ..PolicyWishes::default() };
         let job = EvalJob { suites: vec![file.display().to_string()], reading, policy, ..job() };
-        app(folder.path(), &CancelFlag::default()).eval_plan(&job, &Silent).unwrap_err().to_string()
+        work(folder.path()).eval_plan(&job).unwrap_err().to_string()
     };
     assert!(refused(Some(ScoreBy::Judge), None).contains("--judge MODEL"));
     assert!(refused(None, Some("m.gguf")).contains("no question here is open"));

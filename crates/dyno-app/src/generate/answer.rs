@@ -1,8 +1,9 @@
 //! One answer of an engine, token by token.
 
-use dyno_bench::CancelFlag;
 use dyno_engine::{EngineError, Session};
-use dyno_types::{FinishReason, GenerateRequest, GeneratedToken, GenerationEvent, GenerationReport};
+use dyno_types::{
+    CancelFlag, FinishReason, GenerateRequest, GeneratedToken, GenerationEvent, GenerationReport,
+};
 use futures::StreamExt as _;
 
 use super::GeneratedStep;

@@ -60,23 +60,22 @@ impl Asked<'_> {
     pub(super) async fn attempts(
         &self,
         policy: &Policy,
-        judge: &mut JudgeModel<'_>,
-        events: &dyn EventSink,
+        judge: &mut JudgeModel,
     ) -> Result<Generated, AppError> {
         let mut made = Made::default();
         loop {
             match policy.validator.next(&made.attempts) {
                 Decision::Retry { feedback } => {
                     self.attempt(policy, feedback, &mut made).await?;
-                    made.tell(policy, made.attempts.len() - 1, events);
+                    made.tell(policy, made.attempts.len() - 1, self.host.job());
                 }
                 Decision::Ask(index) => {
-                    let (question, cancel) = (&self.job.prompt, self.host.cancel());
+                    let question = &self.job.prompt;
                     let text = made.attempts[index].text.clone();
-                    let written = judge.verdict(question, &text, cancel, events).await?;
+                    let written = judge.verdict(question, &text).await?;
                     made.attempts[index].judge_tokens = written.tokens;
                     made.attempts[index].judged = Some(written.text);
-                    made.tell(policy, index, events);
+                    made.tell(policy, index, self.host.job());
                 }
                 Decision::Accept(index) => {
                     return Ok(self.outcome(policy, made, (Some(index), Vec::new())));

@@ -1,11 +1,12 @@
 //! Another model as judge, in a process of its own that is started when it is first asked.
 
+use std::sync::Arc;
+
 use dyno_advise::WindowLimit;
-use dyno_bench::CancelFlag;
 use dyno_engine::Engine;
 use dyno_eval::judge_prompt;
 use dyno_types::{
-    ChatMessage, EngineSettings, Event, EventSink, FinishReason, GenerateRequest, Prompt, Sampling,
+    ChatMessage, EngineSettings, Event, EventSink as _, FinishReason, GenerateRequest, Job, Prompt, Sampling,
 };
 
 use super::answer::answer;
@@ -27,10 +28,11 @@ pub(crate) struct JudgeLoading {
 }
 
 /// The judge, started or not.
-pub(crate) struct JudgeModel<'a> {
-    engine: &'a dyn Engine,
+pub(crate) struct JudgeModel {
+    engine: Arc<dyn Engine>,
+    job: Job,
     judge: Option<JudgeLoading>,
-    host: Option<Host<'a>>,
+    host: Option<Host>,
     /// Window it has open, tokens; 0 for none.
     window: u32,
 }
@@ -53,38 +55,27 @@ pub(crate) enum Answered {
     NotAsked(String),
 }
 
-impl<'a> JudgeModel<'a> {
+impl JudgeModel {
     /// Without anything to load there is no judge.
-    pub(crate) fn new(engine: &'a dyn Engine, judge: Option<JudgeLoading>) -> Self {
-        Self { engine, judge, host: None, window: 0 }
+    pub(crate) fn new(engine: Arc<dyn Engine>, judge: Option<JudgeLoading>, job: &Job) -> Self {
+        Self { engine, job: job.clone(), judge, host: None, window: 0 }
     }
 
     /// What it says about an answer. Where it cannot be asked (both may be too long for it), it says nothing.
-    pub(super) async fn verdict(
-        &mut self,
-        question: &str,
-        text: &str,
-        cancel: &CancelFlag,
-        events: &dyn EventSink,
-    ) -> Result<Written, AppError> {
+    pub(super) async fn verdict(&mut self, question: &str, text: &str) -> Result<Written, AppError> {
         let asked = vec![message("user", &judge_prompt(question, text))];
-        Ok(match self.ask(asked, cancel, events).await? {
+        Ok(match self.ask(asked).await? {
             Answered::Written(written) => written,
             Answered::NotAsked(reason) => {
-                events.emit(Event::Warning(format!("the judge could not be asked: {reason}")));
+                self.job.emit(Event::Warning(format!("the judge could not be asked: {reason}")));
                 Written::default()
             }
         })
     }
 
     /// What it answers to this. After its process died another one is started with the next question.
-    pub(crate) async fn ask(
-        &mut self,
-        chat: Vec<ChatMessage>,
-        cancel: &CancelFlag,
-        events: &dyn EventSink,
-    ) -> Result<Answered, AppError> {
-        match self.asked(chat, cancel, events).await {
+    pub(crate) async fn ask(&mut self, chat: Vec<ChatMessage>) -> Result<Answered, AppError> {
+        match self.asked(chat).await {
             Err(AppError::Engine(error)) if is_refusal(&error) => Ok(Answered::NotAsked(error.to_string())),
             Err(AppError::Engine(error)) if is_death(&error) => {
                 if let Some(host) = self.host.take() {
@@ -97,16 +88,13 @@ impl<'a> JudgeModel<'a> {
         }
     }
 
-    async fn asked(
-        &mut self,
-        chat: Vec<ChatMessage>,
-        cancel: &CancelFlag,
-        events: &dyn EventSink,
-    ) -> Result<Answered, AppError> {
+    async fn asked(&mut self, chat: Vec<ChatMessage>) -> Result<Answered, AppError> {
         let Some(judge) = &self.judge else { return Ok(Answered::NotAsked("there is none".to_owned())) };
         let host = match &mut self.host {
             Some(host) => host,
-            none => none.insert(Host::load(self.engine, judge.loading.clone(), cancel, events).await?),
+            none => {
+                none.insert(Host::load(Arc::clone(&self.engine), judge.loading.clone(), &self.job).await?)
+            }
         };
         let (prompt, tokens) = if host.loaded().has_chat_template {
             let tokens = host.session().tokenize_chat(&chat).await?.len();
@@ -136,7 +124,7 @@ impl<'a> JudgeModel<'a> {
             ignore_eos: false,
             logprobs: 0,
         };
-        let answer = answer(host.session(), request, cancel, &mut |_| {}).await?;
+        let answer = answer(host.session(), request, &self.job.cancel, &mut |_| {}).await?;
         let cut = matches!(answer.report.finish_reason, FinishReason::Length | FinishReason::ContextFull);
         Ok(Answered::Written(Written { tokens: answer.all_tokens(), text: answer.marked_text(), cut }))
     }

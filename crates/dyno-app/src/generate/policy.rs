@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use dyno_bench::CancelFlag;
 use dyno_eval::{Check, Judge, PolicyError, RetryPolicy, Validator, Vote};
-use dyno_types::Sampling;
+use dyno_types::{CancelFlag, Sampling};
 
 use crate::AppError;
 use crate::blocking::read_named_text;

@@ -3,28 +3,23 @@
 use dyno_types::{Event, EventSink, Sampling};
 
 use crate::app::Model;
-use crate::{App, AppError, GenerateJob};
+use crate::{AppError, GenerateJob, Work};
 
 /// Instead of a task: no preset, and no remark about those there are.
 const NO_PRESET: &str = "none";
 
-impl App {
+impl Work {
     /// The sampling of a job for the model in this file.
     ///
     /// # Errors
     /// [`AppError::Input`] for a task that is none and values out of range; whatever reading the model fails with.
-    pub(super) fn sampling_for(
-        &self,
-        job: &GenerateJob,
-        model: &Model,
-        events: &dyn EventSink,
-    ) -> Result<Sampling, AppError> {
+    pub(super) fn sampling_for(&self, job: &GenerateJob, model: &Model) -> Result<Sampling, AppError> {
         let defaults = match job.preset.as_deref() {
             Some(NO_PRESET) => Sampling::default(),
-            Some(task) => self.preset_sampling(task, (&job.model, model), events)?,
+            Some(task) => self.preset_sampling(task, (&job.model, model))?,
             None => {
                 if !job.sampling.shape_the_draw() {
-                    self.mention_presets(model, events);
+                    self.mention_presets(model);
                 }
                 Sampling::default()
             }
@@ -38,19 +33,18 @@ impl App {
         &self,
         name: &str,
         (name_of_model, model): (&str, &Model),
-        events: &dyn EventSink,
     ) -> Result<Sampling, AppError> {
         let start = start_of(name)?;
         let task = &start.task;
-        let sha256 = self.model_sha256(&model.identity, events)?;
-        let tuned = self.model_presets(&sha256, events).and_then(|mut presets| presets.tasks.remove(task));
+        let sha256 = self.model_sha256(&model.identity)?;
+        let tuned = self.model_presets(&sha256).and_then(|mut presets| presets.tasks.remove(task));
         let choice = match tuned {
             Some(tuned) => {
-                events.emit(Event::Note(format!("preset {task}: {}", tuned.choice)));
+                self.job.emit(Event::Note(format!("preset {task}: {}", tuned.choice)));
                 tuned.choice
             }
             None => {
-                events.emit(Event::Warning(format!(
+                self.job.emit(Event::Warning(format!(
                     "{name_of_model} was not tuned for {task}; the search's start is used: {} (`dyno tune {name_of_model} --sampling --task \
                      {task}` finds what suits it)",
                     start.choice()
@@ -62,13 +56,13 @@ impl App {
     }
 
     /// Says that there are presets, where that is known without reading the model.
-    fn mention_presets(&self, model: &Model, events: &dyn EventSink) {
+    fn mention_presets(&self, model: &Model) {
         let Some(sha256) = self.remembered_sha256(&model.identity) else { return };
-        let Some(presets) = self.model_presets(&sha256, events) else { return };
+        let Some(presets) = self.model_presets(&sha256) else { return };
         let tasks: Vec<&str> = presets.tasks.keys().map(String::as_str).collect();
         if !tasks.is_empty() {
             let tasks = tasks.join(", ");
-            events.emit(Event::Note(format!(
+            self.job.emit(Event::Note(format!(
                 "this model was tuned for {tasks}; --preset TASK takes what was found, --preset none says no more of it"
             )));
         }

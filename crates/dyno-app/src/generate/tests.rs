@@ -1,20 +1,15 @@
 //! Generations with an engine in virtual time: which attempts are made, what each is told, and what comes of them.
 
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
-use dyno_bench::CancelFlag;
 use dyno_engine::{FakeEngine, FakeFailure, FakeFault, FakePoint, FakeScript};
 use dyno_eval::SamplingChoice;
-use dyno_types::{Event, ModelFacts, Silent, ThreadChoice};
+use dyno_types::{CancelFlag, Event, ModelFacts, ThreadChoice};
 
 use super::*;
 use crate::presets::TunedPreset;
 use crate::{Weights, testing};
-
-fn app(folder: &Path) -> App {
-    testing::app(folder, &CancelFlag::default())
-}
 
 fn job(policy: PolicyWishes) -> GenerateJob {
     GenerateJob {
@@ -61,7 +56,7 @@ async fn generate(script: FakeScript, job: &GenerateJob) -> (Result<Generated, A
         identity: dyno_models::ModelIdentity::default(),
         read_ms: 0.0,
     };
-    let policy = job.policy.policy(&crate::CancelFlag::default()).unwrap();
+    let policy = job.policy.policy(&CancelFlag::default()).unwrap();
     let judge = policy.as_ref().and_then(|policy| policy.judge.clone());
     let judge = judge.map(|judge| JudgeLoading {
         loading: Loading {
@@ -71,15 +66,17 @@ async fn generate(script: FakeScript, job: &GenerateJob) -> (Result<Generated, A
         },
         limit: WindowLimit { tokens: 8_192, bound: dyno_advise::WindowBound::Trained },
     });
-    let (engine, notes) = (FakeEngine::new(script), Notes::default());
+    let (engine, notes) = (Arc::new(FakeEngine::new(script)), Arc::new(Notes::default()));
     let mut shown = String::new();
     let mut show = |text: &str| shown.push_str(text);
-    let made =
-        app(folder.path()).generate_with(&engine, (job, &model), (policy, judge), (&notes, &mut show)).await;
+    let work =
+        testing::app_with(folder.path(), Arc::clone(&engine)).work(testing::job_heard_by(notes.clone()));
+    let made = work.answer(job, Answering { model: &model, policy, judge }, &mut show).await;
     if let Ok(generated) = &made {
         assert_eq!(shown, generated.text);
     }
-    (made, notes.0.into_inner().unwrap(), engine.processes_started())
+    let said = std::mem::take(&mut *notes.0.lock().unwrap());
+    (made, said, engine.processes_started())
 }
 
 fn last_message(request: &GenerateRequest) -> &str {
@@ -161,7 +158,8 @@ async fn a_judge_is_another_process_and_only_where_it_is_asked() {
     let policy = PolicyWishes { judge: Some("judge.gguf".to_owned()), ..PolicyWishes::default() };
     let (made, notes, processes) = generate(script(both_roles), &job(policy.clone())).await;
     let made = made.unwrap();
-    assert_eq!((made.text.as_str(), processes), ("4", 2));
+    // One says what it computes with, one answers, one judges.
+    assert_eq!((made.text.as_str(), processes), ("4", 3));
     assert_eq!(
         notes,
         [
@@ -177,7 +175,7 @@ async fn a_judge_is_another_process_and_only_where_it_is_asked() {
     // What fails a check is not shown to the judge.
     let strict = PolicyWishes { checks: vec!["match=never".to_owned()], ..policy };
     let (made, _, processes) = generate(script(both_roles), &job(strict)).await;
-    assert_eq!((made.unwrap().policy.unwrap().accepted, processes), (None, 1));
+    assert_eq!((made.unwrap().policy.unwrap().accepted, processes), (None, 2));
 }
 
 #[tokio::test]
@@ -234,12 +232,15 @@ fn tuned(choice: SamplingChoice) -> TunedPreset {
 #[test]
 fn a_preset_is_taken_where_it_is_named_and_flags_win_over_it() {
     let folder = tempfile::tempdir().unwrap();
-    let app = app(folder.path());
-    let model = app.find("synth:tiny-llama@q8_0", &Silent).unwrap();
+    let app = testing::app(folder.path());
+    let quiet = app.work(testing::job());
+    let model = quiet.find("synth:tiny-llama@q8_0").unwrap();
     let sampling = |job: &GenerateJob| {
-        let notes = Notes::default();
-        let sampling = app.sampling_for(job, &model, &notes).unwrap();
-        (sampling, notes.0.into_inner().unwrap())
+        let notes = Arc::new(Notes::default());
+        let work = app.work(testing::job_heard_by(notes.clone()));
+        let sampling = work.sampling_for(job, &model).unwrap();
+        let said = std::mem::take(&mut *notes.0.lock().unwrap());
+        (sampling, said)
     };
     let named = |preset: Option<&str>, sampling: SamplingWishes| GenerateJob {
         preset: preset.map(str::to_owned),
@@ -253,9 +254,9 @@ fn a_preset_is_taken_where_it_is_named_and_flags_win_over_it() {
     assert!(notes[0].contains("was not tuned for code") && notes[0].contains("dyno tune"), "{notes:?}");
 
     let choice = SamplingChoice { temperature: 0.5, top_p: 0.8, min_p: 0.05, repetition_penalty: 1.1 };
-    let sha256 = app.model_sha256(&model.identity, &Silent).unwrap();
-    let file = app.keep_preset(("m", &sha256), "creativity", tuned(choice), &Silent).unwrap();
-    app.keep_preset(("m", &sha256), "code", tuned(SamplingChoice::GREEDY), &Silent).unwrap();
+    let sha256 = quiet.model_sha256(&model.identity).unwrap();
+    let file = quiet.keep_preset(("m", &sha256), "creativity", tuned(choice)).unwrap();
+    quiet.keep_preset(("m", &sha256), "code", tuned(SamplingChoice::GREEDY)).unwrap();
     let (found, notes) = sampling(&named(Some("creative"), nothing));
     assert_eq!(found, choice.apply(&Sampling::default(), 0));
     assert!(notes[0].starts_with("preset creativity"), "{notes:?}");
@@ -268,7 +269,7 @@ fn a_preset_is_taken_where_it_is_named_and_flags_win_over_it() {
     assert!(notes[0].contains("code, creativity"), "{notes:?}");
     assert!(sampling(&named(Some("none"), nothing)).1.is_empty());
     assert!(sampling(&named(None, hot)).1.is_empty());
-    let unknown = app.sampling_for(&named(Some("cooking"), nothing), &model, &Silent).unwrap_err();
+    let unknown = quiet.sampling_for(&named(Some("cooking"), nothing), &model).unwrap_err();
     assert!(unknown.to_string().contains("creativity"), "{unknown}");
 
     std::fs::write(&file, "{}").unwrap();

@@ -4,7 +4,7 @@ use dyno_advise::{OnMachine, WindowBound, WindowLimit, answer_tokens, window_for
 use dyno_report::{count_text, reading_text};
 use dyno_types::{EngineSettings, ModelFacts, ReadingPlan};
 
-use crate::{App, AppError};
+use crate::{AppError, Work};
 
 /// Maximum length of an answer where nobody says, tokens.
 pub const ANSWER_TOKENS_USUAL: u32 = 512;
@@ -115,7 +115,7 @@ impl std::fmt::Display for PromptTooLong {
     }
 }
 
-impl App {
+impl Work {
     /// The largest window of this model: the one asked for, or what training and free memory allow.
     ///
     /// # Errors
@@ -135,10 +135,11 @@ impl App {
         let usable_bytes = [
             Some(machine.ram_limit_bytes),
             Some(dyno_hardware::state().ram_available_bytes),
-            self.limits.memory_limit_bytes,
+            self.app.engines.memory_limit_bytes(),
         ];
         let usable_bytes = usable_bytes.into_iter().flatten().filter(|bytes| *bytes > 0).min();
-        let predictor = OnMachine { instructions: self.matrix_instructions(&machine), ..OnMachine::default() };
+        let predictor =
+            OnMachine { instructions: self.matrix_instructions(&machine), ..OnMachine::default() };
         Ok(window_limit(facts, settings, usable_bytes, &predictor))
     }
 }

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use dyno_engine::Engine;
 use dyno_models::{BlockFit, FileType, ModelFiles, Reference, SynthSpec};
 use dyno_types::{Event, EventSink};
 
@@ -10,19 +9,18 @@ use crate::app::Model;
 use crate::eval::{EvalJob, Subject};
 use crate::quant_impact::Variant;
 use crate::quantize::{QuantizeJob, fallback, target_of};
-use crate::{App, AppError};
+use crate::{AppError, Work};
 
 /// Characters of the source's digest in a folder's name.
 const DIGEST_CHARACTERS: usize = 16;
 
-impl App {
+impl Work {
     /// The original and its quantizations, made where they are not there yet.
     pub(crate) async fn variants(
         &self,
-        engine: &dyn Engine,
-        (original, types): (Subject, &[&'static FileType]),
+        original: Subject,
+        types: &[&'static FileType],
         job: &EvalJob,
-        events: &dyn EventSink,
     ) -> Result<Vec<Variant>, AppError> {
         let own = original.model.facts.quantization.clone();
         let wanted: Vec<&'static FileType> =
@@ -33,8 +31,8 @@ impl App {
             )));
         }
         let models = match Reference::parse(&job.model)? {
-            Reference::Synthetic(spec) => self.synthetic_variants(&spec, &wanted, events)?,
-            _ => self.quantized_variants(engine, (&original, &wanted), &job.model, events).await?,
+            Reference::Synthetic(spec) => self.synthetic_variants(&spec, &wanted)?,
+            _ => self.quantized_variants(&original, &wanted, &job.model).await?,
         };
         let requantized = crate::quantize::is_quantized(&own);
         let told = || format!("The original is {own}, quantized already: what that cost is in every figure.");
@@ -42,7 +40,7 @@ impl App {
         for model in models {
             let Subject { settings, thread_choice, .. } = &variants[0].subject;
             let (settings, thread_choice) = (settings.clone(), *thread_choice);
-            let sha256 = self.model_sha256(&model.identity, events)?;
+            let sha256 = self.model_sha256(&model.identity)?;
             let remark = remark(&model)?;
             variants.push(Variant { subject: Subject { model, sha256, settings, thread_choice }, remark });
         }
@@ -53,7 +51,6 @@ impl App {
         &self,
         spec: &SynthSpec,
         types: &[&'static FileType],
-        events: &dyn EventSink,
     ) -> Result<Vec<Model>, AppError> {
         let named = |known: &&'static FileType| {
             let reference = SynthSpec { file_type: known, ..*spec }.to_string();
@@ -61,17 +58,16 @@ impl App {
             Reference::parse(&reference).map(|_| reference)
         };
         let references = types.iter().map(named).collect::<Result<Vec<String>, _>>()?;
-        references.iter().map(|reference| self.resolve(reference, events)).collect()
+        references.iter().map(|reference| self.resolve(reference)).collect()
     }
 
     async fn quantized_variants(
         &self,
-        engine: &dyn Engine,
-        (original, types): (&Subject, &[&'static FileType]),
+        original: &Subject,
+        types: &[&'static FileType],
         reference: &str,
-        events: &dyn EventSink,
     ) -> Result<Vec<Model>, AppError> {
-        let session = engine.start().await?;
+        let session = self.engine()?.start().await?;
         let backend = session.info().backend.clone();
         session.stop().await;
         let key = folder_name(&original.sha256, &backend);
@@ -95,18 +91,18 @@ impl App {
                 requantize: true,
                 threads: 0,
             };
-            let (model, orders) = self.quantize_plan(&job, events)?;
-            let made = self.quantize_with(engine, &job, (&model, &orders), events).await?;
+            let (model, orders) = self.quantize_plan(&job)?;
+            let made = self.make_quantizations(&job, &model, &orders).await?;
             if let Some(error) = made.error {
                 return Err(error);
             }
         }
         let name = format!("quantizations of {reference}");
-        match self.with_job(events, |library, job| library.keep_quantized(&key, &name, job)) {
-            Ok(lease) => self.hold(lease),
+        match self.with_library(|library, job| library.keep_quantized(&key, &name, job)) {
+            Ok(lease) => self.job.hold(lease),
             // The files are there all the same.
             Err(error) => {
-                events.emit(Event::Warning(format!("the cache could not be brought up to date: {error}")))
+                self.job.emit(Event::Warning(format!("the cache could not be brought up to date: {error}")))
             }
         }
         types.iter().map(|known| read(target(known))).collect()

@@ -1,33 +1,30 @@
 //! Open answers of every quantization beside those of the original: a judge prefers one, in both orders.
 
-use dyno_engine::Engine;
 use dyno_eval::{Item, Preference, in_both_orders, pairing_chats, preference};
-use dyno_types::{EvalRecord, Event, EventSink, ItemResult, JudgedPairs, SuiteResult};
+use dyno_types::{EvalRecord, Event, EventSink as _, ItemResult, Job, JudgedPairs, SuiteResult};
 
 use crate::eval::judging::Judge;
 use crate::eval::suites::Questions;
 use crate::generate::{Answered, JudgeModel};
-use crate::{App, AppError};
+use crate::{AppError, Work};
 
 /// A judge that compares.
-struct Comparing<'a> {
-    model: JudgeModel<'a>,
-    app: &'a App,
-    events: &'a dyn EventSink,
+struct Comparing {
+    model: JudgeModel,
+    job: Job,
 }
 
-impl App {
+impl Work {
     /// Has the judge compare the answers of every record with those of the first.
     pub(super) async fn judge_pairs(
         &self,
-        engine: &dyn Engine,
-        (judge, questions): (&Judge, &[Questions]),
+        judge: &Judge,
+        questions: &[Questions],
         records: &mut [EvalRecord],
-        events: &dyn EventSink,
     ) -> Result<(), AppError> {
         let Some((original, others)) = records.split_first_mut() else { return Ok(()) };
-        let model = JudgeModel::new(engine, Some(judge.loading.clone()));
-        let mut comparing = Comparing { model, app: self, events };
+        let model = JudgeModel::new(self.engine()?, Some(judge.loading.clone()), &self.job);
+        let mut comparing = Comparing { model, job: self.job.clone() };
         let mut outcome = Ok(());
         'records: for record in others {
             let (baseline, candidate) = (&original.model.quantization, &record.model.quantization);
@@ -62,7 +59,7 @@ fn turns(answered: &ItemResult) -> Vec<String> {
     }
 }
 
-impl Comparing<'_> {
+impl Comparing {
     async fn suite(
         &mut self,
         asked: &Questions,
@@ -71,7 +68,7 @@ impl Comparing<'_> {
     ) -> Result<(), AppError> {
         let open: Vec<&Item> = asked.suite.items.iter().filter(|item| item.kind.is_open()).collect();
         let phase = format!("{}: judging {} beside {}", judged.suite, judged.candidate, judged.baseline);
-        self.events.emit(Event::PhaseStarted { phase, total: open.len() as u64 });
+        self.job.emit(Event::PhaseStarted { phase, total: open.len() as u64 });
         let mut outcome = Ok(());
         for (done, item) in (1..).zip(open) {
             let of = |answered: &&ItemResult| answered.id == item.id && !answered.answer.is_empty();
@@ -82,9 +79,9 @@ impl Comparing<'_> {
             if outcome.is_err() {
                 break;
             }
-            self.events.emit(Event::PhaseAdvanced { done, detail: String::new() });
+            self.job.emit(Event::PhaseAdvanced { done, detail: String::new() });
         }
-        self.events.emit(Event::PhaseEnded);
+        self.job.emit(Event::PhaseEnded);
         outcome
     }
 
@@ -99,9 +96,7 @@ impl Comparing<'_> {
         for (first, second) in orders {
             let mut said = [None, None];
             for (said, chat) in said.iter_mut().zip([first, second]) {
-                if let Answered::Written(written) =
-                    self.model.ask(chat, &self.app.cancel, self.events).await?
-                {
+                if let Answered::Written(written) = self.model.ask(chat).await? {
                     *said = preference(&written.text);
                 }
             }

@@ -2,7 +2,6 @@
 
 use dyno_advise::OnMachine;
 use dyno_bench::{TurnModel, TurnPlan, TurnWatch, Turns, WarmUp, measure_in_turn};
-use dyno_engine::Engine;
 use dyno_types::{
     BenchSettings, EngineSettings, EvalRecord, Event, EventSink, Footprint, Rate, RunRecord, Validity,
     ValidityFlag,
@@ -12,7 +11,7 @@ use crate::eval::Subject;
 use crate::loss_clock::LossClock;
 use crate::predictions::compared;
 use crate::watched::{WatchedEngine, changed};
-use crate::{App, AppError};
+use crate::{AppError, Work};
 
 /// Tokens of a prompt, and of its answer, where the window has room.
 const TOKENS: [u32; 2] = [256, 32];
@@ -22,21 +21,20 @@ const REQUESTS: [u32; 2] = [2, 20];
 /// See [`REQUESTS`].
 const MEASURED_MS: f64 = 1000.0;
 
-impl App {
+impl Work {
     /// Measures all files in turn and puts the figures into their records; why it ended early, if it did.
     pub(crate) async fn speeds(
         &self,
-        engine: &dyn Engine,
-        (subjects, processes): (&[&Subject], u32),
+        subjects: &[&Subject],
+        processes: u32,
         records: &mut [EvalRecord],
-        events: &dyn EventSink,
     ) -> Option<AppError> {
         let models: Vec<TurnModel> = subjects.iter().map(|subject| turn_model(subject)).collect();
         let plan = turn_plan(subjects, processes);
         let total = u64::from(processes) * models.len() as u64;
-        events.emit(Event::PhaseStarted { phase: "measuring speed and memory in turn".to_owned(), total });
+        self.job.emit(Event::PhaseStarted { phase: "measuring speed and memory in turn".to_owned(), total });
         let advance = |done: u32, detail: &str| {
-            events.emit(Event::PhaseAdvanced { done: u64::from(done), detail: detail.to_owned() });
+            self.job.emit(Event::PhaseAdvanced { done: u64::from(done), detail: detail.to_owned() });
         };
         let machine = dyno_hardware::profile();
         let expected = self.predictor(&machine);
@@ -46,12 +44,16 @@ impl App {
         let own_cpu_s = || dyno_hardware::process_cpu_s(std::process::id()).unwrap_or(0.0);
         let (before, front_s) = (dyno_hardware::state(), own_cpu_s());
         let identities = subjects.iter().map(|subject| subject.model.identity.clone()).collect();
-        let engine = WatchedEngine::new(engine, identities);
-        let outcome = measure_in_turn(&engine, &models, &plan, &self.cancel, watch).await;
+        let engine = match self.engine() {
+            Ok(engine) => engine,
+            Err(error) => return Some(error),
+        };
+        let engine = WatchedEngine::new(&*engine, identities);
+        let outcome = measure_in_turn(&engine, &models, &plan, &self.job.cancel, watch).await;
         let engines_s: f64 = outcome.models.iter().map(|turns| turns.cpu_s).sum();
         let own_s = engines_s + (own_cpu_s() - front_s).max(0.0);
         let machine_flags = dyno_hardware::judge(&before, &dyno_hardware::state(), own_s);
-        events.emit(Event::PhaseEnded);
+        self.job.emit(Event::PhaseEnded);
         for ((record, turns), subject) in records.iter_mut().zip(&outcome.models).zip(subjects) {
             let measured = Measured { turns, subject, machine_flags: &machine_flags };
             measured.enter(record, &expected);

@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use dyno_bench::CancelFlag;
 use dyno_engine::{ExitCause, FakeEngine, FakeFailure, FakeFault, FakePoint, FakeScript};
-use dyno_types::{EngineSettings, ItemOutcome, Silent, ValidityFlag};
+use dyno_types::{EngineSettings, ItemOutcome, ValidityFlag};
 
 use super::*;
 use crate::app::Model;
@@ -20,10 +19,6 @@ fn script() -> FakeScript {
         jitter_ppm: vec![0, 10_000, -10_000, 5_000, -5_000, 20_000, -15_000],
         ..FakeScript::default()
     }
-}
-
-fn app(folder: &Path) -> App {
-    testing::app(folder, &CancelFlag::default())
 }
 
 fn job(folder: &Path) -> QuantImpactJob {
@@ -65,11 +60,11 @@ fn variant(job: &QuantImpactJob, label: &str, synthetic: bool) -> Variant {
 
 async fn compare(script: FakeScript, labels: &[&str], synthetic: bool) -> QuantImpactResult {
     let folder = tempfile::tempdir().unwrap();
-    let (app, mut job) = (app(folder.path()), job(folder.path()));
+    let (work, mut job) = (testing::work_with(folder.path(), FakeEngine::new(script)), job(folder.path()));
     let variants: Vec<Variant> = labels.iter().map(|label| variant(&job, label, synthetic)).collect();
-    let (eval, plan) = app.impact_plan(&job, &variants[0].subject.model.facts, &Silent).unwrap();
+    let (eval, plan) = work.impact_plan(&job, &variants[0].subject.model.facts).unwrap();
     job.eval = eval;
-    let result = app.impact_with(&FakeEngine::new(script), &job, (plan, variants), &Silent).await;
+    let result = work.compare(&job, plan, &variants).await;
     let left = std::fs::read_dir(folder.path().join("history")).unwrap().flatten();
     let left: Vec<String> = left.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     assert!(left.iter().all(|name| !name.starts_with("reference-")), "{left:?}");
@@ -132,8 +127,8 @@ async fn what_was_found_before_a_failure_stands_and_says_that_it_is_not_all() {
         point,
         failure: FakeFailure::Die(ExitCause::Signal(9)),
     };
-    // Processes 0 and 1 answer, 2 and 3 are the first turn; the second of these dies.
-    let script = FakeScript { faults: vec![dies(3, FakePoint::Token(1))], ..script() };
+    // Processes 0 and 1 answer, 2 says what it computes with, 3 and 4 are the first turn; the second of these dies.
+    let script = FakeScript { faults: vec![dies(4, FakePoint::Token(1))], ..script() };
     let result = compare(script, &["f16", "q8_0"], false).await;
     assert!(matches!(result.error, Some(AppError::Bench(_))), "{:?}", result.error);
     assert_eq!(result.rows.len(), 2);
@@ -166,15 +161,15 @@ async fn a_variant_that_cannot_be_loaded_ends_it_with_the_rest_kept() {
 #[tokio::test]
 async fn a_file_that_is_no_such_quantization_is_refused_and_one_made_before_is_used() {
     let folder = tempfile::tempdir().unwrap();
-    let (app, mut job) = (app(folder.path()), job(folder.path()));
+    let work = testing::work_with(folder.path(), FakeEngine::new(FakeScript::default()));
+    let mut job = job(folder.path());
     let spec = dyno_models::SynthSpec::parse("tiny-llama@f16", 0).unwrap();
     let source = dyno_models::synthesize(&spec, folder.path(), &mut |_, _| true).unwrap();
     job.eval.model = source.to_str().unwrap().to_owned();
     let types = crate::quantize::known_types(&job.to).unwrap();
-    let engine = FakeEngine::new(FakeScript::default());
     let variants = async || {
-        let original = app.eval_subject(&job.eval, &Silent).unwrap();
-        app.variants(&engine, (original, &types), &job.eval, &Silent).await
+        let original = work.eval_subject(&job.eval).unwrap();
+        work.variants(original, &types, &job.eval).await
     };
     // The fake quantizer copies the file, which then says that it is f16 still.
     let error = variants().await.unwrap_err().to_string();

@@ -8,7 +8,7 @@ use dyno_types::{Event, EventSink, ModelFacts, Whereabouts};
 
 use super::measured::{Measured, Named};
 use super::side_by_side::side_by_side;
-use crate::{App, AppError};
+use crate::{AppError, Work};
 
 /// A model file whose header was read.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,21 +39,17 @@ impl Spot {
 ///
 /// # Errors
 /// [`AppError::Hub`] when the cache cannot be read.
-pub(super) fn on_this_machine(
-    app: &App,
-    measured: &Measured,
-    events: &dyn EventSink,
-) -> Result<Vec<LocalModel>, AppError> {
-    let mut spots = in_cache(app, events)?;
-    let stored = app.with_job(events, |library, _| Ok(library.stored(events)))?;
+pub(super) fn on_this_machine(work: &Work, measured: &Measured) -> Result<Vec<LocalModel>, AppError> {
+    let mut spots = in_cache(work)?;
+    let stored = work.with_library(|library, _| Ok(library.stored(&work.job)))?;
     spots.extend(stored.into_iter().filter_map(|model| {
         let path = model.paths.into_iter().next()?;
         Some(Spot::new(model.name, &model.place.name(), path))
     }));
-    spots.extend(measured.named().iter().filter_map(|named| measured_before(app, named)));
+    spots.extend(measured.named().iter().filter_map(|named| measured_before(work, named)));
     let mut models: Vec<LocalModel> = Vec::new();
     let read_spot = |spot: Spot| {
-        let model = read(app, &spot);
+        let model = read(work, &spot);
         (spot.fingerprint, model)
     };
     for (fingerprint, model) in side_by_side(spots, read_spot) {
@@ -65,16 +61,16 @@ pub(super) fn on_this_machine(
                     models.push(model);
                 }
             }
-            Err(error) => events.emit(Event::Warning(format!("a model is left out: {error}"))),
+            Err(error) => work.job.emit(Event::Warning(format!("a model is left out: {error}"))),
         }
     }
     Ok(models)
 }
 
 /// Models that were pulled, and quantizations that were made; synthetic ones have no quality.
-fn in_cache(app: &App, events: &dyn EventSink) -> Result<Vec<Spot>, AppError> {
+fn in_cache(work: &Work) -> Result<Vec<Spot>, AppError> {
     let mut spots = Vec::new();
-    for row in app.cached_models(events)? {
+    for row in work.cached_models()? {
         match row.entry.kind {
             EntryKind::Hub => {
                 let path = row.paths.into_iter().next();
@@ -91,15 +87,15 @@ fn in_cache(app: &App, events: &dyn EventSink) -> Result<Vec<Spot>, AppError> {
 }
 
 /// A file or built-in model that a record names, when it is still there: where it was noted to be, else under the name it had.
-fn measured_before(app: &App, named: &Named) -> Option<Spot> {
+fn measured_before(work: &Work, named: &Named) -> Option<Spot> {
     let (reference, path, place) = match Reference::parse(&named.reference).ok()? {
         Reference::File(typed) => {
-            let noted = app.noted_file(&named.fingerprint).filter(|path| path.is_file());
+            let noted = work.noted_file(&named.fingerprint).filter(|path| path.is_file());
             let path = noted.unwrap_or(typed);
             (dyno_models::path_name(&path), path, "measured before")
         }
         Reference::Builtin(builtin) => {
-            (named.reference.clone(), app.place_builtin(builtin).ok()?, "inside dyno")
+            (named.reference.clone(), work.place_builtin(builtin).ok()?, "inside dyno")
         }
         // Found in the cache or a store, when they are there.
         Reference::Hub(_) | Reference::Ollama(_) | Reference::Synthetic(_) | Reference::Url(_) => {
@@ -112,29 +108,25 @@ fn measured_before(app: &App, named: &Named) -> Option<Spot> {
     Some(spot)
 }
 
-fn read(app: &App, spot: &Spot) -> Result<LocalModel, AppError> {
+fn read(work: &Work, spot: &Spot) -> Result<LocalModel, AppError> {
     let (facts, identity) = dyno_models::read_identified(&spot.path, &spot.whereabouts.reference)?;
-    Ok(LocalModel { whereabouts: spot.whereabouts.clone(), facts, sha256: app.remembered_sha256(&identity) })
+    Ok(LocalModel { whereabouts: spot.whereabouts.clone(), facts, sha256: work.remembered_sha256(&identity) })
 }
 
 /// One model by its reference, when it is on this machine: a file, a model of the cache or of a store, a built-in one.
 ///
 /// # Errors
 /// [`AppError`] when it is there and cannot be read.
-pub(super) fn named(
-    app: &App,
-    reference: &str,
-    events: &dyn EventSink,
-) -> Result<Option<LocalModel>, AppError> {
+pub(super) fn named(work: &Work, reference: &str) -> Result<Option<LocalModel>, AppError> {
     let (path, place) = match Reference::parse(reference)? {
         Reference::File(path) => (path.is_file().then_some(path), "named"),
-        Reference::Builtin(builtin) => (Some(app.place_builtin(builtin)?), "inside dyno"),
+        Reference::Builtin(builtin) => (Some(work.place_builtin(builtin)?), "inside dyno"),
         Reference::Hub(hub) => {
-            let found = app.with_job(events, |library, job| library.find_here(&hub, job))?;
+            let found = work.with_library(|library, job| library.find_here(&hub, job))?;
             (found.and_then(|found| found.files.into_iter().next()), "cache")
         }
         Reference::Ollama(ollama) => {
-            match app.with_job(events, |library, _| library.find_in_ollama(&ollama)) {
+            match work.with_library(|library, _| library.find_in_ollama(&ollama)) {
                 Ok(model) => (Some(model.path), "Ollama"),
                 // The catalogue knows names of Ollama, too.
                 Err(_) if dyno_models::recognise(reference).is_some() => (None, "Ollama"),
@@ -153,5 +145,5 @@ pub(super) fn named(
         Reference::Url(_) => (None, "elsewhere"),
     };
     let spot = path.map(|path| Spot::new(reference.to_owned(), place, path));
-    spot.map(|spot| read(app, &spot)).transpose()
+    spot.map(|spot| read(work, &spot)).transpose()
 }

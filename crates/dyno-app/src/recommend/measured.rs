@@ -8,7 +8,7 @@ use dyno_models::SynthSpec;
 use dyno_store::{Filter, History};
 use dyno_types::{CatalogueModel, EvalRecord, HardwareProfile, ModelFacts, RunRecord, SuiteResult};
 
-use crate::{App, AppError};
+use crate::{AppError, Work};
 
 /// Newest records of either kind whose headlines are looked through.
 const HEADLINES_MAX: u32 = 500;
@@ -55,9 +55,9 @@ pub(super) struct Measured {
 impl Measured {
     /// Reads the history. One that cannot be read costs the measured figures, not the advice; one that does not exist is not
     /// made.
-    pub(super) fn read(app: &App, machine: &HardwareProfile) -> Self {
+    pub(super) fn read(work: &Work, machine: &HardwareProfile) -> Self {
         let read = || -> Result<Self, AppError> {
-            let history = match app.history_to_read() {
+            let history = match work.history_to_read() {
                 Ok(Some(history)) => history,
                 Ok(None) | Err(AppError::NoPlace(_)) => return Ok(Self::default()),
                 Err(error) => return Err(error),

@@ -1,8 +1,7 @@
 //! The questions of a task: those of the suites that fit it and that the model has to write answers to.
 
-use dyno_bench::CancelFlag;
 use dyno_eval::{Item, ItemKind, Strategy, Suite, SuiteHeader};
-use dyno_types::{EventSink, Sampling};
+use dyno_types::{CancelFlag, EventSink, Sampling};
 
 use super::{Questions, TuneJob, eval_job};
 use crate::AppError;

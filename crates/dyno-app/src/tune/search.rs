@@ -50,7 +50,7 @@ impl From<AppError> for Failure {
 
 impl Search<'_> {
     /// Asks round by round until one setting is left and compared with the start.
-    pub(super) async fn run(&mut self, host: &mut Host<'_>, plan: TunerPlan) -> Result<Found, Failure> {
+    pub(super) async fn run(&mut self, host: &mut Host, plan: TunerPlan) -> Result<Found, Failure> {
         let (seed, weights) = (plan.seed, plan.weights);
         let mut tuner = Tuner::new(plan).map_err(super::refused)?;
         let (choices, mut rounds) = (tuner.choices().to_vec(), Vec::<TriedRound>::new());
@@ -78,7 +78,7 @@ impl Search<'_> {
     /// Has every setting of a round answer its questions.
     async fn round(
         &mut self,
-        host: &mut Host<'_>,
+        host: &mut Host,
         trials: &[Trial],
         (number, seed): (usize, u64),
     ) -> Result<Vec<DrawResult>, AppError> {
@@ -106,7 +106,7 @@ impl Search<'_> {
     /// Has one setting answer its questions; those asked again are asked with another seed, the same for all settings.
     async fn trial(
         &mut self,
-        host: &mut Host<'_>,
+        host: &mut Host,
         trial: &Trial,
         (seed, done, setting): (u64, u64, String),
     ) -> Result<Vec<DrawResult>, AppError> {

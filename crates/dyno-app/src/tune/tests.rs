@@ -1,17 +1,17 @@
 //! Whole searches with an engine in virtual time, whose answers depend on the sampling alone.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use dyno_bench::CancelFlag;
 use dyno_engine::{ExitCause, FakeEngine, FakeFailure, FakeFault, FakePoint, FakeScript};
 use dyno_eval::{Item, ItemKind, Suite, SuiteHeader, strategies};
-use dyno_types::{Event, GenerateRequest, ModelFacts, Silent};
+use dyno_types::{CancelFlag, Event, EventSink, GenerateRequest, Job, ModelFacts, Silent};
 
 use super::*;
 use crate::app::Model;
-use crate::testing::app;
+use crate::testing::{app_with, work, work_with};
 
 fn job() -> TuneJob {
     TuneJob {
@@ -101,8 +101,7 @@ fn always_right(_: &GenerateRequest, index: u32) -> String {
 }
 
 async fn tune(folder: &Path, script: FakeScript, job: &TuneJob) -> Result<TuneResult, AppError> {
-    let app = app(folder, &CancelFlag::default());
-    app.tune_with(&FakeEngine::new(script), job, (sums(job), &subject(job)), &Silent).await
+    work_with(folder, FakeEngine::new(script)).search(job, sums(job), &subject(job)).await
 }
 
 #[tokio::test]
@@ -127,8 +126,7 @@ async fn the_setting_that_answers_right_wins_holds_up_and_is_kept() {
     assert!(task.generations == asked && asked <= job.budget, "{asked}");
     assert_eq!(task.rounds[0].settings[0].candidate, 1);
 
-    let app = app(folder.path(), &CancelFlag::default());
-    let kept = app.model_presets("model-digest", &Silent).unwrap();
+    let kept = work(folder.path()).model_presets("model-digest").unwrap();
     let preset = &kept.tasks["reasoning"];
     assert_eq!((preset.choice, preset.quality, preset.seed), (SamplingChoice::GREEDY, 1.0, 5));
     assert_eq!((kept.model.as_str(), preset.generations), ("x.gguf", asked));
@@ -143,17 +141,17 @@ async fn where_nothing_is_better_the_start_is_kept() {
     assert_eq!((task.recommended, task.winner.candidate), (task.start, 0));
     assert!(task.comparison.is_none() && task.kept_in.is_none());
     assert!(task.sentence.contains("no setting did better"), "{}", task.sentence);
-    assert!(app(folder.path(), &CancelFlag::default()).model_presets("model-digest", &Silent).is_none());
+    assert!(work(folder.path()).model_presets("model-digest").is_none());
 }
 
 /// Raises the flag when so many answers came.
-struct CancelsAt<'a> {
-    cancel: &'a CancelFlag,
+struct CancelsAt {
+    cancel: CancelFlag,
     left: AtomicUsize,
     phases: Mutex<Vec<String>>,
 }
 
-impl EventSink for CancelsAt<'_> {
+impl EventSink for CancelsAt {
     fn emit(&self, event: Event) {
         match event {
             Event::PhaseStarted { phase, .. } => self.phases.lock().unwrap().push(phase),
@@ -174,16 +172,15 @@ async fn a_search_that_was_stopped_goes_on_and_finds_the_same() {
     let whole = tune(elsewhere.path(), script(greedy_is_right), &job).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let cancel = CancelFlag::default();
-    let sink = CancelsAt { cancel: &cancel, left: AtomicUsize::new(30), phases: Mutex::default() };
-    let engine = FakeEngine::new(script(greedy_is_right));
-    let stopped = app(folder.path(), &cancel)
-        .tune_with(&engine, &job, (sums(&job), &subject(&job)), &sink)
-        .await
-        .unwrap();
+    let sink = CancelsAt { cancel: cancel.clone(), left: AtomicUsize::new(30), phases: Mutex::default() };
+    let sink = Arc::new(sink);
+    let app = app_with(folder.path(), FakeEngine::new(script(greedy_is_right)));
+    let stopping = Job::new(sink.clone(), cancel, Duration::from_secs(60));
+    let stopped = app.work(stopping).search(&job, sums(&job), &subject(&job)).await.unwrap();
     assert!(matches!(stopped.error, Some(AppError::Cancelled)), "{:?}", stopped.error);
     assert!(stopped.tasks.is_empty());
     // One phase per round, named by it, and none per setting.
-    let phases = sink.phases.into_inner().unwrap();
+    let phases = std::mem::take(&mut *sink.phases.lock().unwrap());
     assert_eq!(phases[1..], ["reasoning, round 1: 9 settings, 12 answers each"]);
 
     let resumed = tune(folder.path(), script(greedy_is_right), &job).await.unwrap();
@@ -219,7 +216,7 @@ fn assert_nothing_was_judged(folder: &Path, result: &TuneResult, reason: &str) {
     assert!(result.tasks.is_empty() && result.skipped[0].reason.contains(reason), "{:?}", result.skipped);
     let error = result.error.as_ref().unwrap();
     assert!(matches!(error, AppError::NothingJudged(_)) && error.exit_code() == 1, "{error}");
-    assert!(app(folder, &CancelFlag::default()).model_presets("model-digest", &Silent).is_none());
+    assert!(work(folder).model_presets("model-digest").is_none());
 }
 
 #[tokio::test]
@@ -227,16 +224,15 @@ async fn programs_that_nobody_can_run_are_not_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let job = TuneJob { tasks: vec!["code".to_owned()], ..job() };
     // An app that does not know its own executable has no sandbox.
-    let app = app(folder.path(), &CancelFlag::default());
-    let engine = FakeEngine::new(script(always_right));
-    let plan = plan(&job, &crate::CancelFlag::default(), &Silent).unwrap();
-    let result = app.tune_with(&engine, &job, (plan, &subject(&job)), &Silent).await.unwrap();
+    let plan = plan(&job, &CancelFlag::default(), &Silent).unwrap();
+    let work = work_with(folder.path(), FakeEngine::new(script(always_right)));
+    let result = work.search(&job, plan, &subject(&job)).await.unwrap();
     assert_nothing_was_judged(folder.path(), &result, "dyno does not know its own executable");
 }
 
 #[test]
 fn built_in_questions_suffice_for_every_task() {
-    let planned = plan(&job(), &crate::CancelFlag::default(), &Silent).unwrap();
+    let planned = plan(&job(), &CancelFlag::default(), &Silent).unwrap();
     // Nothing says how good creative answers are; how they look chooses nothing.
     let [skipped] = &planned.skipped[..] else { panic!("{:?}", planned.skipped) };
     assert!(skipped.task == "creativity" && skipped.reason.contains("right or wrong"), "{skipped:?}");
@@ -253,9 +249,9 @@ fn built_in_questions_suffice_for_every_task() {
 fn the_rehearsal_is_what_happens_when_the_start_loses() {
     let job = job();
     let folder = tempfile::tempdir().unwrap();
-    let app = app(folder.path(), &CancelFlag::default());
+    let work = work(folder.path());
     let tasks = vec!["code".to_owned(), "reasoning".to_owned(), "code".to_owned()];
-    let planned = app.tune_plan(&TuneJob { tasks, ..job.clone() }, &Silent).unwrap();
+    let planned = work.tune_plan(&TuneJob { tasks, ..job.clone() }).unwrap();
     let names: Vec<&str> = planned.iter().map(|task| task.task.as_str()).collect();
     assert_eq!(names, ["code", "reasoning"]);
     let rounds = &planned[1].rounds;
@@ -274,7 +270,7 @@ fn what_cannot_be_searched_is_refused_with_the_flag() {
         (TuneJob { suites: vec!["seed-002".to_owned()], ..job() }, "at least 8"),
     ];
     for (job, named) in cases {
-        let error = plan(&job, &crate::CancelFlag::default(), &Silent).err().unwrap();
+        let error = plan(&job, &CancelFlag::default(), &Silent).err().unwrap();
         assert!(error.to_string().contains(named), "{error}");
         assert_eq!(error.exit_code(), 2);
     }

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use dyno_bench::{BenchContext, BenchOutcome, BenchPlan, CancelFlag, PlanRequest, run_bench};
+use dyno_bench::{BenchContext, BenchOutcome, BenchPlan, PlanRequest, run_bench};
 use dyno_engine::{Engine, FakeEngine, FakeScript};
 use dyno_types::{
-    EngineSettings, Event, EventSink, HardwareProfile, MachineState, ModelFacts, PageCache, RunRecord,
-    Sampling, Silent, ToolInfo, WindowFailureKind, WindowOutcome,
+    CancelFlag, EngineSettings, Event, EventSink, HardwareProfile, MachineState, ModelFacts, PageCache,
+    RunRecord, Sampling, Silent, ToolInfo, WindowFailureKind, WindowOutcome,
 };
 use futures::FutureExt as _;
 use futures::executor::block_on;

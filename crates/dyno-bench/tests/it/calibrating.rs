@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use dyno_bench::{Calibration, CalibrationModel, Calibrator, CancelFlag, LossMeter, TIMING_PASSES};
+use dyno_bench::{Calibration, CalibrationModel, Calibrator, LossMeter, TIMING_PASSES};
 use dyno_engine::{EngineError, ExitCause, FakeEngine, FakeFailure, FakeFault, FakePoint, FakeScript};
-use dyno_types::{KvType, ModelFacts};
+use dyno_types::{CancelFlag, KvType, ModelFacts};
 use futures::executor::block_on;
 
 use crate::disturbed::disturbing;

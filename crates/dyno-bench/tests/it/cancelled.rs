@@ -2,9 +2,9 @@
 
 use std::pin::pin;
 
-use dyno_bench::{BenchError, CancelFlag, run_bench};
+use dyno_bench::{BenchError, run_bench};
 use dyno_engine::FakeScript;
-use dyno_types::{Silent, ValidityFlag, WindowFailureKind};
+use dyno_types::{CancelFlag, Silent, ValidityFlag, WindowFailureKind};
 use futures::FutureExt as _;
 use futures::executor::block_on;
 

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
-use dyno_bench::{CancelFlag, run_bench, standard_prompts};
+use dyno_bench::{run_bench, standard_prompts};
 use dyno_engine::FakeScript;
 use dyno_types::{
-    Event, EventSink, PageCache, Prompt, RequestSample, RunRecord, ValidityFlag, WindowFailureKind,
-    WindowOutcome,
+    CancelFlag, Event, EventSink, PageCache, Prompt, RequestSample, RunRecord, ValidityFlag,
+    WindowFailureKind, WindowOutcome,
 };
 use futures::executor::block_on;
 

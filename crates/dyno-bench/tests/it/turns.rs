@@ -5,11 +5,11 @@ use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
 use dyno_bench::{
-    BenchError, CancelFlag, LossMeter, Scope, TurnModel, TurnPlan, TurnWatch, TurnsOutcome, WarmUp,
-    measure_in_turn, summarize,
+    BenchError, LossMeter, Scope, TurnModel, TurnPlan, TurnWatch, TurnsOutcome, WarmUp, measure_in_turn,
+    summarize,
 };
 use dyno_engine::{ExitCause, FakeEngine, FakeFailure, FakeFault, FakePoint, FakeScript};
-use dyno_types::{EngineSettings, ProcessLoss};
+use dyno_types::{CancelFlag, EngineSettings, ProcessLoss};
 use futures::executor::block_on;
 
 use crate::disturbed::disturbing;

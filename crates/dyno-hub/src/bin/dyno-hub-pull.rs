@@ -3,11 +3,12 @@
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "it talks to a test")]
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
-use dyno_hub::{HubSettings, Job, Library, Patience};
+use dyno_hub::{HubSettings, Library, Patience};
 use dyno_models::HubReference;
-use dyno_types::Silent;
+use dyno_types::{CancelFlag, Job, Silent};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -34,7 +35,7 @@ fn pull(endpoint: &str, cache_dir: &str, reference: &str) -> Result<String, Box<
         patience: Patience { first_wait: waits.0, longest_wait: waits.1, ..Patience::default() },
         ..HubSettings::new(Some(cache_dir.into()))
     };
-    let job = Job { events: &Silent, cancelled: &|| false };
+    let job = Job::new(Arc::new(Silent), CancelFlag::default(), Duration::from_secs(60));
     let found = Library::new(settings).find(&HubReference::parse(reference)?, &job)?;
     Ok(format!("{:?} {}", found.origin, found.files[0].display()))
 }

@@ -4,11 +4,12 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use dyno_models::gguf::GgufHeader;
+use dyno_types::Job;
 
 use super::entry::EntryFile;
 use super::unix_ns;
+use crate::HubError;
 use crate::download::digest::{hex, sha256_of};
-use crate::{HubError, Job};
 
 /// What is seen of a file without reading its weights.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +76,7 @@ pub(crate) fn judge(recorded: &EntryFile, seen: &Seen) -> Health {
 pub(crate) fn check(
     recorded: &mut EntryFile,
     path: &Path,
-    job: &Job<'_>,
+    job: &Job,
 ) -> Result<Result<bool, String>, HubError> {
     let seen = match look(path) {
         Ok(seen) => seen,
@@ -99,7 +100,7 @@ pub(crate) fn check(
 pub(crate) fn check_whole(
     recorded: &mut EntryFile,
     path: &Path,
-    job: &Job<'_>,
+    job: &Job,
 ) -> Result<Result<(), String>, HubError> {
     let found = sha256_of(path, &recorded.name, job)?;
     match &recorded.sha256 {

@@ -11,11 +11,12 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::{Duration, SystemTime};
 
+use dyno_types::Job;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::plain;
-use crate::{HubError, Job};
+use crate::HubError;
 
 /// How often a waiting process looks again.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -79,7 +80,7 @@ impl Locks {
     }
 
     /// Says that this process uses the model. Waits while somebody evicts it. A cache that cannot be written needs none.
-    pub(crate) fn lease(&self, name: &str, job: &Job<'_>) -> Result<Lease, HubError> {
+    pub(crate) fn lease(&self, name: &str, job: &Job) -> Result<Lease, HubError> {
         if !self.advisory {
             return Ok(Lease::default());
         }
@@ -118,7 +119,7 @@ impl Locks {
     pub(crate) fn exclusive(
         &self,
         name: &str,
-        job: &Job<'_>,
+        job: &Job,
         waiting: impl FnOnce(),
     ) -> Result<Exclusive, HubError> {
         let mut waiting = Some(waiting);
@@ -175,7 +176,7 @@ impl Locks {
 }
 
 /// Waits until it is worth looking again, unless the job is stopped.
-fn look_again(name: &str, job: &Job<'_>) -> Result<(), HubError> {
+fn look_again(name: &str, job: &Job) -> Result<(), HubError> {
     if job.is_cancelled() {
         return Err(HubError::Cancelled { file: name.to_owned() });
     }
@@ -218,28 +219,41 @@ fn keep_fresh(file: File) -> Sender<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use dyno_types::{CancelFlag, Silent};
+
     use super::*;
 
-    const JOB: Job<'_> = Job { events: &dyno_types::Silent, cancelled: &|| false };
+    fn job() -> Job {
+        Job::new(Arc::new(Silent), CancelFlag::default(), Duration::from_secs(60))
+    }
+
+    fn stopped_soon() -> Job {
+        let job = job();
+        let cancel = job.cancel.clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(LOOK_EVERY * 2);
+            cancel.cancel();
+        });
+        job
+    }
 
     #[test]
     fn whoever_waits_for_a_lock_can_be_stopped() {
         let folder = tempfile::tempdir().unwrap();
         let locks = Locks::new(folder.path().to_owned());
         let _held = locks.try_exclusive("m").unwrap().unwrap();
-        let looks = std::sync::atomic::AtomicU32::new(0);
-        let cancelled = || looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed) >= 2;
-        let job = Job { events: &dyno_types::Silent, cancelled: &cancelled };
         let stopped = |result: Result<(), HubError>| matches!(result, Err(HubError::Cancelled { .. }));
-        assert!(stopped(locks.lease("m", &job).map(|_| ())));
-        assert!(stopped(locks.exclusive("m", &job, || {}).map(|_| ())));
+        assert!(stopped(locks.lease("m", &stopped_soon()).map(|_| ())));
+        assert!(stopped(locks.exclusive("m", &stopped_soon(), || {}).map(|_| ())));
     }
 
     #[test]
     fn leases_are_shared_and_keep_the_exclusive_out() {
         let folder = tempfile::tempdir().unwrap();
         let locks = Locks::new(folder.path().join("locks"));
-        let (one, two) = (locks.lease("m", &JOB).unwrap(), locks.lease("m", &JOB).unwrap());
+        let (one, two) = (locks.lease("m", &job()).unwrap(), locks.lease("m", &job()).unwrap());
         assert!(locks.unused("m", 0).unwrap().is_none());
         drop(one);
         assert!(locks.unused("m", 0).unwrap().is_none());

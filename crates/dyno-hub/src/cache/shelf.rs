@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use dyno_types::Event;
+use dyno_types::{Event, Job};
 use serde::Serialize;
 
 use super::entry::{Entry, EntryFile, EntryKind};
 use super::evict::{Candidate, next_victim};
 use super::lock::{Exclusive, Lease, Locks};
 use super::{free_bytes, index, plain, unix_ns};
-use crate::{HubError, Job};
+use crate::HubError;
 
 /// How full the cache is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -65,7 +65,7 @@ impl Shelf {
     }
 
     /// Keeps every other change out. A cache that cannot be written (shared, read-only) is read without.
-    fn guard(&self, job: &Job<'_>) -> Result<Option<Exclusive>, HubError> {
+    fn guard(&self, job: &Job) -> Result<Option<Exclusive>, HubError> {
         match self.locks.exclusive("index", job, || {}) {
             Ok(guard) => Ok(Some(guard)),
             Err(HubError::Io { source, .. }) if is_read_only(&source) => Ok(None),
@@ -74,7 +74,7 @@ impl Shelf {
     }
 
     /// All models whose files are there. Records are made for files without one, and dropped with files that are gone.
-    pub(crate) fn entries(&self, job: &Job<'_>) -> Result<Vec<Entry>, HubError> {
+    pub(crate) fn entries(&self, job: &Job) -> Result<Vec<Entry>, HubError> {
         if !self.dir.is_dir() {
             return Ok(Vec::new());
         }
@@ -82,7 +82,7 @@ impl Shelf {
         self.read_entries(job)
     }
 
-    fn read_entries(&self, job: &Job<'_>) -> Result<Vec<Entry>, HubError> {
+    fn read_entries(&self, job: &Job) -> Result<Vec<Entry>, HubError> {
         let records = index::read_all(&self.index()).map_err(HubError::io(&self.index()))?;
         for path in &records.damaged {
             job.events.emit(Event::Warning(format!(
@@ -161,7 +161,7 @@ impl Shelf {
     }
 
     /// Says that this process uses the model.
-    pub(crate) fn lease(&self, key: &str, job: &Job<'_>) -> Result<Lease, HubError> {
+    pub(crate) fn lease(&self, key: &str, job: &Job) -> Result<Lease, HubError> {
         self.locks.lease(&use_lock(key), job)
     }
 
@@ -169,7 +169,7 @@ impl Shelf {
     pub(crate) fn fetch_lock(
         &self,
         key: &str,
-        job: &Job<'_>,
+        job: &Job,
         waiting: impl FnOnce(),
     ) -> Result<Exclusive, HubError> {
         self.locks.exclusive(&format!("{key}.pull"), job, waiting)
@@ -182,7 +182,7 @@ impl Shelf {
 
     /// Notes a use now, under this name, and what the check of the files brought up to date. Best effort: a cache that
     /// cannot be written serves nevertheless.
-    pub(crate) fn note_use(&self, entry: &Entry, name: Option<&str>, job: &Job<'_>) {
+    pub(crate) fn note_use(&self, entry: &Entry, name: Option<&str>, job: &Job) {
         let _ = self.change(&entry.key, job, |current| {
             let now = unix_ns(SystemTime::now());
             current.last_used_unix_ns = now.max(current.last_used_unix_ns.saturating_add(1));
@@ -197,7 +197,7 @@ impl Shelf {
     pub(crate) fn change(
         &self,
         key: &str,
-        job: &Job<'_>,
+        job: &Job,
         change: impl FnOnce(&mut Entry),
     ) -> Result<Option<Entry>, HubError> {
         let _guard = self.guard(job)?;
@@ -210,7 +210,7 @@ impl Shelf {
     }
 
     /// Records a model that came now. Its names lead to it from now on, and to no other model.
-    pub(crate) fn admit(&self, mut entry: Entry, job: &Job<'_>) -> Result<Entry, HubError> {
+    pub(crate) fn admit(&self, mut entry: Entry, job: &Job) -> Result<Entry, HubError> {
         let failed = || HubError::io(&self.index());
         let _guard = self.guard(job)?;
         index::read(&index::record_path(&self.index(), &entry.key)).map_err(failed())?;
@@ -236,7 +236,7 @@ impl Shelf {
 
     /// Evicts until the models take no more than `max_bytes`: strictly the longest unused first; nothing pinned, in use, or among
     /// `keep`.
-    pub(crate) fn shrink(&self, max_bytes: u64, keep: &[&str], job: &Job<'_>) -> Result<Pruned, HubError> {
+    pub(crate) fn shrink(&self, max_bytes: u64, keep: &[&str], job: &Job) -> Result<Pruned, HubError> {
         let _guard = self.guard(job)?;
         let mut entries = self.read_entries(job)?;
         let candidate = |entry: &Entry| Candidate {
@@ -265,7 +265,7 @@ impl Shelf {
     }
 
     /// Removes one model.
-    pub(crate) fn remove(&self, entry: &Entry, job: &Job<'_>) -> Result<(), HubError> {
+    pub(crate) fn remove(&self, entry: &Entry, job: &Job) -> Result<(), HubError> {
         let _guard = self.guard(job)?;
         let held = |state, advice| HubError::Held { name: entry.name().to_owned(), state, advice };
         if self.read(&entry.key).is_some_and(|now| now.pinned) {
@@ -308,7 +308,7 @@ impl Shelf {
         entry: &Entry,
         file: &EntryFile,
         reason: &str,
-        job: &Job<'_>,
+        job: &Job,
     ) -> Result<(), HubError> {
         let _guard = self.guard(job)?;
         let (from, damaged) = (entry.folder(&self.dir).join(&file.name), self.dir.join("damaged"));
@@ -328,7 +328,7 @@ impl Shelf {
     }
 
     /// Removes what is no model: unfinished downloads that nobody continues now, damaged files, remains. Gives the bytes.
-    pub(crate) fn clear(&self, job: &Job<'_>) -> Result<u64, HubError> {
+    pub(crate) fn clear(&self, job: &Job) -> Result<u64, HubError> {
         let _guard = self.guard(job)?;
         let mut cleared = 0;
         for path in self.remains() {
@@ -369,7 +369,7 @@ impl Shelf {
     }
 
     /// How full the cache is.
-    pub(crate) fn size(&self, max_bytes: u64, job: &Job<'_>) -> Result<CacheSize, HubError> {
+    pub(crate) fn size(&self, max_bytes: u64, job: &Job) -> Result<CacheSize, HubError> {
         let entries = self.entries(job)?;
         let damaged = self.dir.join("damaged");
         let (damaged, unfinished): (Vec<PathBuf>, Vec<PathBuf>) =

@@ -5,11 +5,11 @@ use std::io::Read as _;
 use std::path::Path;
 use std::time::Instant;
 
-use dyno_types::Event;
+use dyno_types::{Event, Job};
 use sha2::{Digest, Sha256};
 
 use super::progress::Meter;
-use crate::{HubError, Job};
+use crate::HubError;
 
 /// Read at a time, bytes.
 const STEP_BYTES: usize = 1 << 20;
@@ -18,7 +18,7 @@ const STEP_BYTES: usize = 1 << 20;
 ///
 /// # Errors
 /// [`HubError`] when the file cannot be read, or the job is cancelled.
-pub fn sha256_of(path: &Path, name: &str, job: &Job<'_>) -> Result<String, HubError> {
+pub fn sha256_of(path: &Path, name: &str, job: &Job) -> Result<String, HubError> {
     let failed = HubError::io(path);
     let opened = File::open(path).and_then(|file| file.metadata().map(|about| (file, about.len())));
     let (mut file, total) = match opened {
@@ -32,7 +32,7 @@ pub fn sha256_of(path: &Path, name: &str, job: &Job<'_>) -> Result<String, HubEr
 }
 
 /// `None` when stopped.
-fn hash(file: &mut File, total: u64, job: &Job<'_>) -> std::io::Result<Option<String>> {
+fn hash(file: &mut File, total: u64, job: &Job) -> std::io::Result<Option<String>> {
     let (begun, mut meter) = (Instant::now(), Meter::default());
     let (mut hasher, mut buffer, mut done) = (Sha256::new(), vec![0; STEP_BYTES], 0);
     loop {

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use dyno_models::gguf::GgufHeader;
-use dyno_types::Event;
+use dyno_types::{Event, Job};
 use reqwest::Url;
 
 use super::digest::sha256_of;
@@ -14,7 +14,8 @@ use super::transfer::{Stop, Transfer};
 use crate::cache::plain;
 use crate::hub::client::Client;
 use crate::hub::listing::digest;
-use crate::{HubError, Job, RemoteFile};
+use crate::job::race;
+use crate::{HubError, RemoteFile};
 
 /// Times a file is fetched from the beginning before giving up on it.
 const BEGINNINGS: u32 = 2;
@@ -27,7 +28,7 @@ pub(crate) struct Order<'a> {
     /// Where it goes; its folder exists.
     pub(crate) target: PathBuf,
     pub(crate) connections: usize,
-    pub(crate) job: Job<'a>,
+    pub(crate) job: &'a Job,
 }
 
 impl Order<'_> {
@@ -75,7 +76,7 @@ impl Order<'_> {
         if let (Some(bytes), Some(sha256)) = (self.file.bytes, &self.file.sha256) {
             return Ok(Identity::new(bytes, format!("sha256:{sha256}")));
         }
-        let (bytes, etag) = self.job.race(self.file.name(), self.client.probe(&self.url)).await?;
+        let (bytes, etag) = race(self.job, self.file.name(), self.client.probe(&self.url)).await?;
         if let Some(listed) = self.file.bytes.filter(|listed| *listed != bytes) {
             return Err(HubError::Unacceptable {
                 url: crate::hub::client::shown(&self.url),
@@ -98,14 +99,14 @@ impl Order<'_> {
         if self.file.bytes.is_some_and(|bytes| bytes != about.len()) {
             return Ok(None);
         }
-        let found = sha256_of(&self.target, self.file.name(), &self.job)?;
+        let found = sha256_of(&self.target, self.file.name(), self.job)?;
         Ok((found == known).then_some(found))
     }
 
     /// Digest of what arrived, or why it is not what was promised.
     fn check(&self) -> Result<Result<String, HubError>, HubError> {
         let (part, _) = unfinished_paths(&self.target);
-        let found = sha256_of(&part, self.file.name(), &self.job)?;
+        let found = sha256_of(&part, self.file.name(), self.job)?;
         Ok(match &self.file.sha256 {
             Some(expected) if *expected != found => {
                 let (file, expected) = (self.file.path.clone(), expected.clone());

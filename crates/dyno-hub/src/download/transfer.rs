@@ -2,15 +2,15 @@
 
 use std::cell::RefCell;
 
-use dyno_types::Event;
+use dyno_types::{Event, Job};
 use futures::future::try_join_all;
 use reqwest::Url;
 
 use super::board::Board;
 use super::journal::{Identity, Journal};
 use super::plan;
+use crate::HubError;
 use crate::hub::client::{Answer, Client, Failure, Span};
-use crate::{HubError, Job};
 
 /// Progress that starts the count of failures anew, bytes: a server that drips must not keep us for ever.
 const PROGRESS_BYTES: u64 = 256 * 1024;
@@ -48,7 +48,7 @@ pub(crate) struct Transfer<'a> {
     /// Name for messages.
     pub(crate) name: &'a str,
     pub(crate) connections: usize,
-    pub(crate) job: Job<'a>,
+    pub(crate) job: &'a Job,
 }
 
 /// The transfer with its open files.
@@ -122,7 +122,7 @@ impl Work<'_> {
         tokio::select! {
             biased;
             result = pieces => result,
-            () = self.transfer.job.cancelled() => Err(cancelled()),
+            () = self.transfer.job.cancel.cancelled() => Err(cancelled()),
         }
     }
 

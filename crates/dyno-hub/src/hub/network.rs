@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use dyno_types::Job;
 use tokio::runtime::{Builder, Runtime};
 
 use super::client::Client;
-use crate::{HubError, HubSettings, Job};
+use crate::job::race;
+use crate::{HubError, HubSettings};
 
 /// A client with a small runtime of its own, for one job.
 pub(crate) struct Network<'a> {
@@ -14,11 +16,11 @@ pub(crate) struct Network<'a> {
     runtime: Option<Runtime>,
     /// What is asked for, for messages.
     name: &'a str,
-    job: Job<'a>,
+    job: &'a Job,
 }
 
 impl<'a> Network<'a> {
-    pub(crate) fn open(settings: &HubSettings, name: &'a str, job: Job<'a>) -> Result<Self, HubError> {
+    pub(crate) fn open(settings: &HubSettings, name: &'a str, job: &'a Job) -> Result<Self, HubError> {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(HubError::io(Path::new(name)))?;
         Ok(Self { client: Client::new(settings)?, runtime: Some(runtime), name, job })
@@ -26,7 +28,7 @@ impl<'a> Network<'a> {
 
     /// The answer, or [`HubError::Cancelled`] when the job is stopped first.
     pub(crate) fn wait<T>(&self, answer: impl Future<Output = Result<T, HubError>>) -> Result<T, HubError> {
-        self.run(self.job.race(self.name, answer))
+        self.run(race(self.job, self.name, answer))
     }
 
     /// The result of work that watches the job itself, and has something to put in order when it is stopped.

@@ -2,7 +2,7 @@
 //! small runtime for it alone.
 
 use dyno_models::HubReference;
-use dyno_types::Event;
+use dyno_types::{Event, Job};
 use reqwest::Url;
 
 use super::{Found, Library, Origin};
@@ -15,7 +15,7 @@ use crate::hub::client::shown;
 use crate::hub::header;
 use crate::hub::listing::Listing;
 use crate::hub::network::Network;
-use crate::{HubError, Job, RemoteFile, RemoteHeader};
+use crate::{HubError, RemoteFile, RemoteHeader};
 
 /// Digits of a digest that tell models of one repository apart.
 const ID_DIGITS: usize = 12;
@@ -31,7 +31,7 @@ struct Wanted<'a> {
 }
 
 impl Library {
-    pub(super) fn fetch(&self, reference: &HubReference, job: &Job<'_>) -> Result<Found, HubError> {
+    pub(super) fn fetch(&self, reference: &HubReference, job: &Job) -> Result<Found, HubError> {
         // Nothing is asked for that nobody could keep.
         self.shelf()?;
         self.online(&reference.to_string(), job, |network| {
@@ -44,12 +44,7 @@ impl Library {
     }
 
     /// Fetches the files unless they are there, also when another process just fetched them.
-    fn fetch_once(
-        &self,
-        wanted: &Wanted<'_>,
-        network: &Network<'_>,
-        job: &Job<'_>,
-    ) -> Result<Found, HubError> {
+    fn fetch_once(&self, wanted: &Wanted<'_>, network: &Network<'_>, job: &Job) -> Result<Found, HubError> {
         let shelf = self.shelf()?;
         let Wanted { reference, key, .. } = wanted;
         let waiting =
@@ -77,12 +72,7 @@ impl Library {
         Ok(Found { files, bytes, origin: Origin::Fetched, lease })
     }
 
-    fn fetch_files(
-        &self,
-        wanted: &Wanted<'_>,
-        network: &Network<'_>,
-        job: &Job<'_>,
-    ) -> Result<Entry, HubError> {
+    fn fetch_files(&self, wanted: &Wanted<'_>, network: &Network<'_>, job: &Job) -> Result<Entry, HubError> {
         let Wanted { reference, listing, files, key } = wanted;
         let folder = self.shelf()?.dir().join("hub").join(key);
         plain::check_folder(&folder)
@@ -98,7 +88,7 @@ impl Library {
                 file,
                 target: folder.join(file.name()),
                 connections: self.settings.connections,
-                job: *job,
+                job,
             };
             let sha256 = network.run(order.fetch())?;
             let entry = index::describe(&order.target, Some(file.path.clone()), Some(sha256));
@@ -111,7 +101,7 @@ impl Library {
     pub(super) fn read_headers(
         &self,
         reference: &HubReference,
-        job: &Job<'_>,
+        job: &Job,
     ) -> Result<(Vec<RemoteHeader>, u64), HubError> {
         self.online(&reference.to_string(), job, |network| {
             let client = &network.client;
@@ -130,7 +120,7 @@ impl Library {
         })
     }
 
-    pub(super) fn read_header(&self, address: &str, job: &Job<'_>) -> Result<(RemoteHeader, u64), HubError> {
+    pub(super) fn read_header(&self, address: &str, job: &Job) -> Result<(RemoteHeader, u64), HubError> {
         let bad = |error| HubError::BadSetting {
             name: "model".to_owned(),
             value: address.to_owned(),
@@ -152,10 +142,10 @@ impl Library {
     fn online<T: Send>(
         &self,
         name: &str,
-        job: &Job<'_>,
+        job: &Job,
         work: impl FnOnce(&Network<'_>) -> Result<T, HubError> + Send,
     ) -> Result<T, HubError> {
-        let whole = || work(&Network::open(&self.settings, name, *job)?);
+        let whole = || work(&Network::open(&self.settings, name, job)?);
         std::thread::scope(|scope| match scope.spawn(whole).join() {
             Ok(result) => result,
             Err(panic) => std::panic::resume_unwind(panic),
@@ -163,7 +153,7 @@ impl Library {
     }
 }
 
-fn list(network: &Network<'_>, reference: &HubReference, job: &Job<'_>) -> Result<Listing, HubError> {
+fn list(network: &Network<'_>, reference: &HubReference, job: &Job) -> Result<Listing, HubError> {
     let listing = network.wait(network.client.list(reference))?;
     if listing.refused > 0 {
         let text = format!(

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use dyno_models::{HubReference, Reference};
+use dyno_types::Job;
 use serde::Serialize;
 
 use super::Library;
 use crate::cache::entry::Entry;
 use crate::cache::integrity;
 use crate::cache::shelf::Shelf;
-use crate::{CacheSize, HubError, Job, Pruned};
+use crate::{CacheSize, HubError, Pruned};
 
 /// A model in the cache, as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -71,7 +72,7 @@ impl Library {
     ///
     /// # Errors
     /// [`HubError::Io`].
-    pub fn list(&self, job: &Job<'_>) -> Result<Vec<Row>, HubError> {
+    pub fn list(&self, job: &Job) -> Result<Vec<Row>, HubError> {
         let Some(shelf) = &self.shelf else { return Ok(Vec::new()) };
         let mut entries = shelf.entries(job)?;
         entries.sort_by_key(|entry| std::cmp::Reverse(entry.last_used_unix_ns));
@@ -82,7 +83,7 @@ impl Library {
     ///
     /// # Errors
     /// [`HubError::NotCached`], [`HubError::Ambiguous`].
-    pub fn show(&self, text: &str, job: &Job<'_>) -> Result<Row, HubError> {
+    pub fn show(&self, text: &str, job: &Job) -> Result<Row, HubError> {
         Ok(Row::of(self.select(text, job)?, self.shelf()?))
     }
 
@@ -90,7 +91,7 @@ impl Library {
     ///
     /// # Errors
     /// [`HubError::NotCached`], [`HubError::Cancelled`], [`HubError::Io`].
-    pub fn verify(&self, text: Option<&str>, job: &Job<'_>) -> Result<Vec<Checked>, HubError> {
+    pub fn verify(&self, text: Option<&str>, job: &Job) -> Result<Vec<Checked>, HubError> {
         let entries = match text {
             Some(text) => vec![self.select(text, job)?],
             None => self.shelf()?.entries(job)?,
@@ -98,7 +99,7 @@ impl Library {
         entries.into_iter().map(|entry| self.verify_entry(entry, job)).collect()
     }
 
-    fn verify_entry(&self, mut entry: Entry, job: &Job<'_>) -> Result<Checked, HubError> {
+    fn verify_entry(&self, mut entry: Entry, job: &Job) -> Result<Checked, HubError> {
         let shelf = self.shelf()?;
         let _lease = shelf.lease(&entry.key, job)?;
         let mut verdict = Verdict::Sound;
@@ -130,7 +131,7 @@ impl Library {
     ///
     /// # Errors
     /// [`HubError::NotCached`], [`HubError::Ambiguous`], [`HubError::Io`].
-    pub fn pin(&self, text: &str, pinned: bool, job: &Job<'_>) -> Result<Row, HubError> {
+    pub fn pin(&self, text: &str, pinned: bool, job: &Job) -> Result<Row, HubError> {
         let entry = self.select(text, job)?;
         let shelf = self.shelf()?;
         let changed = shelf.change(&entry.key, job, |entry| entry.pinned = pinned)?;
@@ -141,7 +142,7 @@ impl Library {
     ///
     /// # Errors
     /// [`HubError::Held`] when it is pinned or in use, and as [`Library::show`].
-    pub fn remove(&self, text: &str, job: &Job<'_>) -> Result<Row, HubError> {
+    pub fn remove(&self, text: &str, job: &Job) -> Result<Row, HubError> {
         let row = self.show(text, job)?;
         self.shelf()?.remove(&row.entry, job)?;
         Ok(row)
@@ -151,7 +152,7 @@ impl Library {
     ///
     /// # Errors
     /// [`HubError::Io`].
-    pub fn size(&self, job: &Job<'_>) -> Result<CacheSize, HubError> {
+    pub fn size(&self, job: &Job) -> Result<CacheSize, HubError> {
         self.shelf()?.size(self.settings.cache_max_bytes, job)
     }
 
@@ -159,7 +160,7 @@ impl Library {
     ///
     /// # Errors
     /// [`HubError::Io`].
-    pub fn prune(&self, max_bytes: Option<u64>, job: &Job<'_>) -> Result<Pruned, HubError> {
+    pub fn prune(&self, max_bytes: Option<u64>, job: &Job) -> Result<Pruned, HubError> {
         let shelf = self.shelf()?;
         if !shelf.dir().is_dir() {
             return Ok(Pruned::default());
@@ -169,7 +170,7 @@ impl Library {
         Ok(Pruned { cleared_bytes, ..pruned })
     }
 
-    fn select(&self, text: &str, job: &Job<'_>) -> Result<Entry, HubError> {
+    fn select(&self, text: &str, job: &Job) -> Result<Entry, HubError> {
         select(text, self.shelf()?.entries(job)?)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use dyno_hub::{HubError, Job, Origin};
+use dyno_hub::{HubError, Origin};
 use dyno_models::HubReference;
 use dyno_types::Event;
 
@@ -186,9 +186,16 @@ fn stopping_keeps_what_was_fetched_and_the_next_goes_on() {
     let mut world = World::new(&hub);
     world.settings.connections = 2;
     let reference = HubReference::parse("hf:o/r").unwrap();
-    let enough = || hub.sent_bytes() > 2 * MIB as u64;
-    let job = Job { events: &dyno_types::Silent, cancelled: &enough };
-    let error = world.library().find(&reference, &job).unwrap_err();
+    let job = world.job();
+    let error = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while hub.sent_bytes() <= 2 * MIB as u64 {
+                std::thread::yield_now();
+            }
+            job.cancel.cancel();
+        });
+        world.library().find(&reference, &job).unwrap_err()
+    });
     assert!(matches!(error, HubError::Cancelled { .. }), "{error}");
     let before = hub.sent_bytes();
     assert!(before < content.len() as u64);

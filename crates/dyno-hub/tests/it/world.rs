@@ -1,12 +1,12 @@
 //! A cache of its own, models to serve, and everything that was said.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use dyno_hub::{Found, HubError, HubSettings, Job, Library, Patience, Token};
+use dyno_hub::{Found, HubError, HubSettings, Library, Patience, Token};
 use dyno_models::HubReference;
-use dyno_types::{Event, EventSink};
+use dyno_types::{CancelFlag, Event, EventSink, Job};
 use sha2::{Digest, Sha256};
 
 use super::stand_in::{Answer, Request, StandIn};
@@ -27,7 +27,7 @@ impl EventSink for Said {
 /// A cache folder of its own.
 pub(crate) struct World {
     folder: tempfile::TempDir,
-    said: Said,
+    said: Arc<Said>,
     pub(crate) settings: HubSettings,
 }
 
@@ -45,7 +45,7 @@ impl World {
             },
             ..HubSettings::new(Some(folder.path().join("cache")))
         };
-        Self { folder, said: Said::default(), settings }
+        Self { folder, said: Arc::default(), settings }
     }
 
     pub(crate) fn with_token(mut self, token: &str) -> Self {
@@ -65,8 +65,8 @@ impl World {
         Library::new(self.settings.clone())
     }
 
-    pub(crate) fn job(&self) -> Job<'_> {
-        Job { events: &self.said, cancelled: &|| false }
+    pub(crate) fn job(&self) -> Job {
+        Job::new(self.said.clone(), CancelFlag::default(), Duration::from_secs(60))
     }
 
     pub(crate) fn find(&self, reference: &str) -> Result<Found, HubError> {

@@ -1,14 +1,14 @@
 //! `dyno bench`: measure, keep, print.
 
-use dyno_app::{AppError, BenchJob, ContextChoice};
+use dyno_app::{AppError, BenchJob, ContextChoice, Work};
 use dyno_types::{Sampling, expand_ranges};
 
-use super::{Context, format, render};
+use super::{format, render};
 use crate::cli::BenchArgs;
 use crate::printer;
 
 /// Runs the benchmark; whatever was measured is kept and printed even when the run ends early.
-pub(super) async fn run(context: &Context, args: BenchArgs) -> anyhow::Result<()> {
+pub(super) async fn run(work: &Work, args: BenchArgs) -> anyhow::Result<()> {
     let format = format(&args.format)?;
     let job = BenchJob {
         models: args.models,
@@ -25,7 +25,7 @@ pub(super) async fn run(context: &Context, args: BenchArgs) -> anyhow::Result<()
         save: !args.no_save,
         page: args.page,
     };
-    let outcome = context.app.bench(&job, &context.progress).await?;
+    let outcome = work.bench(&job).await?;
     if !outcome.records.is_empty() {
         printer::print(&render(&outcome.records, format, printer::color()))?;
     }

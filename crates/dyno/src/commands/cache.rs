@@ -1,23 +1,21 @@
 //! `dyno cache`: where models are kept, and making room.
 
-use dyno_app::{AppError, CacheSize, Pruned, parse_bytes};
+use dyno_app::{AppError, CacheSize, Pruned, Work, parse_bytes};
 
-use super::Context;
 use crate::cli::{CacheArgs, CacheVerb};
 use crate::printer;
 
 /// Carries out the verb.
-pub(super) fn run(context: &Context, args: CacheArgs) -> anyhow::Result<()> {
-    let (app, events) = (&context.app, &context.progress);
+pub(super) fn run(work: &Work, args: CacheArgs) -> anyhow::Result<()> {
     match args.verb {
-        CacheVerb::Dir => printer::print(&format!("{}\n", app.cache_dir()?.display())),
+        CacheVerb::Dir => printer::print(&format!("{}\n", work.cache_dir()?.display())),
         CacheVerb::Size { output } => {
-            let size = app.cache_size(events)?;
+            let size = work.cache_size()?;
             if output.json() { printer::print_json(&size) } else { printer::print(&size_text(&size)) }
         }
         CacheVerb::Prune { max_size, output } => {
             let max_bytes = max_size.map(|size| parse_bytes("--max-size", &size)).transpose();
-            let pruned = app.prune_cache(max_bytes.map_err(AppError::from)?, events)?;
+            let pruned = work.prune_cache(max_bytes.map_err(AppError::from)?)?;
             if output.json() { printer::print_json(&pruned) } else { printer::print(&pruned_text(&pruned)) }
         }
     }

@@ -1,14 +1,13 @@
 //! `dyno doctor`.
 
-use dyno_app::{AppError, CheckStatus};
+use dyno_app::{AppError, CheckStatus, Work};
 
-use super::Context;
 use crate::cli::DoctorArgs;
 use crate::printer;
 
 /// Runs every check; fails when one found a problem.
-pub(super) async fn run(context: &Context, args: &DoctorArgs) -> anyhow::Result<()> {
-    let report = context.app.doctor(&context.progress, args.measure).await?;
+pub(super) async fn run(work: &Work, args: &DoctorArgs) -> anyhow::Result<()> {
+    let report = work.doctor(args.measure).await?;
     if args.format == "json" {
         printer::print_json(&report)?;
     } else {

@@ -1,15 +1,15 @@
 //! `dyno eval`: ask, keep, print.
 
-use dyno_app::{AppError, EvalJob, TextJob};
+use dyno_app::{AppError, EvalJob, TextJob, Work};
 use dyno_report::Format;
 use dyno_types::Sampling;
 
-use super::{Context, format};
+use super::format;
 use crate::cli::EvalArgs;
 use crate::printer;
 
 /// Evaluates; what was answered is kept and printed even when it ends early.
-pub(super) async fn run(context: &Context, args: EvalArgs) -> anyhow::Result<()> {
+pub(super) async fn run(work: &Work, args: EvalArgs) -> anyhow::Result<()> {
     if args.list {
         return list(&args.format);
     }
@@ -17,11 +17,11 @@ pub(super) async fn run(context: &Context, args: EvalArgs) -> anyhow::Result<()>
         return printer::print(&dyno_app::question_template(ending)?);
     }
     if args.quant_impact {
-        return super::quant_impact::run(context, args).await;
+        return super::quant_impact::run(work, args).await;
     }
     let format = format(&args.format)?;
     let job = job(args)?;
-    let outcome = context.app.eval(&job, &context.progress).await?;
+    let outcome = work.eval(&job).await?;
     let records = [outcome.record];
     let text = match format {
         Format::Table => dyno_report::eval_table(&records, printer::color()),

@@ -2,18 +2,17 @@
 
 use std::io::IsTerminal as _;
 
-use dyno_app::{AppError, GenerateJob, LongPrompt};
+use dyno_app::{AppError, GenerateJob, LongPrompt, Work};
 
-use super::Context;
 use crate::cli::GenerateArgs;
 use crate::input_text::{STANDARD_INPUT, Source};
 use crate::printer;
 
 /// Generates and prints.
-pub(super) async fn run(context: &Context, args: GenerateArgs) -> anyhow::Result<()> {
+pub(super) async fn run(work: &Work, args: GenerateArgs) -> anyhow::Result<()> {
     let stream = args.stream && args.format == "text";
     let settings = args.knobs.single().map_err(AppError::Input)?;
-    let (prompt, text) = prompt(context, &args).await?;
+    let (prompt, text) = prompt(work, &args).await?;
     let job = GenerateJob {
         context_given: args.knobs.has("context"),
         thread_choice: args.knobs.thread_choice,
@@ -41,7 +40,7 @@ pub(super) async fn run(context: &Context, args: GenerateArgs) -> anyhow::Result
             failed = printer::print_answer(text).err();
         }
     };
-    let generated = context.app.generate(&job, &context.progress, &mut show).await?;
+    let generated = work.generate(&job, &mut show).await?;
     if let Some(error) = failed {
         return Err(error);
     }
@@ -57,7 +56,7 @@ pub(super) async fn run(context: &Context, args: GenerateArgs) -> anyhow::Result
 }
 
 /// What was typed, piped or read: the prompt, and the text it asks about where both are given.
-async fn prompt(context: &Context, args: &GenerateArgs) -> anyhow::Result<(String, Option<String>)> {
+async fn prompt(work: &Work, args: &GenerateArgs) -> anyhow::Result<(String, Option<String>)> {
     let typed = args.prompt.as_deref().filter(|prompt| *prompt != STANDARD_INPUT);
     let file = args.filename.as_deref().map(Source::named);
     if args.prompt.as_deref() == Some(STANDARD_INPUT) && file == Some(Source::StandardInput) {
@@ -69,24 +68,24 @@ async fn prompt(context: &Context, args: &GenerateArgs) -> anyhow::Result<(Strin
     }
     match (typed, &args.prompt, file) {
         (Some(typed), _, None) => Ok((typed.to_owned(), None)),
-        (Some(typed), _, Some(file)) => Ok((typed.to_owned(), Some(file.read(&context.cancel).await?))),
+        (Some(typed), _, Some(file)) => Ok((typed.to_owned(), Some(file.read(&work.job().cancel).await?))),
         (None, Some(_), Some(file)) => {
-            let question = piped(context).await?;
-            Ok((question, Some(file.read(&context.cancel).await?)))
+            let question = piped(work).await?;
+            Ok((question, Some(file.read(&work.job().cancel).await?)))
         }
-        (None, None, Some(file)) => Ok((file.read(&context.cancel).await?, None)),
-        (None, Some(_), None) => Ok((piped(context).await?, None)),
+        (None, None, Some(file)) => Ok((file.read(&work.job().cancel).await?, None)),
+        (None, Some(_), None) => Ok((piped(work).await?, None)),
         (None, None, None) if std::io::stdin().is_terminal() => Err(AppError::Input(
             "there is no prompt; type one with --prompt TEXT, name a file with --filename FILE, or pipe a text into dyno".to_owned(),
         )
         .into()),
-        (None, None, None) => Ok((piped(context).await?, None)),
+        (None, None, None) => Ok((piped(work).await?, None)),
     }
 }
 
 /// The prompt on standard input, which must not be empty.
-async fn piped(context: &Context) -> anyhow::Result<String> {
-    let text = Source::StandardInput.read(&context.cancel).await?;
+async fn piped(work: &Work) -> anyhow::Result<String> {
+    let text = Source::StandardInput.read(&work.job().cancel).await?;
     if text.is_empty() {
         let advice = "pipe a text into dyno, or type one with --prompt TEXT";
         return Err(AppError::Input(format!("there is no prompt: standard input is empty; {advice}")).into());

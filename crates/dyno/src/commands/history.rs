@@ -1,21 +1,21 @@
 //! `dyno history`.
 
+use dyno_app::Work;
 use dyno_report::{EvalRow, HistoryRow};
 use serde::Serialize;
 
-use super::Context;
 use crate::cli::HistoryArgs;
 use crate::printer;
 
 /// Lists runs and evaluations, or removes one.
-pub(super) fn run(context: &Context, args: &HistoryArgs) -> anyhow::Result<()> {
+pub(super) fn run(work: &Work, args: &HistoryArgs) -> anyhow::Result<()> {
     if let Some(id) = &args.remove {
-        let removed = context.app.remove_record(id)?;
+        let removed = work.remove_record(id)?;
         printer::remark(&format!("removed {removed}"));
         return Ok(());
     }
-    let runs = context.app.history(args.model.as_deref(), args.valid, args.limit)?;
-    let evals = context.app.evals(args.model.as_deref(), args.valid, args.limit)?;
+    let runs = work.history(args.model.as_deref(), args.valid, args.limit)?;
+    let evals = work.evals(args.model.as_deref(), args.valid, args.limit)?;
     if args.format == "json" {
         return printer::print_json(&entries(runs, evals));
     }

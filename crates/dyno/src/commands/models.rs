@@ -1,17 +1,15 @@
 //! `dyno models`: look at model files, and after those in the cache.
 
-use dyno_app::{AppError, Checked, ListedModel, ModelRow, Verdict};
+use dyno_app::{AppError, Checked, ListedModel, ModelRow, Verdict, Work};
 
-use super::Context;
 use crate::cli::{ModelsArgs, ModelsVerb};
 use crate::printer;
 
 /// Carries out the verb.
-pub(super) fn run(context: &Context, args: ModelsArgs) -> anyhow::Result<()> {
-    let (app, events) = (&context.app, &context.progress);
+pub(super) fn run(work: &Work, args: ModelsArgs) -> anyhow::Result<()> {
     match args.verb {
         ModelsVerb::Inspect { model, output } => {
-            let inspected = app.inspect(&model, events)?;
+            let inspected = work.inspect(&model)?;
             if output.json() {
                 return printer::print_json(&inspected);
             }
@@ -22,14 +20,14 @@ pub(super) fn run(context: &Context, args: ModelsArgs) -> anyhow::Result<()> {
             printer::print(&text)
         }
         ModelsVerb::Pull { model, output } => {
-            let fetched = app.pull(&model, events)?;
+            let fetched = work.pull(&model)?;
             if output.json() {
                 return printer::print_json(&fetched);
             }
             printer::print(&format!("{}\n", fetched.path.display()))
         }
         ModelsVerb::List { output } => {
-            let (rows, kept) = (app.cached_models(events)?, app.stored_models(events)?);
+            let (rows, kept) = (work.cached_models()?, work.stored_models()?);
             if output.json() {
                 let cached =
                     rows.into_iter().map(|row| ListedModel::Cached { place: "cache", row: Box::new(row) });
@@ -44,33 +42,33 @@ pub(super) fn run(context: &Context, args: ModelsArgs) -> anyhow::Result<()> {
             )
         }
         ModelsVerb::Show { model, output } => {
-            let row = app.cached_model(&model, events)?;
+            let row = work.cached_model(&model)?;
             if output.json() { printer::print_json(&row) } else { printer::print(&row_text(&row)) }
         }
-        ModelsVerb::Verify { model, all, output } => verify(context, model.as_deref(), all, output.json()),
+        ModelsVerb::Verify { model, all, output } => verify(work, model.as_deref(), all, output.json()),
         ModelsVerb::Pin { model } => {
-            let row = app.pin_model(&model, true, events)?;
+            let row = work.pin_model(&model, true)?;
             printer::remark(&format!("pinned {}", row.name));
             Ok(())
         }
         ModelsVerb::Unpin { model } => {
-            let row = app.pin_model(&model, false, events)?;
+            let row = work.pin_model(&model, false)?;
             printer::remark(&format!("unpinned {}", row.name));
             Ok(())
         }
         ModelsVerb::Rm { model } => {
-            let row = app.remove_model(&model, events)?;
+            let row = work.remove_model(&model)?;
             printer::remark(&format!("removed {} ({})", row.name, dyno_report::bytes_text(row.bytes)));
             Ok(())
         }
     }
 }
 
-fn verify(context: &Context, model: Option<&str>, all: bool, json: bool) -> anyhow::Result<()> {
+fn verify(work: &Work, model: Option<&str>, all: bool, json: bool) -> anyhow::Result<()> {
     if model.is_none() && !all {
         return Err(AppError::Input("name the model to verify, or --all for every one".to_owned()).into());
     }
-    let checked = context.app.verify_models(model, &context.progress)?;
+    let checked = work.verify_models(model)?;
     if json {
         printer::print_json(&checked)?;
     } else {

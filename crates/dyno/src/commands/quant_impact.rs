@@ -1,18 +1,18 @@
 //! `dyno eval --quant-impact`: a model and its quantizations, measured and printed side by side.
 
-use dyno_app::{QuantImpactJob, QuantImpactResult};
+use dyno_app::{QuantImpactJob, QuantImpactResult, Work};
 use dyno_report::Format;
 
-use super::{Context, eval, format};
+use super::{eval, format};
 use crate::cli::EvalArgs;
 use crate::printer;
 
 /// Measures; what was measured is kept and printed even when it ends early.
-pub(super) async fn run(context: &Context, args: EvalArgs) -> anyhow::Result<()> {
+pub(super) async fn run(work: &Work, args: EvalArgs) -> anyhow::Result<()> {
     let format = format(&args.format)?;
     let (to, processes, chunk) = (args.to.clone(), args.processes, args.chunk);
     let job = QuantImpactJob { eval: eval::job(args)?, chunk, to, processes };
-    let result = context.app.quant_impact(&job, &context.progress).await?;
+    let result = work.quant_impact(&job).await?;
     if let Format::Json | Format::JsonLines = format {
         printer::print_json(&result)?;
     } else if !result.rows.is_empty() {

@@ -1,14 +1,13 @@
 //! `dyno quantize`: write a model with smaller weights.
 
-use dyno_app::{QuantizeJob, QuantizeResult};
+use dyno_app::{QuantizeJob, QuantizeResult, Work};
 use dyno_report::bytes_text;
 
-use super::Context;
 use crate::cli::QuantizeArgs;
 use crate::printer;
 
 /// Makes the files and says where they lie; what was made is printed even when a later one failed.
-pub(super) async fn run(context: &Context, args: QuantizeArgs) -> anyhow::Result<()> {
+pub(super) async fn run(work: &Work, args: QuantizeArgs) -> anyhow::Result<()> {
     let job = QuantizeJob {
         model: args.model,
         types: args.to,
@@ -18,7 +17,7 @@ pub(super) async fn run(context: &Context, args: QuantizeArgs) -> anyhow::Result
         requantize: args.requantize,
         threads: args.threads,
     };
-    let result = context.app.quantize(&job, &context.progress).await?;
+    let result = work.quantize(&job).await?;
     if args.format == "json" {
         printer::print_json(&result)?;
     } else if !result.made.is_empty() {

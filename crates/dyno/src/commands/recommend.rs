@@ -1,15 +1,14 @@
 //! `dyno recommend`: what to run here, why, and what not to run.
 
-use dyno_app::{AppError, MemoryBasis, RecommendJob, parse_memory};
+use dyno_app::{AppError, MemoryBasis, RecommendJob, Work, parse_memory};
 use dyno_report::AdviceDetail;
 use dyno_types::{Priority, Profile, Role};
 
-use super::Context;
 use crate::cli::RecommendArgs;
 use crate::printer;
 
 /// Prints the advice.
-pub(super) async fn run(context: &Context, args: RecommendArgs) -> anyhow::Result<()> {
+pub(super) async fn run(work: &Work, args: RecommendArgs) -> anyhow::Result<()> {
     let job = RecommendJob {
         models: args.models,
         role: args.role.as_deref().and_then(Role::from_name),
@@ -20,18 +19,18 @@ pub(super) async fn run(context: &Context, args: RecommendArgs) -> anyhow::Resul
         tiers: args.tiers,
         words: crate::next_step::WORDS,
     };
-    context.app.check_recommend(&job, &context.progress)?;
+    work.check_recommend(&job)?;
     if !args.no_measure {
-        measure(context).await?;
+        measure(work).await?;
     }
     if args.stack {
-        let advice = context.app.recommend_stacks(&job, &context.progress)?;
+        let advice = work.recommend_stacks(&job)?;
         return match args.format.as_str() {
             "json" => printer::print_json(&advice),
             _ => printer::print(&dyno_report::stacks_text(&advice)),
         };
     }
-    let advice = context.app.recommend(&job, &context.progress)?;
+    let advice = work.recommend(&job)?;
     match args.format.as_str() {
         "json" => printer::print_json(&advice),
         _ => {
@@ -43,8 +42,8 @@ pub(super) async fn run(context: &Context, args: RecommendArgs) -> anyhow::Resul
 }
 
 /// Measures the engine, once on each machine. Without an engine, or when it fails, the advice is worth having all the same.
-async fn measure(context: &Context) -> Result<(), AppError> {
-    match context.app.rates(&context.progress, false).await {
+async fn measure(work: &Work) -> Result<(), AppError> {
+    match work.rates(false).await {
         Ok(_) => Ok(()),
         Err(AppError::Cancelled) => Err(AppError::Cancelled),
         Err(error) => {

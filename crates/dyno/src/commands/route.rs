@@ -1,9 +1,8 @@
 //! `dyno route`: the model a request would go to, and why.
 
-use dyno_app::{Complexity, Fallback, RouteJob};
+use dyno_app::{Complexity, Fallback, RouteJob, Work};
 use dyno_types::{Priority, ReadingPlan, Standing};
 
-use super::Context;
 use super::recommend::{memory, named};
 use crate::cli::RouteArgs;
 use crate::printer;
@@ -12,7 +11,7 @@ use crate::printer;
 const FALLBACKS_SHOWN: usize = 5;
 
 /// Prints the route.
-pub(super) fn run(context: &Context, args: RouteArgs) -> anyhow::Result<()> {
+pub(super) fn run(work: &Work, args: RouteArgs) -> anyhow::Result<()> {
     let complexity = match args.complexity.as_str() {
         "simple" => Complexity::Simple,
         "complex" => Complexity::Complex,
@@ -27,7 +26,7 @@ pub(super) fn run(context: &Context, args: RouteArgs) -> anyhow::Result<()> {
         memory: memory(args.memory.as_deref())?,
         words: crate::next_step::WORDS,
     };
-    let route = context.app.route(&job, &context.progress)?;
+    let route = work.route(&job)?;
     if args.format == "json" {
         return printer::print_json(&route);
     }

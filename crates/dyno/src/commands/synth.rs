@@ -1,13 +1,13 @@
 //! `dyno synth`: make a model file, or list what can be made.
 
-use super::Context;
 use crate::cli::SynthArgs;
 use crate::printer;
+use dyno_app::Work;
 
 /// Makes the file and prints its path.
-pub(super) async fn run(context: &Context, args: SynthArgs) -> anyhow::Result<()> {
+pub(super) async fn run(work: &Work, args: SynthArgs) -> anyhow::Result<()> {
     let Some(model) = args.model else {
-        let catalogue = context.app.synth_catalogue();
+        let catalogue = work.synth_catalogue();
         return if args.format == "json" {
             printer::print_json(&catalogue)
         } else {
@@ -18,7 +18,7 @@ pub(super) async fn run(context: &Context, args: SynthArgs) -> anyhow::Result<()
             ))
         };
     };
-    let made = context.app.synth(&model, args.seed, args.output.as_deref(), &context.progress)?;
+    let made = work.synth(&model, args.seed, args.output.as_deref())?;
     if args.format == "json" {
         printer::print_json(&made)
     } else {

@@ -2,25 +2,24 @@
 
 mod page;
 
-use dyno_app::{AppError, TuneJob, Weights};
+use dyno_app::{AppError, TuneJob, Weights, Work};
 
-use super::Context;
 use crate::cli::TuneArgs;
 use crate::printer;
 
 /// Searches; what was found is kept and printed even when it ends early.
-pub(super) async fn run(context: &Context, args: TuneArgs) -> anyhow::Result<()> {
+pub(super) async fn run(work: &Work, args: TuneArgs) -> anyhow::Result<()> {
     let (dry_run, format) = (args.dry_run, args.format.clone());
     let markdown = format != "table";
     let job = job(args)?;
     if dry_run {
-        let planned = context.app.tune_plan(&job, &context.progress)?;
+        let planned = work.tune_plan(&job)?;
         return match format.as_str() {
             "json" => printer::print_json(&planned),
             _ => printer::print(&page::planned(&planned, markdown)),
         };
     }
-    let result = context.app.tune(&job, &context.progress).await?;
+    let result = work.tune(&job).await?;
     match format.as_str() {
         "json" => printer::print_json(&result)?,
         _ => printer::print(&page::found(&result, markdown))?,

@@ -1,8 +1,8 @@
 //! Deaths, cancellation and order, with an engine in virtual time.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use dyno_bench::CancelFlag;
 use dyno_engine::{ExitCause, FakeEngine, FakeFailure, FakeFault, FakePoint, FakeScript};
 use dyno_types::{EngineSettings, GenerateRequest, GenerationEvent, ItemOutcome, Prompt, Sampling, Silent};
 
@@ -56,12 +56,12 @@ struct Driven {
 
 /// Asks all, each a unit of its own (or all in one), and cancels after so many results.
 async fn driven(script: FakeScript, lengths: &[usize], width: usize, cancel_after: usize) -> Driven {
-    let engine = FakeEngine::new(script);
-    let cancel = CancelFlag::default();
+    let job = crate::testing::job();
+    let cancel = job.cancel.clone();
     let settings = EngineSettings { sequences: 4, ..EngineSettings::default() };
     let loading =
         Loading { path: PathBuf::from("x.gguf"), identity: dyno_models::ModelIdentity::default(), settings };
-    let mut host = Host::open(&engine, loading, &cancel, &Silent).await.unwrap();
+    let mut host = Host::open(Arc::new(FakeEngine::new(script)), loading, &job).await.unwrap();
     let asker = Lengths(lengths.to_vec());
     let units = if width == 0 {
         vec![(0..lengths.len()).collect()]

@@ -94,26 +94,28 @@ impl<'t> Chunks<'t> {
     pub(in crate::generate) async fn read(
         &self,
         asked: &Asked<'_>,
-        events: &dyn EventSink,
     ) -> Result<(String, ReadingReport), AppError> {
         let text_tokens = self.segments.total();
         let mut report =
             ReadingReport { plan: self.plan(), text_tokens, forgotten_tokens: 0, parts: Vec::new() };
         let mut answers = Vec::new();
         let count = self.parts.len();
-        events.emit(Event::PhaseStarted { phase: format!("reading {count} parts"), total: count as u64 });
+        asked
+            .host
+            .job()
+            .emit(Event::PhaseStarted { phase: format!("reading {count} parts"), total: count as u64 });
         for (index, part) in self.parts.iter().enumerate() {
             let tokens = self.segments.tokens[part.clone()].iter().map(|tokens| u64::from(*tokens)).sum();
             answers.push(self.ask(asked, (0, tokens), self.prompt(index), &mut report).await?);
             let detail = format!("part {} of {count}", index + 1);
-            events.emit(Event::PhaseAdvanced { done: index as u64 + 1, detail });
+            asked.host.job().emit(Event::PhaseAdvanced { done: index as u64 + 1, detail });
         }
-        events.emit(Event::PhaseEnded);
+        asked.host.job().emit(Event::PhaseEnded);
         let content = self.put_together(asked, answers, &mut report).await?;
         let short = report.parts.iter().filter(|part| part.finish_reason == FinishReason::Length).count();
         if short > 0 {
             let (all, most) = (report.parts.len(), self.part_answer);
-            events.emit(Event::Warning(format!(
+            asked.host.job().emit(Event::Warning(format!(
                 "{short} of {all} answers about parts of the text were cut at {most} tokens, which is what their window leaves"
             )));
         }

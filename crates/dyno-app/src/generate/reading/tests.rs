@@ -1,18 +1,17 @@
 //! Long prompts with an engine in virtual time whose tokens are bytes: what is read, what is said about it, and that nothing is lost.
 
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use dyno_bench::CancelFlag;
 use dyno_engine::{FakeEngine, FakeScript};
 use dyno_types::{
-    EngineSettings, Event, EventSink, FinishReason, GenerateRequest, ModelFacts, Prompt, ReadingPlan,
-    ThreadChoice,
+    CancelFlag, EngineSettings, Event, EventSink, FinishReason, GenerateRequest, ModelFacts, Prompt,
+    ReadingPlan, ThreadChoice,
 };
 
 use super::LongPrompt;
 use crate::app::Model;
-use crate::generate::{GenerateJob, Generated, PolicyWishes, SamplingWishes};
+use crate::generate::{Answering, GenerateJob, Generated, PolicyWishes, SamplingWishes};
 use crate::{AppError, testing};
 
 const TRAINED: u32 = 512;
@@ -69,13 +68,15 @@ async fn generate(
         identity: dyno_models::ModelIdentity::default(),
         read_ms: 0.0,
     };
-    let (policy, said) = (job.policy.policy(&crate::CancelFlag::default()).unwrap(), Said::default());
+    let policy = job.policy.policy(&CancelFlag::default()).unwrap();
+    let said = Arc::new(Said::default());
     let mut shown = String::new();
     let mut show = |text: &str| shown.push_str(text);
-    let app = testing::app(folder.path(), &CancelFlag::default());
-    let engine = FakeEngine::new(script);
-    let made = app.generate_with(&engine, (job, &model), (policy, None), (&said, &mut show)).await;
-    (made, said.0.into_inner().unwrap(), shown)
+    let app = testing::app_with(folder.path(), FakeEngine::new(script));
+    let work = app.work(testing::job_heard_by(said.clone()));
+    let made = work.answer(job, Answering { model: &model, policy, judge: None }, &mut show).await;
+    let said = std::mem::take(&mut *said.0.lock().unwrap());
+    (made, said, shown)
 }
 
 /// What the user says in a request.

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use dyno_advise::Correction;
 use dyno_types::{
     DiscardedProcess, EngineRates, EvalRecord, FinishReason, InferenceStage, ModelFacts, ProcessLoss,
     ProcessMemory, RequestSample, Stages, ThreadChoice, WeightRate,

@@ -1,6 +1,7 @@
 //! Which candidates the catalogue, this machine and the history give.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use dyno_advise::MeasuredRun;
 use dyno_types::{
@@ -9,14 +10,10 @@ use dyno_types::{
 
 use super::super::local::on_this_machine;
 use super::*;
-use crate::{App, CancelFlag};
+use crate::testing::work;
 
 fn machine() -> HardwareProfile {
     HardwareProfile { cpu: "cpu".to_owned(), cores_usable: 2, ..HardwareProfile::default() }
-}
-
-fn app(folder: &Path) -> App {
-    crate::testing::app(folder, &CancelFlag::default())
 }
 
 fn summary(mean: f64, max: f64) -> MetricSummary {
@@ -90,14 +87,14 @@ fn here(candidates: &[Candidate]) -> Vec<(&str, &Whereabouts)> {
 #[test]
 fn the_history_of_this_machine_reaches_every_model_of_the_shape() {
     let folder = tempfile::tempdir().unwrap();
-    let app = app(folder.path());
-    let empty = Measured::read(&app, &machine());
-    assert!(empty.named().is_empty() && !app.places.history.path().unwrap().exists());
-    let history = app.open_history().unwrap();
+    let work = work(folder.path());
+    let empty = Measured::read(&work, &machine());
+    assert!(empty.named().is_empty() && !work.app.places.history.path().unwrap().exists());
+    let history = work.open_history().unwrap();
     history.append(&run("here", "synth:qwen2.5-7b@q4_k_m", 2)).unwrap();
     history.append(&run("elsewhere", "synth:qwen2.5-7b@q4_k_m", 64)).unwrap();
     history.append(&run("stranger", "my-own.gguf", 2)).unwrap();
-    let measured = Measured::read(&app, &machine());
+    let measured = Measured::read(&work, &machine());
     let coding = for_role(Role::Coding, &[], &measured);
     let runs: Vec<(&str, &str, &MeasuredRun)> = coding
         .iter()
@@ -116,12 +113,12 @@ fn the_history_of_this_machine_reaches_every_model_of_the_shape() {
 #[test]
 fn a_model_that_was_evaluated_is_a_candidate_as_long_as_its_file_is_the_same() {
     let folder = tempfile::tempdir().unwrap();
-    let app = app(folder.path());
+    let work = work(folder.path());
     let file = folder.path().join("my/own.gguf");
     write_builtin("nano", &file);
-    app.open_history().unwrap().append_eval(&evaluation("e1", &file, "my-code", 70)).unwrap();
-    let locals = |measured: &Measured| on_this_machine(&app, measured, &dyno_types::Silent).unwrap();
-    let measured = Measured::read(&app, &machine());
+    work.open_history().unwrap().append_eval(&evaluation("e1", &file, "my-code", 70)).unwrap();
+    let locals = |measured: &Measured| on_this_machine(&work, measured).unwrap();
+    let measured = Measured::read(&work, &machine());
     let coding = for_role(Role::Coding, &locals(&measured), &measured);
     let [(name, whereabouts)] = here(&coding)[..] else { panic!("{:?}", here(&coding)) };
     assert_eq!((name, whereabouts.place.as_str()), ("own", "measured before"));
@@ -142,36 +139,37 @@ fn a_model_that_was_evaluated_is_a_candidate_as_long_as_its_file_is_the_same() {
 #[test]
 fn a_file_that_was_named_from_another_folder_is_found_where_it_was_noted() {
     let folder = tempfile::tempdir().unwrap();
-    let app = app(folder.path());
+    let work = work(folder.path());
     let file = folder.path().join("my/own.gguf");
     write_builtin("nano", &file);
     let mut record = evaluation("e1", &file, "my-code", 70);
     "own.gguf".clone_into(&mut record.model.reference);
-    app.open_history().unwrap().append_eval(&record).unwrap();
-    let measured = Measured::read(&app, &machine());
+    work.open_history().unwrap().append_eval(&record).unwrap();
+    let measured = Measured::read(&work, &machine());
     let found = || {
-        let locals = on_this_machine(&app, &measured, &dyno_types::Silent).unwrap();
+        let locals = on_this_machine(&work, &measured).unwrap();
         locals.into_iter().map(|local| local.whereabouts.reference).collect::<Vec<_>>()
     };
     assert_eq!(found(), Vec::<String>::new(), "no such file in this folder");
-    let model = app.find(&file.display().to_string(), &dyno_types::Silent).unwrap();
-    app.note_file(&model, &dyno_types::Silent);
+    let model = work.find(&file.display().to_string()).unwrap();
+    work.note_file(&model);
     assert_eq!(found(), [file.display().to_string()]);
 }
 
 #[test]
 fn models_of_folders_and_stores_are_candidates_once_each() {
     let folder = tempfile::tempdir().unwrap();
-    let mut app = app(folder.path());
+    let mut work = work(folder.path());
     let mine = folder.path().join("mine");
     write_builtin("nano", &mine.join("a.gguf"));
     write_builtin("nano", &mine.join("copy-of-a.gguf"));
     std::fs::write(mine.join("broken.gguf"), b"GGUF, but not really").unwrap();
     let studio = folder.path().join("studio");
     write_builtin("micro", &studio.join("me/repo/Qwen2.5-Coder-7B-Instruct-Q4_K_M.gguf"));
-    (app.places.hub.folders, app.places.hub.lm_studio) = (vec![mine.clone()], vec![studio]);
+    let places = Arc::make_mut(&mut work.app.places);
+    (places.hub.folders, places.hub.lm_studio) = (vec![mine.clone()], vec![studio]);
     let measured = Measured::default();
-    let locals = on_this_machine(&app, &measured, &dyno_types::Silent).unwrap();
+    let locals = on_this_machine(&work, &measured).unwrap();
     let general = for_role(Role::General, &locals, &measured);
     let [(name, whereabouts)] = here(&general)[..] else { panic!("{:?}", here(&general)) };
     assert_eq!((name, &whereabouts.place), ("a", &mine.display().to_string()));
@@ -185,15 +183,15 @@ fn models_of_folders_and_stores_are_candidates_once_each() {
 #[test]
 fn a_builtin_model_is_a_candidate_only_where_it_was_evaluated() {
     let folder = tempfile::tempdir().unwrap();
-    let app = app(folder.path());
+    let work = work(folder.path());
     let file = folder.path().join("nano.gguf");
     write_builtin("nano", &file);
     let mut record = evaluation("e1", &file, "heldout-code", 3);
     "builtin:nano".clone_into(&mut record.model.reference);
-    app.open_history().unwrap().append_eval(&record).unwrap();
+    work.open_history().unwrap().append_eval(&record).unwrap();
     std::fs::remove_file(&file).unwrap();
-    let measured = Measured::read(&app, &machine());
-    let locals = on_this_machine(&app, &measured, &dyno_types::Silent).unwrap();
+    let measured = Measured::read(&work, &machine());
+    let locals = on_this_machine(&work, &measured).unwrap();
     let names = |role| {
         let candidates = for_role(role, &locals, &measured);
         here(&candidates).iter().map(|(name, here)| ((*name).to_owned(), here.builtin)).collect::<Vec<_>>()

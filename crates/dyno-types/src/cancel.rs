@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::channel::oneshot;
 use futures::future::{Either, FutureExt, Shared, select};
 
-/// Asks a running benchmark to end and keep what it has. Clones share one flag; once raised it stays raised.
+/// Asks running work to end and keep what it has. Clones share one flag; once raised it stays raised.
 #[derive(Debug, Clone)]
 pub struct CancelFlag {
     raise: Arc<Mutex<Option<oneshot::Sender<()>>>>,
