@@ -24,17 +24,21 @@ pub(crate) struct Limits {
 struct MemoryFiles {
     limit: &'static str,
     usage: &'static str,
-    /// Key in `memory.stat` of file pages that can be given back at once.
-    reclaimable: &'static str,
+    /// Keys in `memory.stat` of what the kernel gives back before it refuses anything: pages of files, also of those read more than
+    /// once, as a model is, and its own caches.
+    reclaimable: &'static [&'static str],
 }
 
 const MEMORY_V1: MemoryFiles = MemoryFiles {
     limit: "memory.limit_in_bytes",
     usage: "memory.usage_in_bytes",
-    reclaimable: "total_inactive_file",
+    reclaimable: &["total_inactive_file", "total_active_file"],
 };
-const MEMORY_V2: MemoryFiles =
-    MemoryFiles { limit: "memory.max", usage: "memory.current", reclaimable: "inactive_file" };
+const MEMORY_V2: MemoryFiles = MemoryFiles {
+    limit: "memory.max",
+    usage: "memory.current",
+    reclaimable: &["inactive_file", "active_file", "slab_reclaimable"],
+};
 
 /// Reads the limits of the process itself.
 pub(crate) fn limits(sources: &Sources) -> Limits {
@@ -104,8 +108,11 @@ fn memory(sources: &Sources, group: &Path, files: &MemoryFiles) -> Option<(u64, 
     let limit = sources.number(group.join(files.limit)).filter(|limit| *limit < UNLIMITED_BYTES)?;
     let available = sources.number(group.join(files.usage)).map(|usage| {
         let stat = sources.text(group.join("memory.stat")).unwrap_or_default();
-        let line = stat.lines().find_map(|line| line.strip_prefix(files.reclaimable)?.strip_prefix(' '));
-        let reclaimable: u64 = line.and_then(|number| number.trim().parse().ok()).unwrap_or(0);
+        let bytes = |line: &str| {
+            let (key, number) = line.split_once(' ')?;
+            files.reclaimable.contains(&key).then(|| number.trim().parse::<u64>().ok()).flatten()
+        };
+        let reclaimable = stat.lines().filter_map(bytes).fold(0_u64, u64::saturating_add);
         limit.saturating_sub(usage.saturating_sub(reclaimable))
     });
     Some((limit, available))
@@ -143,6 +150,30 @@ mod tests {
             limits,
             Limits { processors: Some(1.5), memory_bytes: Some(4 << 30), available_bytes: Some(2 << 30) }
         );
+    }
+
+    #[test]
+    fn a_model_in_the_page_cache_takes_no_memory_away_however_often_it_was_read() {
+        let stat = "anon 104857600\nfile 3145728000\nactive_file 2097152000\ninactive_file 1048576000\n\
+                    active_anon 104857600\nslab_reclaimable 10485760\nslab_unreclaimable 5242880\n";
+        let limits = limits_of(&[
+            ("proc/self/cgroup", "0::/\n"),
+            ("sys/fs/cgroup/memory.max", "4294967296\n"),
+            ("sys/fs/cgroup/memory.current", "3266314240\n"),
+            ("sys/fs/cgroup/memory.stat", stat),
+        ]);
+        let held = 104_857_600 + 5_242_880;
+        assert_eq!(limits.available_bytes, Some((4 << 30) - held));
+        let limits = limits_of(&[
+            ("proc/self/cgroup", "5:memory:/job\n"),
+            ("sys/fs/cgroup/memory/job/memory.limit_in_bytes", "4294967296\n"),
+            ("sys/fs/cgroup/memory/job/memory.usage_in_bytes", "3250585600\n"),
+            (
+                "sys/fs/cgroup/memory/job/memory.stat",
+                "active_file 1\ntotal_active_file 2097152000\ntotal_inactive_file 1048576000\n",
+            ),
+        ]);
+        assert_eq!(limits.available_bytes, Some((4 << 30) - 104_857_600));
     }
 
     #[test]

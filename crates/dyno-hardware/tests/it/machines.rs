@@ -92,7 +92,7 @@ fn a_container_with_a_quota_and_a_memory_limit() {
     assert_eq!(machine.cpu, "", "the kernel does not name this processor");
     assert_eq!(
         state.ram_available_bytes,
-        6 << 30,
+        7 << 30,
         "the limit less what is used, plus what can be given back"
     );
     assert_eq!((state.temperature_c, state.frequency_mhz, state.throttle_events), (None, None, None));
