@@ -43,6 +43,9 @@ pub struct QuantImpact {
     pub ppl: Option<f64>,
     /// Its standard error.
     pub ppl_standard_error: Option<f64>,
+    /// Chunks it rests on.
+    #[serde(default)]
+    pub ppl_chunks: Option<u64>,
     /// `kld_mean` from the original, nats per token.
     pub kld_mean: Option<f64>,
     /// Its standard error.
@@ -93,6 +96,7 @@ impl QuantImpact {
             footprint,
             ppl: ppl.map(|result| result.ppl),
             ppl_standard_error: ppl.map(|result| result.standard_error),
+            ppl_chunks: ppl.map(|result| result.chunks),
             kld_mean: divergence.map(|result| result.kld_mean),
             kld_standard_error: divergence.map(|result| result.kld_standard_error),
             top1_agree: divergence.map(|result| result.top1_agree),

@@ -134,7 +134,11 @@ fn tiles(record: &EvalRecord) -> Vec<Tile> {
             label: "Perplexity".to_owned(),
             value: number(result.ppl),
             unit: String::new(),
-            interval: format!("standard error {}", number(result.standard_error)),
+            interval: said::perplexity_interval(result.ppl, result.standard_error, result.chunks)
+                .map_or_else(
+                    || "no interval from one chunk".to_owned(),
+                    |[low, high]| format!("95 % [{}, {}]", number(low), number(high)),
+                ),
             tail: format!("{} tokens of {}", count(result.tokens), plain(&result.text)),
         });
     }

@@ -4,7 +4,7 @@ use dyno_stats::{Direction, pareto_set};
 use dyno_types::{EvalRecord, INTERVAL_ITEMS_MIN, PairedComparison, QuantImpact, Rate, SuiteResult, Unit};
 
 use super::scores::{TextTable, WHOLE, strategy, with_interval};
-use super::sentences::{differs, guesses};
+use super::sentences::{differs, guesses, perplexity_interval};
 use crate::figure::{MISSING, Scale, bytes, number, percent, percent_interval, points};
 use crate::text::plain;
 
@@ -36,11 +36,7 @@ impl Yardstick {
     pub(crate) fn interval(self, row: &QuantImpact) -> Option<[f64; 2]> {
         match self {
             Self::Accuracy => row.accuracy.as_ref().and_then(|score| score.ci95),
-            // Chunks are many wherever a perplexity is worth stating.
-            Self::Perplexity => row
-                .ppl
-                .zip(row.ppl_standard_error)
-                .map(|(ppl, error)| [ppl - 1.96 * error, ppl + 1.96 * error]),
+            Self::Perplexity => perplexity_interval(row.ppl?, row.ppl_standard_error?, row.ppl_chunks?),
         }
         .filter(|ends| ends.iter().all(|end| end.is_finite()) && ends[0] <= ends[1])
     }

@@ -20,7 +20,8 @@ pub(crate) use scores::{
     side_by_side, strategy, table as score_cells, value as score_value,
 };
 pub(crate) use sentences::{
-    alike, comparison, conclusion, differs, findings, findings_in_company, named, preferred,
+    alike, comparison, conclusion, differs, findings, findings_in_company, named, perplexity_interval,
+    preferred,
 };
 pub(crate) use speeds::{SPEEDS_NOTE, short_table as short_speeds, table as speed_cells};
 

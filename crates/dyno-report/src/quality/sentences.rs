@@ -153,7 +153,7 @@ fn items(n: u64) -> String {
 
 /// Perplexity with its interval, which rests on chunks: tokens of one chunk are not independent.
 fn perplexity(result: &PerplexityResult) -> String {
-    let interval = interval(result.ppl, result.standard_error, result.chunks)
+    let interval = perplexity_interval(result.ppl, result.standard_error, result.chunks)
         .map_or_else(String::new, |[low, high]| format!(" [{}, {}]", number(low), number(high)));
     format!(
         "Perplexity on {}: {}{interval} over {} tokens in {} of {} tokens.",
@@ -169,15 +169,16 @@ fn chunks(n: u64) -> String {
     format!("{} {}", count(n), if n == 1 { "chunk" } else { "chunks" })
 }
 
-/// 95 % t interval of a mean over clusters; `None` where it does not exist.
-pub(crate) fn interval(value: f64, standard_error: f64, clusters: u64) -> Option<[f64; 2]> {
-    if clusters < 2 || !(standard_error.is_finite() && standard_error > 0.0) {
+/// 95 % t interval of a perplexity over chunks, through the logarithm, since no perplexity is below 1; `None` where it does not exist.
+pub(crate) fn perplexity_interval(ppl: f64, standard_error: f64, chunks: u64) -> Option<[f64; 2]> {
+    if chunks < 2 || !(standard_error.is_finite() && standard_error > 0.0 && ppl > 0.0) {
         return None;
     }
     // Beyond this the quantile is the normal one to all digits shown, and only costs time.
-    let degrees = usize::try_from(clusters - 1).ok()?.min(100_000);
-    let half = dyno_stats::t_quantile(0.975, degrees) * standard_error;
-    Some([value - half, value + half])
+    let degrees = usize::try_from(chunks - 1).ok()?.min(100_000);
+    let half = dyno_stats::t_quantile(0.975, degrees) * standard_error / ppl;
+    let ends = [-half, half].map(|distance| (ppl.ln() + distance).exp().max(1.0));
+    ends.iter().all(|end| end.is_finite()).then_some(ends)
 }
 
 fn divergence(result: &DivergenceResult) -> String {
@@ -364,4 +365,24 @@ fn best_strategies(record: &EvalRecord) -> Vec<String> {
             format!("{} raises {} {from_to}", plain(&one.candidate), plain(&one.suite))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_perplexity_has_an_interval_that_perplexities_can_be_in() {
+        // Two chunks of 3.0 and 3.4 nats: 12.7 standard errors either way of their mean would end below zero.
+        let ppl = 3.2_f64.exp();
+        let [low, high] = perplexity_interval(ppl, 0.2 * ppl, 2).unwrap();
+        assert!((low - (3.2_f64 - 12.706_205 * 0.2).exp()).abs() < 1e-4, "{low}");
+        assert!((high - (3.2_f64 + 12.706_205 * 0.2).exp()).abs() < 1e-2, "{high}");
+        let [low, _] = perplexity_interval(1.02, 0.01, 3).unwrap();
+        assert!((low - 1.0).abs() < f64::EPSILON, "{low}");
+        // Many chunks: about what 1.96 standard errors are.
+        let [low, high] = perplexity_interval(20.0, 0.1, 5000).unwrap();
+        assert!((low - 19.805).abs() < 0.002 && (high - 20.197).abs() < 0.002, "{low} {high}");
+        assert_eq!(perplexity_interval(20.0, 0.0, 1), None);
+    }
 }
