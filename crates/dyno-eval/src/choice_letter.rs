@@ -89,6 +89,14 @@ pub(crate) fn letter_in(text: &str, options: &[char]) -> Reading<char> {
     }
 }
 
+/// Whether a text is a formula, whose letters are symbols: commands of LaTeX or signs of a calculation, and no `B.` or `(B)` in front.
+pub(crate) fn is_formula(text: &str) -> bool {
+    static CHOICE_FIRST: LazyLock<Regex> =
+        LazyLock::new(|| regex(r"^[\s*_$({\[]*[A-Za-z](?:[)\]}*_\s]*$|[*_]*[.):\]])"));
+    let text = plain(text);
+    text.contains(['\\', '=', '<', '>', '^', '+']) && !CHOICE_FIRST.is_match(&text)
+}
+
 /// The letters of this many choices.
 pub(crate) fn letters(choices: usize) -> Vec<char> {
     (0..choices).map_while(letter).collect()

@@ -162,12 +162,19 @@ static ANSWER_IS: LazyLock<Regex> = LazyLock::new(|| {
         .expect("the pattern is constant")
 });
 
+/// Words right before "answer" that say that it is not the one given.
+static NOT_THE_ANSWER: LazyLock<Regex> = LazyLock::new(|| {
+    let words = "wrong|incorrect|false|mistaken|tempting|naive|initial|previous|earlier|original|first";
+    Regex::new(&format!(r"(?i)\b(?:{words})[*_`]*\s+[*_`]*$")).expect("the pattern is constant")
+});
+
 /// What follows the last "answer is", "answer:" and the like, without formatting around it, up to the end of the sentence.
 fn answer_is(text: &str) -> Option<&str> {
     let stated = ANSWER_IS.find_iter(text).filter_map(|mark| {
         let rest =
             text[mark.end()..].trim_start_matches([' ', ':', '：', '=', '*', '_', '#', '\n', '\r', '\t']);
-        let denied = rest.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("not "));
+        let denied = rest.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("not "))
+            || NOT_THE_ANSWER.is_match(&text[..mark.start()]);
         (!denied).then_some(rest)
     });
     let line = stated.last()?.lines().next().unwrap_or_default();

@@ -6,9 +6,9 @@ use dyno_types::ChatMessage;
 use regex::Regex;
 use serde::Deserialize;
 
+use crate::judged_number::{Word, stated_behind, without_scale};
 use crate::prompt::question_text;
 use crate::reasoning::without_reasoning;
-use crate::validation::without_scale;
 use crate::{Item, Number};
 
 /// The prompts that ship.
@@ -162,17 +162,23 @@ fn inside(text: &str) -> String {
     marks.iter().fold(text.to_owned(), |text, (mark, broken)| text.replace(mark, broken))
 }
 
-/// The rating in what a judge wrote, 1 to 10: the last in double brackets, as it was asked for, or else behind the last "rating" or in
-/// single brackets. A number that is no rating is none.
+/// The rating in what a judge wrote, 1 to 10: the last in double brackets, as it was asked for, or else behind the last "Rating:", or
+/// in single brackets at the end. A number that is no rating is none.
 #[must_use]
 pub fn rating(written: &str) -> Option<f64> {
-    static FORMS: LazyLock<[Regex; 3]> = LazyLock::new(|| {
-        [r"\[\[\s*([^\[\]]*?)\s*\]\]", r"(?im)\brating\b[\s:=*\[]*(.*)$", r"\[\s*([0-9][^\[\]]*?)\s*\]"]
+    static FORMS: LazyLock<[Regex; 2]> = LazyLock::new(|| {
+        [r"\[\[\s*([^\[\]]*?)\s*\]\]", r"\[\s*([0-9][^\[\]]*?)\s*\][\s.*_]*$"]
             .map(|form| Regex::new(form).expect("the pattern is constant"))
     });
     let text = without_reasoning(written)?;
-    let said = FORMS.iter().find_map(|form| Some(form.captures_iter(text).last()?[1].to_owned()))?;
-    one_to_ten(&said)
+    let [asked_for, at_the_end] = &*FORMS;
+    let last = |form: &Regex| {
+        form.captures_iter(text).last().and_then(|found| found.get(1)).map(|said| said.as_str())
+    };
+    let said = last(asked_for)
+        .or_else(|| stated_behind(text, Word::Rating).map(|(_, line)| line))
+        .or_else(|| last(at_the_end))?;
+    one_to_ten(said)
 }
 
 /// A rating as it stands alone, also as `7/10` or `7 out of 10`.
@@ -249,6 +255,10 @@ mod tests {
             ("**Rating:** 6/10", Some(6.0)),
             ("Rating: [4]", Some(4.0)),
             ("I give it [4]", Some(4.0)),
+            ("Rating: 8\n\nThis rating reflects 3 mistakes.", Some(8.0)),
+            ("Rating (1 to 10): 8", Some(8.0)),
+            ("It is right, as [1] shows, and short.", None),
+            ("The rating reflects 3 mistakes.", None),
             ("<think>[[2]]</think>Rating: [[6]]", Some(6.0)),
             ("Rating: [[0]]", None),
             ("Rating: [[11]]", None),

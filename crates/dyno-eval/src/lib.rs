@@ -14,6 +14,7 @@ mod fields;
 mod formats;
 mod heuristic;
 mod item_check;
+mod judged_number;
 mod judging;
 mod likelihood;
 mod load;

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use dyno_types::{ChoiceScore, ItemOutcome};
 
-use crate::choice_letter::{letter_in, letters};
-use crate::extract::{Extractor, extract};
+use crate::choice_letter::{is_formula, letter_in, letters};
+use crate::extract::{Extracted, Extractor, extract};
 use crate::normalise::normalise;
 use crate::number::Number;
 use crate::reasoning::without_reasoning;
@@ -84,33 +84,40 @@ fn score_number(item: &Item, answer: &str) -> Scored {
 
 /// The number that an answer states, and which way found it.
 pub(crate) fn number_in_answer(answer: &str) -> Reading<(Number, Extractor)> {
-    first_reading(answer, &NUMBER_WAYS, Number::stated_in)
+    first_reading(answer, &NUMBER_WAYS, |found| Number::stated_in(&found.text))
 }
 
 /// The letter that an answer chooses among these.
 pub(crate) fn letter_in_answer(answer: &str, options: &[char]) -> Reading<char> {
-    let read = |text: &str| letter_in(text, options);
-    first_reading(answer, &CHOICE_WAYS, read).map(|(letter, _)| letter)
+    first_reading(answer, &CHOICE_WAYS, |found| letter_of(found, options)).map(|(letter, _)| letter)
 }
 
 /// The one of these texts that an answer names, by its index.
 pub(crate) fn choice_in_answer(answer: &str, choices: &[String]) -> Reading<usize> {
-    let read = |text: &str| match same_as(choices, text) {
+    let read = |found: &Extracted| match same_as(choices, &found.text) {
         Some(index) => Reading::One(index),
-        None => only_occurring(choices, text),
+        None => only_occurring(choices, &found.text),
     };
     first_reading(answer, &CHOICE_WAYS, read).map(|(index, _)| index)
+}
+
+/// The letter in what was found: the letters of a formula in a box are its symbols, unless it begins with one as a choice does.
+fn letter_of(found: &Extracted, options: &[char]) -> Reading<char> {
+    match found.by == Extractor::Boxed && is_formula(&found.text) {
+        true => Reading::Nothing,
+        false => letter_in(&found.text, options),
+    }
 }
 
 /// What the first way finds in which something can be read.
 fn first_reading<T>(
     answer: &str,
     ways: &[Extractor],
-    read: impl Fn(&str) -> Reading<T>,
+    read: impl Fn(&Extracted) -> Reading<T>,
 ) -> Reading<(T, Extractor)> {
     for way in ways {
         let Some(found) = extract(answer, &[*way]) else { continue };
-        match read(&found.text) {
+        match read(&found) {
             Reading::One(found) => return Reading::One((found, *way)),
             Reading::Several => return Reading::Several,
             Reading::Nothing => {}
@@ -211,7 +218,7 @@ const CHOICE_WAYS: [Extractor; 4] =
     [Extractor::Hashes, Extractor::Boxed, Extractor::AnswerIs, Extractor::Whole];
 
 fn score_written_choice(item: &Item, answer: &str) -> Scored {
-    match first_reading(answer, &CHOICE_WAYS, |text| chosen(item, text)) {
+    match first_reading(answer, &CHOICE_WAYS, |found| chosen(item, found)) {
         Reading::One((index, way)) => {
             Scored::right_if(item.correct == Some(index), item.choices[index].clone(), way.name())
         }
@@ -220,11 +227,12 @@ fn score_written_choice(item: &Item, answer: &str) -> Scored {
 }
 
 /// The choice that a text names: by its own text, by a letter, or by being the only one that occurs in it.
-fn chosen(item: &Item, text: &str) -> Reading<usize> {
+fn chosen(item: &Item, found: &Extracted) -> Reading<usize> {
+    let text = found.text.as_str();
     if let Some(index) = same_as(&item.choices, text) {
         return Reading::One(index);
     }
-    match letter_in(text, &letters(item.choices.len())) {
+    match letter_of(found, &letters(item.choices.len())) {
         Reading::One(named) => {
             let index = (0..item.choices.len()).find(|index| letter(*index) == Some(named));
             index.map_or(Reading::Nothing, Reading::One)

@@ -16,7 +16,6 @@ use serde::{Deserialize, Serialize};
 use crate::{Extractor, Normaliser, extract, normalise};
 use check::Prepared;
 pub use check::{Check, PolicyError, Problem};
-pub(crate) use judge::without_scale;
 pub use judge::{Judge, Verdict, judge_prompt, judge_verdict};
 pub use language::Language;
 pub use spec::CHECK_SPECS;

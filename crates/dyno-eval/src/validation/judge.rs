@@ -1,13 +1,10 @@
 //! Another model as judge: what it is asked, and what its answer means.
 
-use std::borrow::Cow;
-use std::sync::LazyLock;
-
-use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::{PolicyError, Problem};
 use crate::Number;
+use crate::judged_number::{Word, stated_behind, without_scale};
 use crate::reasoning::without_reasoning;
 
 /// Best grade.
@@ -52,14 +49,12 @@ pub fn judge_prompt(question: &str, answer: &str) -> String {
     )
 }
 
-/// The verdict in what a judge wrote: the number behind the last "Grade", also as "N/10" or "N out of 10". A number that is no grade,
-/// and several, are no verdict.
+/// The verdict in what a judge wrote: the number behind the last "Grade:", also as "N/10" or "N out of 10". A number that is no
+/// grade, and several, are no verdict.
 #[must_use]
 pub fn judge_verdict(written: &str) -> Verdict {
     let text = without_reasoning(written).unwrap_or_default();
-    // Only ASCII letters change, so positions in the lowered text are positions in the text.
-    let Some(at) = text.to_ascii_lowercase().rfind("grade") else { return Verdict::Unparsed };
-    let line = text[at + "grade".len()..].lines().next().unwrap_or_default();
+    let Some((at, line)) = stated_behind(text, Word::Grade) else { return Verdict::Unparsed };
     let said = Number::stated_in(&without_scale(line)).one();
     let is_said = |grade: &u32| said.as_ref().is_some_and(|said| said.to_string() == grade.to_string());
     let reason = text[..at].lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
@@ -67,14 +62,6 @@ pub fn judge_verdict(written: &str) -> Verdict {
         Some(grade) => Verdict::Grade { grade, reason: reason.chars().take(300).collect() },
         None => Verdict::Unparsed,
     }
-}
-
-/// A grade without the scale it is given on: `7/10` and `7 (out of 10)` are 7.
-pub(crate) fn without_scale(grade: &str) -> Cow<'_, str> {
-    static OF_TEN: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"(?i)\s*(?:/|\(?\s*(?:out\s+)?of\b)\s*10\b\)?").expect("the pattern is constant")
-    });
-    OF_TEN.replace_all(grade, " ")
 }
 
 impl Judge {
@@ -121,6 +108,14 @@ mod tests {
             ("Grade: 8 (of 10)", grade(8, "")),
             ("Grade: 8 / 10 points", grade(8, "")),
             ("Graded 6.", grade(6, "")),
+            ("Grade: 8 (graded on correctness)", grade(8, "")),
+            ("Grade (1-10): 7", grade(7, "")),
+            (
+                "Right, but long.\nGrade: 9\nI would grade it 2 lower without the upgrade.",
+                grade(9, "Right, but long."),
+            ),
+            ("The upgrade costs 5.", Verdict::Unparsed),
+            ("A grade 4 pupil could do it.\nGrade: 8", grade(8, "A grade 4 pupil could do it.")),
             ("Grade: 100", Verdict::Unparsed),
             ("Grade: 7/100", Verdict::Unparsed),
             ("Grade: 4/5", Verdict::Unparsed),
