@@ -62,7 +62,8 @@ pub trait Session: Send + Sync {
     /// Opens the context for the loaded model, replacing an open one. Weights stay loaded.
     async fn open_context(&self, settings: &EngineSettings) -> Result<ContextReport, EngineError>;
 
-    /// Text → token ids. `add_special` adds BOS/EOS as the tokenizer says; `parse_special` reads control tokens in the text.
+    /// Text → token ids. `add_special` puts BOS first where the tokenizer says so, and never EOS behind it; `parse_special` reads control
+    /// tokens in the text.
     async fn tokenize(
         &self,
         text: &str,

@@ -28,6 +28,8 @@ pub struct DescribedModel {
     pub context_train: u32,
     /// Whether the tokenizer puts BOS first.
     pub adds_bos: bool,
+    /// Whether the file asks for EOS behind every text, which [`Backend::tokenize`] leaves out.
+    pub adds_eos: bool,
     /// Beginning-of-sequence token.
     pub bos: Option<TokenId>,
     /// End-of-sequence token.
@@ -93,7 +95,7 @@ pub trait Backend {
     /// Sets thread counts (both ≥ 1) of the open context.
     fn set_threads(&mut self, decode: u32, prefill: u32);
 
-    /// Text → tokens.
+    /// Text → tokens; `add_special` puts BOS first where the tokenizer says so, and never EOS behind it.
     fn tokenize(
         &self,
         text: &str,

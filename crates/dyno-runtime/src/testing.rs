@@ -172,6 +172,7 @@ impl TestBackend {
             vocabulary: VOCABULARY,
             context_train: 4096,
             adds_bos: true,
+            adds_eos: false,
             bos: Some(BOS),
             eos: Some(EOS),
             chat_template: Some(TEMPLATE.to_owned()),

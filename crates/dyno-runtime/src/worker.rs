@@ -411,8 +411,8 @@ struct ReadPrompt {
     reasoning_mark: Option<&'static str>,
 }
 
-/// A prompt as tokens. A chat goes through the model's template, which writes special tokens as text; BOS is put first
-/// where the tokenizer wants one and the template wrote none.
+/// A prompt as tokens. A chat goes through the model's template, which writes special tokens as text, and so does whoever writes the
+/// prompt of a chat by hand; BOS is put first where the tokenizer wants one and there is none.
 fn read_prompt(backend: &dyn Backend, model: &Model, prompt: Prompt) -> Result<ReadPrompt, Failure> {
     let described = &model.described;
     match prompt {
@@ -425,7 +425,13 @@ fn read_prompt(backend: &dyn Backend, model: &Model, prompt: Prompt) -> Result<R
             )),
         },
         Prompt::Text(text) => {
-            let tokens = backend.tokenize(&text, true, false)?;
+            let mut tokens = backend.tokenize(&text, true, true)?;
+            let begins_twice = described.adds_bos
+                && tokens.first().copied() == described.bos
+                && tokens.get(1).copied() == described.bos;
+            if begins_twice {
+                tokens.remove(0);
+            }
             Ok(ReadPrompt { tokens, reasoning_mark: reasoning_opened_by(&text) })
         }
         Prompt::Chat(messages) if messages.is_empty() => {

@@ -145,18 +145,23 @@ impl Backend for LlamaBackend {
         add_special: bool,
         parse_special: bool,
     ) -> Result<Vec<TokenId>, BackendError> {
-        let model = &self.loaded().handle;
+        let Loaded { handle: model, described } = self.loaded();
         if !model.has_tokenizer() {
             return Err(BackendError::BadRequest(
                 "this model file has no tokenizer; send token ids".to_owned(),
             ));
         }
-        model.tokenize(text, add_special, parse_special).ok_or_else(|| {
+        let mut tokens = model.tokenize(text, add_special, parse_special).ok_or_else(|| {
             BackendError::BadRequest(format!(
                 "a text of {} bytes is too long to tokenize at once",
                 text.len()
             ))
-        })
+        })?;
+        // Some files ask for EOS behind every text, and here a text is always there to be gone on with.
+        if add_special && described.adds_eos {
+            tokens.pop_if(|last| Some(*last) == described.eos);
+        }
+        Ok(tokens)
     }
 
     fn token_bytes(&self, token: TokenId) -> Vec<u8> {

@@ -153,6 +153,7 @@ impl Model {
                 vocabulary: count(sys::llama_vocab_n_tokens(vocab)),
                 context_train: count(sys::llama_model_n_ctx_train(model)),
                 adds_bos: sys::llama_vocab_get_add_bos(vocab),
+                adds_eos: sys::llama_vocab_get_add_eos(vocab),
                 bos: token(sys::llama_vocab_bos(vocab)),
                 eos: token(sys::llama_vocab_eos(vocab)),
                 chat_template: (!template.is_null()).then(|| text_at(template)),

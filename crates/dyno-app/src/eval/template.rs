@@ -119,7 +119,8 @@ impl Template {
     ) -> Result<Vec<TokenId>, EngineError> {
         match (self, prompt) {
             (_, Prompt::Tokens(tokens)) => Ok(tokens.clone()),
-            (_, Prompt::Text(text)) => session.tokenize(text, true, false).await,
+            // As a generation of it reads it.
+            (_, Prompt::Text(text)) => session.tokenize(text, true, true).await,
             (Self::Known(known, _), Prompt::Chat(messages)) => {
                 // A template that writes the beginning of the sequence itself needs no second one.
                 session.tokenize(&known.render(messages), known.begin.is_empty(), true).await

@@ -101,7 +101,7 @@ impl JudgeModel {
             (Prompt::Chat(chat), tokens)
         } else {
             let text = chat.into_iter().map(|message| message.content).collect::<Vec<_>>().join("\n\n");
-            let tokens = host.session().tokenize(&text, true, false).await?.len();
+            let tokens = host.session().tokenize(&text, true, true).await?.len();
             (Prompt::Text(text), tokens)
         };
         let verdict = AnswerLength { tokens: VERDICT_TOKENS, given: true };

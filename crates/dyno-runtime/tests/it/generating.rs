@@ -98,6 +98,19 @@ async fn a_chat_goes_through_the_models_template() {
 }
 
 #[tokio::test]
+async fn a_chat_written_by_hand_is_the_chat_that_the_template_writes() {
+    let session = ready(0).await;
+    let count = async |text: &str| generate(session.as_ref(), request(text)).await.unwrap().1.prompt_tokens;
+    assert_eq!(
+        count("user: Hi<eos>\nassistant:").await,
+        1 + "user: Hi".len() as u32 + 1 + "\nassistant:".len() as u32
+    );
+    // The beginning is written once, whoever writes it.
+    assert_eq!(count("<bos>Hi").await, 3);
+    assert_eq!(count("Hi").await, 3);
+}
+
+#[tokio::test]
 async fn a_prompt_that_ends_inside_reasoning_says_so() {
     let session = ready(0).await;
     let message = |role: &str, content: &str| ChatMessage { role: role.into(), content: content.into() };

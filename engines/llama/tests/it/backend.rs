@@ -216,6 +216,27 @@ fn tokens_go_to_bytes_and_control_tokens_to_nothing() {
 }
 
 #[test]
+fn a_text_is_gone_on_with_where_the_file_would_end_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bytes = std::fs::read(stories()).unwrap();
+    let key = b"tokenizer.ggml.add_eos_token";
+    let value = bytes.windows(key.len()).position(|at| at == key).unwrap() + key.len() + size_of::<u32>();
+    assert_eq!(bytes[value], 0);
+    bytes[value] = 1;
+    let path = folder.path().join("ends.gguf");
+    std::fs::write(&path, bytes).unwrap();
+    let (ending, model) = open(&path, &settings(1));
+    let (usual, _) = open(&stories(), &settings(1));
+    for text in ["Once upon a time", ""] {
+        let tokens = usual.tokenize(text, true, false).unwrap();
+        assert_eq!(ending.tokenize(text, true, false).unwrap(), tokens, "{text:?}");
+        assert_ne!(tokens.last(), model.eos.as_ref());
+    }
+    let spelled = format!("a{}", ending.token_text(model.eos.unwrap()));
+    assert_eq!(ending.tokenize(&spelled, true, true).unwrap().last(), model.eos.as_ref(), "its own stays");
+}
+
+#[test]
 fn a_load_reports_progress_and_can_be_aborted() {
     let path = stories();
     let mut backend = LlamaBackend::new();
