@@ -17,6 +17,9 @@ const ROOM_FACTOR: f64 = 1.2;
 /// Share of the weights that a type must be able to hold for a file to be named after it alone.
 const NAMED_SHARE_MIN: f64 = 0.1;
 
+/// Longest name that file systems take, bytes.
+const NAME_BYTES_MAX: usize = 255;
+
 /// What to make, as asked for.
 #[derive(Debug, Clone)]
 pub struct QuantizeJob {
@@ -275,7 +278,7 @@ pub(crate) fn fallback(label: &str, fit: &BlockFit) -> Option<String> {
 }
 
 /// The source's name with its quantization replaced: `micro-f16.gguf` becomes `micro-q4_0.gguf`. Of a split model the number
-/// of the part goes: the quantizer writes one file.
+/// of the part goes: the quantizer writes one file. A name that would be too long loses its end before the quantization.
 pub(crate) fn target_name(source: &Path, quantization: &str, label: &str) -> String {
     let stem = ModelFiles::stem(source);
     let cut = stem.len().saturating_sub(quantization.len());
@@ -286,7 +289,12 @@ pub(crate) fn target_name(source: &Path, quantization: &str, label: &str) -> Str
         _ => stem.as_str(),
     };
     let base = if base.is_empty() { "model" } else { base };
-    format!("{base}-{label}.gguf")
+    let end = format!("-{label}.gguf");
+    let mut kept = base.len().min(NAME_BYTES_MAX.saturating_sub(end.len()));
+    while !base.is_char_boundary(kept) {
+        kept -= 1;
+    }
+    format!("{}{end}", &base[..kept])
 }
 
 /// Whether weights of this type were quantized before.
@@ -361,6 +369,9 @@ mod tests {
         assert_eq!(name("x.gguf", ""), "x-q4_0.gguf");
         assert_eq!(name("n-00001-of-00003.gguf", "f16"), "n-q4_0.gguf");
         assert_eq!(name("Llama-70B-Q8_0-00001-of-00003.gguf", "q8_0"), "Llama-70B-q4_0.gguf");
+        assert_eq!(name(&format!("{}.gguf", "n".repeat(250)), ""), format!("{}-q4_0.gguf", "n".repeat(245)));
+        // 3 bytes each, of which 81 leave room for 243 + 10.
+        assert_eq!(name(&format!("{}.gguf", "モ".repeat(83)), ""), format!("{}-q4_0.gguf", "モ".repeat(81)));
     }
 
     #[test]

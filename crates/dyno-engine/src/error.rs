@@ -106,6 +106,14 @@ pub enum EngineError {
         /// Details.
         reason: String,
     },
+    /// A file that the engine was to make cannot be written.
+    #[error("{path} cannot be written: {reason}; free some space or choose another place")]
+    Write {
+        /// The file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
     /// The request itself is at fault.
     #[error("{0}")]
     BadRequest(String),
@@ -194,6 +202,7 @@ mod tests {
             ),
             (EngineError::Model { reason: reason(), log: log() }, ["because", "choose another"]),
             (EngineError::OutOfMemory { during: during(), reason: reason() }, ["because", "smaller model"]),
+            (EngineError::Write { path: "a.gguf".to_owned(), reason: reason() }, ["a.gguf", "because"]),
             (EngineError::NoTemplate, ["no chat template", "--raw"]),
             (EngineError::Template(reason()), ["because", "--raw"]),
             (EngineError::Internal(reason()), ["because", "dyno doctor"]),

@@ -17,6 +17,7 @@
 //! - it answers `Handshake` with its own protocol version even when the front's differs: the front decides;
 //! - `Health`, `Handshake` and `Shutdown` are answered at once, also while a load or a decode is running;
 //! - after `Shutdown` it answers, then ends with exit code 0; `SIGTERM` ends it too;
+//! - a write beyond a limit on the size of files is an error to it, not its end ([`crate::outlive_file_limit`]);
 //! - threads that compute are called [`COMPUTE_THREAD`] (threads they start inherit the name), so that the front can see what those
 //!   threads lose to others;
 //! - an error before it listens goes to standard error, with exit code 1 (2 for arguments it does not know).

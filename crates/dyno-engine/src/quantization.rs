@@ -38,7 +38,10 @@ pub(crate) async fn quantize(
         Err(error) => Err(error),
     };
     killer.settle(&followed);
-    let quantize_ms = followed?;
+    let quantize_ms = match followed {
+        Err(error @ EngineError::BadRequest(_)) => return Err(part.stuck().unwrap_or(error)),
+        followed => followed?,
+    };
     let target_bytes = part.appear().await?;
     Ok(QuantizeReport { source_bytes, target_bytes, quantize_ms })
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dyno_engine::launch::{COMPUTE_THREAD, LaunchError, ServeArguments};
+use dyno_engine::outlive_file_limit;
 use dyno_engine::protocol::proto::engine_service_server::EngineServiceServer;
 use dyno_engine::protocol::{MESSAGE_BYTES_MAX, PROTOCOL_VERSION};
 use dyno_types::EngineInfo;
@@ -124,6 +125,10 @@ async fn serve_socket<B: Backend>(
     backend: impl FnOnce() -> B + Send + 'static,
     identity: EngineIdentity,
 ) -> Result<(), ServeError> {
+    outlive_file_limit().map_err(|source| ServeError::System {
+        action: "outlive a limit on the size of files".to_owned(),
+        source,
+    })?;
     let (model, backend_info) = ModelThread::start(backend).await?;
     let shutdown = Arc::new(Notify::new());
     let server = Server {

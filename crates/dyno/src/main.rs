@@ -39,7 +39,12 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let result = match runtime {
         Ok(runtime) => {
-            let result = runtime.block_on(commands::run(cli));
+            let result = runtime.block_on(async {
+                if let Err(error) = dyno_app::outlive_file_limit() {
+                    printer::remark(&format!("warning: a limit on the size of files may end dyno: {error}"));
+                }
+                commands::run(cli).await
+            });
             // Work that blocks a thread after the end of the verb was stopped; nobody waits for it.
             runtime.shutdown_background();
             result

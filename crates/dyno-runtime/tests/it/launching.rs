@@ -1,6 +1,7 @@
 //! The process itself, without the front's supervisor.
 
 use std::io::Read as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -65,6 +66,19 @@ fn arguments_outside_the_contract_end_it_with_code_2_and_a_sentence() {
 fn a_socket_that_cannot_be_made_ends_it_with_code_1() {
     let mut child = start(&["--socket", "/nonexistent/folder/engine.sock"]);
     assert_eq!(end_of(&mut child).code(), Some(1));
+}
+
+#[tokio::test]
+async fn a_limit_on_the_size_of_files_does_not_end_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("engine.sock");
+    let mut child = start(&["--socket", socket.to_str().unwrap()]);
+    let mut client = connect(&socket).await;
+    let sent = Command::new("kill").args(["-XFSZ", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    client.health(proto::Empty {}).await.unwrap();
+    drop(child.stdin.take());
+    assert_eq!(end_of(&mut child).signal(), Some(9), "it ends itself, as without a parent");
 }
 
 #[tokio::test]

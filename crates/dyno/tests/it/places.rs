@@ -130,6 +130,17 @@ fn a_history_on_a_full_disk_can_be_looked_into() {
     assert!(refused.err.contains("history.sqlite"), "{}", refused.err);
 }
 
+#[test]
+fn a_quantization_that_does_not_fit_names_the_file_and_leaves_nothing() {
+    let test = "a_quantization_that_does_not_fit_names_the_file_and_leaves_nothing";
+    let Some(world) = World::with_engine(test) else { return };
+    let stories = World::stories();
+    let quantize = ["quantize", stories.to_str().unwrap(), "--to", "q8_0", "--output", "made"];
+    // Some of the weights fit.
+    world.on_a_full_disk("100", &quantize).refused(1, &["stories260K-q8_0.gguf", "cannot be written"]);
+    assert_eq!(std::fs::read_dir(world.path("made")).unwrap().count(), 0, "nothing half-written stays");
+}
+
 /// Bytes that are no UTF-8, in a folder of their own.
 fn odd(world: &World) -> PathBuf {
     let folder = world.path("").join(OsString::from_vec(b"folder \xe9 ".to_vec()));
