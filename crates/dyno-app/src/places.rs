@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use dyno_engine::{EngineError, temporary_folder};
 use dyno_hub::HubSettings;
 use dyno_models::{Builtin, ModelError};
 use dyno_store::History;
@@ -59,12 +60,12 @@ impl Places {
         let writable = beside.filter(|folder| {
             std::fs::create_dir_all(folder).is_ok() && tempfile::tempfile_in(folder).is_ok()
         });
-        writable.unwrap_or_else(std::env::temp_dir)
+        writable.unwrap_or_else(temporary_folder)
     }
 
     /// The disk that models are on, or would be.
     pub(crate) fn models_disk(&self) -> PathBuf {
-        self.cache.path().map_or_else(|_| std::env::temp_dir(), Path::to_owned)
+        self.cache.path().map_or_else(|_| temporary_folder(), Path::to_owned)
     }
 }
 
@@ -141,9 +142,9 @@ impl Work {
         if let Some(folder) = &*held {
             return Ok(folder.path().to_owned());
         }
-        let parent = std::env::temp_dir();
+        let parent = temporary_folder();
         let made = tempfile::Builder::new().prefix("dyno-models-").tempdir_in(&parent);
-        let made = made.map_err(|source| AppError::Write { path: parent, source })?;
+        let made = made.map_err(|error| EngineError::of_temporary_folder(&parent, &error))?;
         Ok(held.insert(made).path().to_owned())
     }
 }

@@ -18,6 +18,7 @@ use crate::link::{Client, Link, death, log_tail};
 use crate::process::{EngineProcess, Invocation};
 use crate::protocol::{MESSAGE_BYTES_MAX, PROTOCOL_VERSION, proto};
 use crate::remote::RemoteSession;
+use crate::temporary::temporary_folder;
 use crate::{Engine, EngineError, Session};
 
 /// Longest path of a folder for sockets, bytes; the system allows about 100 for the whole socket path.
@@ -98,8 +99,7 @@ impl Engine for ProcessEngine {
         let begun = Instant::now();
         let deadlines = self.config.deadlines;
         // Removed after the handshake: one connection is all there ever is, and a killed front leaves no litter.
-        let folder =
-            private_folder().map_err(|error| start_error(format!("no folder for its socket: {error}")))?;
+        let folder = private_folder()?;
         let arguments = ServeArguments {
             socket: folder.path().join("engine.sock"),
             memory_limit_bytes: self.config.memory_limit_bytes,
@@ -142,13 +142,14 @@ fn start_error(reason: String) -> EngineError {
 }
 
 /// A folder only this user can enter, with a path short enough for a socket.
-fn private_folder() -> std::io::Result<tempfile::TempDir> {
-    let usual = std::env::temp_dir();
+fn private_folder() -> Result<tempfile::TempDir, EngineError> {
+    let usual = temporary_folder();
     let parent = if usual.as_os_str().len() <= FOLDER_BYTES_MAX { usual } else { PathBuf::from("/tmp") };
     tempfile::Builder::new()
         .prefix("dyno-")
         .permissions(std::fs::Permissions::from_mode(0o700))
-        .tempdir_in(parent)
+        .tempdir_in(&parent)
+        .map_err(|error| EngineError::of_temporary_folder(&parent, &error))
 }
 
 async fn shake_hands(process: &EngineProcess, socket: &Path) -> Result<(Client, EngineInfo), EngineError> {

@@ -56,6 +56,14 @@ pub enum EngineError {
         /// Last log lines.
         log: Vec<String>,
     },
+    /// Nothing can be made in the folder for temporary files.
+    #[error("the temporary folder {folder} {reason}; set TMPDIR to a folder that can be written")]
+    TemporaryFolder {
+        /// The folder.
+        folder: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Front and engine speak different protocol versions.
     #[error("the engine speaks protocol {engine}, dyno speaks {dyno}; build both from the same version")]
     Protocol {

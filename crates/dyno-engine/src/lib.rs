@@ -25,6 +25,7 @@ mod quantization;
 mod remote;
 mod restraint;
 mod session;
+mod temporary;
 
 pub use engine::{Deadlines, ProcessEngine, ProcessEngineConfig};
 pub use error::{EngineError, ExitCause};
@@ -32,3 +33,4 @@ pub use fake::*;
 pub use file_limit::outlive_file_limit;
 pub use find::find_engine;
 pub use session::{Engine, GenerationStream, PerplexityStream, ProgressSink, ScoreStream, Session};
+pub use temporary::temporary_folder;

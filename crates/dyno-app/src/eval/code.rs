@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use dyno_engine::temporary_folder;
 use dyno_sandbox::{Demand, Launcher, Mechanism, Program, Sandbox, Settings};
 use dyno_types::{CancelFlag, Event, EventSink};
 use tokio::sync::Semaphore;
@@ -107,7 +108,7 @@ impl Work {
             return Ok(Err("dyno does not know its own executable".to_owned()));
         };
         let launcher = Launcher { program, arguments: vec![CODE_LAUNCHER.into()] };
-        let settings = Settings { demand, ..Settings::new(launcher, std::env::temp_dir()) };
+        let settings = Settings { demand, ..Settings::new(launcher, temporary_folder()) };
         // It looks at the flag itself, so that nothing it started is left when we end.
         let cancel = self.job.cancel.clone();
         let detecting =

@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -113,6 +114,33 @@ fn models_run_without_any_place_to_keep_things() {
             let left: Vec<_> = std::fs::read_dir(&temporary).unwrap().flatten().collect();
             assert!(left.is_empty(), "{arguments:?} leaves {left:?}");
         }
+    }
+}
+
+/// A folder with an executable that is found as the engine, and can do nothing.
+fn engine_dir(world: &World) -> PathBuf {
+    let folder = world.path("engines");
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("dyno-engine-llama");
+    std::fs::write(&file, "#!/bin/sh\nexit 1\n").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
+    folder
+}
+
+#[test]
+fn a_temporary_folder_that_does_not_exist_is_named_and_no_engine_is_blamed() {
+    let world = World::new();
+    let engines = engine_dir(&world);
+    let missing = world.path("missing");
+    let missing = missing.to_str().unwrap();
+    // For the engine's socket, and for a model that has no other place.
+    for home in [Some(world.path("").to_str().unwrap().to_owned()), None] {
+        let mut command =
+            placeless(&world, home.as_deref(), &["generate", "builtin:nano", "-p", "x", "--context", "64"]);
+        command.env("DYNO_ENGINE_DIR", &engines).env("TMPDIR", missing);
+        let ran = finished(command.output().unwrap());
+        assert!(!ran.err.contains("engine"), "{}", ran.err);
+        ran.refused(1, &[missing, "does not exist", "TMPDIR"]);
     }
 }
 
