@@ -22,7 +22,7 @@ mod tune;
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Arg, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 pub(crate) use {
     bench::BenchArgs,
     cache::{CacheArgs, CacheVerb},
@@ -115,6 +115,22 @@ pub(crate) struct Cli {
         hide_short_help = true
     )]
     pub(crate) memory_limit_bytes: Option<u64>,
+}
+
+impl Cli {
+    /// What was typed, completed by the environment. A variable that is set to nothing counts as unset.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        let mut command = without_empty_variables(Self::command());
+        let mut matches = command.try_get_matches_from_mut(std::env::args_os())?;
+        Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+    }
+}
+
+fn without_empty_variables(command: Command) -> Command {
+    let is_empty = |arg: &Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|arg| if is_empty(&arg) { arg.env(None::<&str>) } else { arg })
+        .mut_subcommands(without_empty_variables)
 }
 
 /// Heading of the flags that every verb takes; the short help leaves them out.

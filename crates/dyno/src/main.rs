@@ -14,15 +14,13 @@ mod terminal;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().is_some_and(|first| first == dyno_app::CODE_LAUNCHER) {
         return dyno_app::launch_code(arguments);
     }
     say_panics();
-    let cli = match cli::Cli::try_parse() {
+    let cli = match cli::Cli::read() {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version go to standard output with success; clap knows which is which.

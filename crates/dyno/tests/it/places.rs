@@ -76,6 +76,61 @@ fn without_a_home_whatever_needs_none_works_and_the_rest_says_what_it_misses() {
     }
 }
 
+/// Every variable that dyno reads.
+const VARIABLES: [&str; 25] = [
+    "DYNO_CACHE_DIR",
+    "DYNO_CACHE_MAX_SIZE",
+    "DYNO_HISTORY",
+    "DYNO_CONFIG",
+    "DYNO_ENGINE_DIR",
+    "DYNO_DEADLINE",
+    "DYNO_MEMORY_LIMIT_BYTES",
+    "DYNO_THREADS",
+    "OMP_NUM_THREADS",
+    "LLAMA_CACHE_DIR",
+    "LLAMA_CACHE_MAX_SIZE",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "HF_ENDPOINT",
+    "HF_HOME",
+    "HF_HUB_CACHE",
+    "HF_HUB_OFFLINE",
+    "HF_TOKEN",
+    "HF_TOKEN_PATH",
+    "HUGGINGFACE_HUB_CACHE",
+    "OLLAMA_MODELS",
+    "RUST_LOG",
+    "TMPDIR",
+    "NO_COLOR",
+];
+
+#[test]
+fn variables_set_to_nothing_count_as_unset() {
+    let world = World::new();
+    let stories = World::stories();
+    let recommend = ["recommend", "--no-measure", stories.to_str().unwrap()];
+    for arguments in [&["cache", "dir"][..], &["models", "list"], &["history"], &["eval", "--list"], &recommend] {
+        let ran = |prepare: &dyn Fn(&mut Command)| {
+            let mut command = world.command(arguments);
+            prepare(&mut command);
+            let ran = finished(command.output().unwrap());
+            (ran.code, ran.out, ran.err)
+        };
+        let unset = ran(&|command| VARIABLES.iter().for_each(|name| drop(command.env_remove(name))));
+        let empty = ran(&|command| VARIABLES.iter().for_each(|name| drop(command.env(name, ""))));
+        assert_eq!(unset.0, Some(0), "{arguments:?}: {}", unset.2);
+        assert_eq!(empty, unset, "{arguments:?}");
+    }
+    let engines = engine_dir(&world);
+    for name in ["DYNO_CACHE_DIR", "DYNO_HISTORY", "TMPDIR"] {
+        let mut command = world.command(&["generate", "builtin:nano", "-p", "x", "--context", "64"]);
+        command.env("DYNO_ENGINE_DIR", &engines).env(name, "").current_dir(world.path("engines"));
+        finished(command.output().unwrap()).refused(1, &["the engine did not start: it ended with exit code 1"]);
+        assert_eq!(std::fs::read_dir(world.path("engines")).unwrap().count(), 1, "{name}");
+    }
+}
+
 #[test]
 fn in_a_home_that_cannot_be_written_nothing_is_lost_but_what_would_be_kept() {
     let world = World::new();
