@@ -93,9 +93,9 @@ impl Work {
     /// Models that other programs keep on this machine, and those in the folders of the user.
     ///
     /// # Errors
-    /// None so far: what cannot be read gets a warning.
+    /// [`AppError::Cancelled`]; what cannot be read gets a warning.
     pub fn stored_models(&self) -> Result<Vec<StoredModel>, AppError> {
-        self.with_library(|library, _| Ok(library.stored(&self.job)))
+        self.with_library(|library, job| library.stored(job))
     }
 
     /// The file of a model in an Ollama store, after its content was compared with the digest that the store states: read once, and

@@ -6,7 +6,7 @@ mod manage;
 use std::path::PathBuf;
 
 use dyno_models::{HubReference, OllamaReference, SynthSpec};
-use dyno_types::{Event, EventSink, Job};
+use dyno_types::{Event, Job};
 use serde::Serialize;
 
 pub use manage::{Checked, Row, Verdict};
@@ -119,10 +119,12 @@ impl Library {
     }
 
     /// Models that other programs keep on this machine, and those in the folders of the user; a folder that cannot be read is told
-    /// to `events`.
-    #[must_use]
-    pub fn stored(&self, events: &dyn EventSink) -> Vec<StoredModel> {
-        stores::stored(&self.settings, events)
+    /// to the job's events.
+    ///
+    /// # Errors
+    /// [`HubError::Cancelled`].
+    pub fn stored(&self, job: &Job) -> Result<Vec<StoredModel>, HubError> {
+        stores::stored(&self.settings, job)
     }
 
     /// The entry a reference certainly means. Without network the best guess will do: what the same words would choose among the

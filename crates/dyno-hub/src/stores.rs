@@ -6,15 +6,15 @@ mod ollama;
 
 use std::path::{Path, PathBuf};
 
-use dyno_types::{Event, EventSink};
+use dyno_types::{Event, Job};
 use serde::{Serialize, Serializer};
 
 pub(crate) use lm_studio::lm_studio_folders;
 pub use ollama::OllamaModel;
 pub(crate) use ollama::{find as find_in_ollama, ollama_folders};
 
-use crate::HubSettings;
 use crate::cache::huggingface;
+use crate::{HubError, HubSettings};
 
 /// Who keeps a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,17 +63,27 @@ pub struct StoredModel {
 
 /// Models of all places that the settings name, in a fixed order; a file that is in several is listed once. Places that are not
 /// there hold nothing; a folder that the user named gets a warning.
-pub(crate) fn stored(settings: &HubSettings, events: &dyn EventSink) -> Vec<StoredModel> {
+///
+/// # Errors
+/// [`HubError::Cancelled`].
+pub(crate) fn stored(settings: &HubSettings, job: &Job) -> Result<Vec<StoredModel>, HubError> {
     let mut models = Vec::new();
     for folder in &settings.folders {
-        if let Err(error) = std::fs::read_dir(folder) {
-            let text = format!("{} of models.folders is left out: {error}", folder.display());
-            events.emit(Event::Warning(text));
+        let reason = match std::fs::read_dir(folder) {
+            Err(error) => Some(error.to_string()),
+            Ok(_) if folder::is_of_the_kernel(folder) => {
+                Some("it holds no files, but shows the kernel".to_owned())
+            }
+            Ok(_) => None,
+        };
+        if let Some(reason) = reason {
+            let text = format!("{} of models.folders is left out: {reason}", folder.display());
+            job.events.emit(Event::Warning(text));
         }
-        models.extend(folder::models(folder, &Place::Folder(folder.clone())));
+        models.extend(folder::models(folder, &Place::Folder(folder.clone()), job)?);
     }
     for folder in &settings.lm_studio {
-        models.extend(folder::models(folder, &Place::LmStudio));
+        models.extend(folder::models(folder, &Place::LmStudio, job)?);
     }
     models.extend(settings.huggingface_cache.iter().flat_map(|hub| in_huggingface(hub)));
     for store in &settings.ollama {
@@ -88,7 +98,7 @@ pub(crate) fn stored(settings: &HubSettings, events: &dyn EventSink) -> Vec<Stor
         seen.push((file, model.place.clone()));
         new
     });
-    models
+    Ok(models)
 }
 
 fn in_huggingface(hub: &Path) -> Vec<StoredModel> {

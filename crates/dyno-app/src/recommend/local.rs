@@ -41,7 +41,7 @@ impl Spot {
 /// [`AppError::Hub`] when the cache cannot be read.
 pub(super) fn on_this_machine(work: &Work, measured: &Measured) -> Result<Vec<LocalModel>, AppError> {
     let mut spots = in_cache(work)?;
-    let stored = work.with_library(|library, _| Ok(library.stored(&work.job)))?;
+    let stored = work.with_library(|library, job| library.stored(job))?;
     spots.extend(stored.into_iter().filter_map(|model| {
         let path = model.paths.into_iter().next()?;
         Some(Spot::new(model.name, &model.place.name(), path))
