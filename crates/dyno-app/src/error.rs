@@ -34,7 +34,7 @@ pub enum AppError {
     Engine(EngineError),
     /// The history cannot be used.
     #[error(transparent)]
-    History(#[from] dyno_store::StoreError),
+    History(dyno_store::StoreError),
     /// A plan that cannot be carried out.
     #[error(transparent)]
     Plan(#[from] dyno_bench::PlanError),
@@ -127,6 +127,15 @@ impl From<ModelError> for AppError {
     }
 }
 
+impl From<dyno_store::StoreError> for AppError {
+    fn from(error: dyno_store::StoreError) -> Self {
+        match error {
+            dyno_store::StoreError::Stopped { .. } => Self::Cancelled,
+            error => Self::History(error),
+        }
+    }
+}
+
 impl From<EngineError> for AppError {
     fn from(error: EngineError) -> Self {
         match error {
@@ -211,7 +220,8 @@ mod tests {
     #[test]
     fn an_end_that_was_asked_for_is_the_same_wherever_it_was_noticed() {
         let file = || "x".to_owned();
-        let errors: [AppError; 6] = [
+        let errors: [AppError; 7] = [
+            dyno_store::StoreError::Stopped { path: file().into() }.into(),
             EngineError::Cancelled.into(),
             ModelError::Cancelled { file_name: file() }.into(),
             dyno_hub::HubError::Cancelled { file: file() }.into(),

@@ -80,7 +80,9 @@ impl Work {
 
     pub(crate) fn open_history(&self) -> Result<History, AppError> {
         let file = self.app.places.history.path()?.to_owned();
-        Ok(unless_cancelled(&self.job.cancel, move || History::open(&file))??)
+        let cancel = self.job.cancel.clone();
+        let open = move || History::open_unless(&file, move || cancel.is_cancelled());
+        Ok(unless_cancelled(&self.job.cancel, open)??)
     }
 
     /// The history to look into, when there is one: also where it cannot be written.
@@ -89,7 +91,11 @@ impl Work {
     /// [`AppError::NoPlace`], [`AppError::History`].
     pub(crate) fn history_to_read(&self) -> Result<Option<History>, AppError> {
         let file = self.app.places.history.path()?.to_owned();
-        let open = move || file.exists().then(|| History::open_to_read(&file)).transpose();
+        let cancel = self.job.cancel.clone();
+        let open = move || match file.exists() {
+            true => History::open_to_read_unless(&file, move || cancel.is_cancelled()).map(Some),
+            false => Ok(None),
+        };
         Ok(unless_cancelled(&self.job.cancel, open)??)
     }
 

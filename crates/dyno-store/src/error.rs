@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+use crate::waiting::Stop;
+
 /// A failure of the history. Nothing that was kept before is changed by any of them.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -53,6 +55,12 @@ pub enum StoreError {
     /// Another process held the file for too long.
     #[error("{} is in use by another process that did not let go of it: end that process (or wait for it) and repeat", path.display())]
     Busy {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The work was stopped while another process held the file.
+    #[error("{} was in use by another process when the work was stopped", path.display())]
+    Stopped {
         /// The file.
         path: PathBuf,
     },
@@ -107,6 +115,14 @@ impl StoreError {
     #[must_use]
     pub fn is_of_the_place(&self) -> bool {
         matches!(self, Self::Open { .. } | Self::Full { .. } | Self::Database { .. })
+    }
+
+    /// That the work was stopped, where it was and the file is in use; the error itself otherwise.
+    pub(crate) fn or_stopped(self, stop: &Stop) -> Self {
+        match self {
+            Self::Busy { path } if stop.is_stopped() => Self::Stopped { path },
+            other => other,
+        }
     }
 
     /// What an error of SQLite means for the history in this file.

@@ -2,19 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
 
 use dyno_types::RunRecord;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, Row, params};
 
 use crate::kept::{Kept, id_and_record, parse, readable_json};
 use crate::ledger::{self, LedgerEntry};
+use crate::waiting::{BUSY_TIMEOUT, RETRY_PAUSE, Stop, wait_on};
 use crate::{Filter, Headline, StoreError, migrate, read_only};
 
-/// How long to wait for another process to finish its writing.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Pause between attempts where SQLite itself does not wait.
-const RETRY_PAUSE: Duration = Duration::from_millis(20);
 /// Records named when an id is ambiguous.
 const EXAMPLES_MAX: u32 = 5;
 /// Predictions to learn from, the latest.
@@ -31,6 +27,7 @@ const LIST_COLUMNS: &str = "id, started_unix_ms, model, reference, quantization,
 pub struct History {
     pub(crate) connection: Connection,
     path: PathBuf,
+    stop: Stop,
 }
 
 impl History {
@@ -40,23 +37,39 @@ impl History {
     /// [`StoreError::Newer`], [`StoreError::Foreign`], [`StoreError::Damaged`] (the file is left as it is),
     /// [`StoreError::Open`], [`StoreError::Full`], [`StoreError::Busy`].
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_unless(path, || false)
+    }
+
+    /// The same; every wait for another process, now and later, ends soon after the work was stopped.
+    ///
+    /// # Errors
+    /// As [`History::open`], and [`StoreError::Stopped`].
+    pub fn open_unless(
+        path: &Path,
+        is_stopped: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Result<Self, StoreError> {
+        Self::open_with(path, Stop::new(is_stopped))
+    }
+
+    fn open_with(path: &Path, stop: Stop) -> Result<Self, StoreError> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder)
                 .map_err(|error| StoreError::Open { path: path.to_owned(), reason: error.to_string() })?;
         }
         let failed = |error: rusqlite::Error| StoreError::from_sqlite(path, &error);
+        let unless_stopped = |error: StoreError| error.or_stopped(&stop);
         // A file name is a file name, even one that looks like a URI.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-        connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+        wait_on(&mut connection, &stop).map_err(failed)?;
         // Checked before anything is changed, so that a file we must not touch stays as it is.
-        migrate::schema(&connection, path)?;
-        write_ahead(&connection).map_err(failed)?;
-        connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
-        migrate::migrate(&mut connection, path)?;
-        Ok(Self { connection, path: path.to_owned() })
+        migrate::schema(&connection, path).map_err(unless_stopped)?;
+        write_ahead(&connection, &stop).map_err(failed).map_err(unless_stopped)?;
+        connection.pragma_update(None, "synchronous", "FULL").map_err(failed).map_err(unless_stopped)?;
+        migrate::migrate(&mut connection, path).map_err(unless_stopped)?;
+        Ok(Self { connection, path: path.to_owned(), stop })
     }
 
     /// Opens a history that is there to look into it, also where nothing can be written: on a read-only or full disk, or for another user.
@@ -64,9 +77,21 @@ impl History {
     /// # Errors
     /// As [`History::open`], also for one of an earlier version that cannot be brought up to date.
     pub fn open_to_read(path: &Path) -> Result<Self, StoreError> {
-        match Self::open(path) {
-            Err(error) if error.is_of_the_place() => read_only::open(path)
-                .map(|connection| Self { connection, path: path.to_owned() })
+        Self::open_to_read_unless(path, || false)
+    }
+
+    /// The same; every wait for another process, now and later, ends soon after the work was stopped.
+    ///
+    /// # Errors
+    /// As [`History::open_to_read`], and [`StoreError::Stopped`].
+    pub fn open_to_read_unless(
+        path: &Path,
+        is_stopped: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Result<Self, StoreError> {
+        let stop = Stop::new(is_stopped);
+        match Self::open_with(path, stop.clone()) {
+            Err(error) if error.is_of_the_place() => read_only::open(path, &stop)
+                .map(|connection| Self { connection, path: path.to_owned(), stop })
                 .ok_or(error),
             other => other,
         }
@@ -217,7 +242,7 @@ impl History {
     }
 
     pub(crate) fn failed(&self, error: rusqlite::Error) -> StoreError {
-        StoreError::from_sqlite(&self.path, &error)
+        StoreError::from_sqlite(&self.path, &error).or_stopped(&self.stop)
     }
 
     /// What it means that this record could not be added.
@@ -233,12 +258,16 @@ impl History {
 
 /// Turns on write-ahead logging: readers never wait for a writer. File systems without shared memory keep the old way,
 /// which works too.
-fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
+fn write_ahead(connection: &Connection, stop: &Stop) -> rusqlite::Result<()> {
     let mut attempts = BUSY_TIMEOUT.as_millis() / RETRY_PAUSE.as_millis();
     loop {
         // SQLite answers "busy" at once here, without its timeout, when two processes open a new file at the same time.
         match connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())) {
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && attempts > 0 => {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && attempts > 0
+                    && !stop.is_stopped() =>
+            {
                 attempts -= 1;
                 thread::sleep(RETRY_PAUSE);
             }
@@ -267,9 +296,59 @@ fn read_headline(row: &Row<'_>) -> rusqlite::Result<Headline> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use dyno_types::RUN_SCHEMA;
 
     use super::*;
+
+    /// Holds the file until it is dropped. Its log of changes is no write-ahead log, so that readers wait, too.
+    fn held(history: &History) -> Connection {
+        history.connection.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(())).unwrap();
+        let other = Connection::open(&history.path).unwrap();
+        other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+        other
+    }
+
+    #[test]
+    fn every_wait_for_another_process_ends_when_the_work_is_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.sqlite");
+        let looks = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&looks);
+        // Stopped when it is asked for the third time.
+        let history =
+            History::open_unless(&path, move || counter.fetch_add(1, Ordering::Relaxed) >= 2).unwrap();
+        let record = RunRecord { schema: RUN_SCHEMA.to_owned(), id: "r".to_owned(), ..RunRecord::default() };
+        let eval = dyno_types::EvalRecord {
+            schema: dyno_types::EVAL_SCHEMA.to_owned(),
+            id: "e".to_owned(),
+            ..dyno_types::EvalRecord::default()
+        };
+        let holder = held(&history);
+        type Operation<'a> = (&'a str, &'a dyn Fn() -> Option<StoreError>);
+        let operations: [Operation<'_>; 9] = [
+            ("append", &|| history.append(&record).err()),
+            ("append_eval", &|| history.append_eval(&eval).err()),
+            ("get", &|| history.get("r").err()),
+            ("latest", &|| history.latest(1).err()),
+            ("list", &|| history.list(&Filter::default()).err()),
+            ("list_evals", &|| history.list_evals(&Filter::default()).err()),
+            ("ledger", &|| history.ledger("m").err()),
+            ("remove", &|| history.remove("r").err()),
+            ("remove_eval", &|| history.remove_eval("e").err()),
+        ];
+        for (name, operation) in operations {
+            looks.store(0, Ordering::Relaxed);
+            let error = operation().unwrap_or_else(|| panic!("{name} did not wait"));
+            assert!(matches!(error, StoreError::Stopped { .. }), "{name}: {error}");
+            assert!(looks.load(Ordering::Relaxed) > 2, "{name}");
+        }
+        drop(holder);
+        history.append(&record).unwrap();
+        assert_eq!(history.get("r").unwrap().map(|record| record.id), Some("r".to_owned()));
+    }
 
     #[test]
     fn a_full_disk_is_said_and_costs_only_the_new_record() {

@@ -13,6 +13,7 @@ mod ledger;
 mod migrate;
 mod read_only;
 mod run_id;
+mod waiting;
 
 pub use error::StoreError;
 pub use eval_headline::EvalHeadline;

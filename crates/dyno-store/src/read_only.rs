@@ -6,15 +6,17 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::migrate;
+use crate::waiting::{Stop, wait_on};
 
 /// Opens the file as it is; `None` where that is not possible, or its schema is not the present one.
 ///
 /// Readers of a write-ahead log make files beside it. Where they cannot, the file is taken for one that nobody changes meanwhile.
-pub(crate) fn open(path: &Path) -> Option<Connection> {
+pub(crate) fn open(path: &Path, stop: &Stop) -> Option<Connection> {
     ["mode=ro", "mode=ro&immutable=1"].into_iter().find_map(|manner| {
         let flags =
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(address(path, manner)?, flags).ok()?;
+        let mut connection = Connection::open_with_flags(address(path, manner)?, flags).ok()?;
+        wait_on(&mut connection, stop).ok()?;
         migrate::is_current(&connection, path).then_some(connection)
     })
 }
@@ -50,7 +52,8 @@ mod tests {
             ..dyno_types::RunRecord::default()
         };
         History::open(&path).unwrap().append(&record).unwrap();
-        let connection = open(&path).unwrap();
+        let never = Stop::new(|| false);
+        let connection = open(&path, &never).unwrap();
         let count: i64 = connection.query_row("SELECT count(*) FROM runs", [], |row| row.get(0)).unwrap();
         assert_eq!(count, 1);
         assert!(connection.execute("DELETE FROM runs", []).is_err());
@@ -60,8 +63,8 @@ mod tests {
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
         );
         assert!(migrate::is_current(&immutable.unwrap(), &path));
-        assert!(open(&folder.path().join("none.sqlite")).is_none());
+        assert!(open(&folder.path().join("none.sqlite"), &never).is_none());
         std::fs::write(&path, "no database at all, but long enough to have a header of its own").unwrap();
-        assert!(open(&path).is_none());
+        assert!(open(&path, &never).is_none());
     }
 }
