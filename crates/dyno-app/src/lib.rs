@@ -45,6 +45,7 @@ pub use app::{App, Work};
 pub use bench::{BenchJob, BenchResult, ContextChoice};
 pub use doctor::{Check, CheckStatus, DoctorReport};
 pub use dyno_advise::{Complexity, DetectedTier, Fallback, Route, RouteError, WindowBound};
+pub use dyno_engine::launch::MEMORY_LIMIT_BYTES_MIN;
 pub use dyno_engine::outlive_file_limit;
 pub use dyno_eval::{CHECK_SPECS, SamplingChoice, Standing, Weights};
 pub use dyno_hub::{

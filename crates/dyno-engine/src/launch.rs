@@ -38,8 +38,9 @@ pub const COMPUTE_THREAD: &str = "model";
 const SOCKET: &str = "--socket";
 const MEMORY_LIMIT: &str = "--memory-limit-bytes";
 
-/// Least address space an engine can start in, bytes; a smaller limit would only fail in obscure ways.
-const MEMORY_LIMIT_BYTES_MIN: u64 = 16 * 1024 * 1024;
+/// Least address space of an engine, bytes: its libraries, the stacks and heaps of its threads, and the smallest of models. In less it
+/// fails at the start or in obscure ways later.
+pub const MEMORY_LIMIT_BYTES_MIN: u64 = 128 << 20;
 
 /// What the front tells an engine process at its start.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -110,7 +110,7 @@ pub(crate) struct Cli {
         env = "DYNO_MEMORY_LIMIT_BYTES",
         global = true,
         value_name = "SIZE",
-        value_parser = dyno_types::parse_size,
+        value_parser = memory_limit,
         help_heading = GLOBAL,
         hide_short_help = true
     )]
@@ -124,6 +124,19 @@ impl Cli {
         let mut matches = command.try_get_matches_from_mut(std::env::args_os())?;
         Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
     }
+}
+
+/// A limit in which an engine can start.
+fn memory_limit(text: &str) -> Result<u64, String> {
+    let bytes = dyno_types::parse_size(text).map_err(|error| error.to_string())?;
+    let least = dyno_app::MEMORY_LIMIT_BYTES_MIN;
+    if bytes < least {
+        return Err(format!(
+            "no engine can start in so little memory; allow at least {}MiB, and what the model needs",
+            least >> 20
+        ));
+    }
+    Ok(bytes)
 }
 
 fn without_empty_variables(command: Command) -> Command {

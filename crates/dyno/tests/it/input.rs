@@ -22,6 +22,12 @@ fn flags_that_make_no_sense_are_refused_with_their_name() {
             2,
             &["--threads", "one value"],
         ),
+        (
+            &["generate", "builtin:nano", "-p", "x", "--memory-limit-bytes", "1"],
+            2,
+            &["--memory-limit-bytes", "128MiB"],
+        ),
+        (&["bench", "--memory-limit-bytes", "127MiB"], 2, &["128MiB"]),
         (&["synth", "lama-3.2-1b@q4_k_m"], 2, &["llama-3.2-1b"]),
         (&["synth", "llama-3.2-1b@q4_k_n"], 2, &["q4_k_m"]),
         (&["synth", "llama-3.2-1b"], 2, &["@"]),
