@@ -37,6 +37,7 @@ pub use suites::{EvalCatalogue, StrategyRow, SuiteRow, eval_catalogue, question_
 use crate::app::Model;
 use crate::eval::ask::Manner;
 use crate::eval::assemble::Circumstances;
+use crate::eval::code::CodeRunner;
 use crate::eval::exam::Exam;
 use crate::eval::host::{Host, Loading};
 use crate::eval::judging::Judge;
@@ -265,7 +266,12 @@ impl Work {
     ) -> Result<(), AppError> {
         let needs_code = plan.questions.iter().any(Questions::needs_code);
         let code = if needs_code { Some(self.code_runner(job.unsafe_code).await?) } else { None };
-        findings.notes.extend(code.as_ref().map(|code| format!("written programs: {}", code.describe())));
+        let refusal = code.as_ref().and_then(CodeRunner::refusal);
+        findings.notes.extend(
+            code.as_ref()
+                .filter(|_| refusal.is_none())
+                .map(|code| format!("written programs: {}", code.describe())),
+        );
         let exam = Exam {
             model_sha256: &subject.sha256,
             template,
@@ -274,6 +280,11 @@ impl Work {
             events: &self.job,
         };
         for questions in &plan.questions {
+            if let Some(note) = left_out(questions, refusal) {
+                self.job.emit(Event::Note(note.clone()));
+                findings.notes.push(note);
+                continue;
+            }
             for manner in plan.manners.iter().filter(|manner| manner.concerns(questions)) {
                 let asked = exam.sit(host, questions, manner).await?;
                 findings.suites.push(asked.result);
@@ -327,6 +338,13 @@ impl Work {
     pub(crate) fn answers_folder(&self, keep: bool) -> Option<PathBuf> {
         self.app.places.beside_history("answers").filter(|_| keep)
     }
+}
+
+/// Why a suite is not asked, where it is not: nobody named it, and nothing here can judge its answers. One that was named is asked all the
+/// same, and that nothing of it was judged is a failure.
+fn left_out(questions: &Questions, refusal: Option<&str>) -> Option<String> {
+    let reason = refusal.filter(|_| questions.by_default && questions.needs_code())?;
+    Some(format!("{} was left out, because programs cannot be run here: {reason}", questions.id.name))
 }
 
 /// Name of a reference's distributions in their folder.

@@ -69,13 +69,15 @@ pub(crate) struct Questions {
     pub(crate) understood_sha256: String,
     /// Indices of the items that are asked, ascending.
     pub(crate) chosen: Vec<usize>,
+    /// Whether they are asked because nobody said what to ask.
+    pub(crate) by_default: bool,
 }
 
 impl Questions {
     /// These items of a suite.
     pub(crate) fn new(suite: Suite, id: SuiteId, chosen: Vec<usize>) -> Self {
         let understood_sha256 = sha256_hex(write_suite(&suite).as_bytes());
-        Self { suite, id, understood_sha256, chosen }
+        Self { suite, id, understood_sha256, chosen, by_default: false }
     }
 
     /// Whether answers have to be run.
@@ -177,7 +179,8 @@ pub(crate) fn questions(
         let pairs: Vec<(&str, &str)> =
             suite.items.iter().map(|item| (item.id.as_str(), item.task.as_str())).collect();
         let chosen = subset(&pairs, job.limit.unwrap_or(u64::MAX), job.sampling.seed);
-        found.push(Questions::new(suite, id, chosen));
+        let questions = Questions::new(suite, id, chosen);
+        found.push(Questions { by_default: job.suites.is_empty(), ..questions });
     }
     Ok(found)
 }

@@ -510,6 +510,27 @@ async fn a_record_in_which_nothing_was_judged_is_invalid_and_a_failure() {
 }
 
 #[tokio::test]
+async fn programs_that_cannot_be_run_are_asked_for_only_where_somebody_named_them() {
+    let of = |by_default, items| Questions { by_default, ..questions(items) };
+    for (by_default, asked) in [(true, 1), (false, 2)] {
+        let folder = tempfile::tempdir().unwrap();
+        let programs = of(by_default, vec![program_item(0), program_item(1)]);
+        let plan =
+            EvalPlan { questions: vec![of(by_default, items()), programs], ..plan(Vec::new(), &["direct"]) };
+        let record = evaluate(folder.path(), script(), &job(), &plan).await.record;
+        assert_eq!(record.suites.len(), asked);
+        assert!(record.suites[0].main_score().is_some());
+        let said = record
+            .notes
+            .iter()
+            .any(|note| note.contains("mixed was left out, because programs cannot be run"));
+        assert_eq!(said, by_default, "{:?}", record.notes);
+        let error = nothing_judged(std::slice::from_ref(&record));
+        assert_eq!(error.map(|error| error.exit_code()), (!by_default).then_some(1));
+    }
+}
+
+#[tokio::test]
 async fn a_template_without_system_messages_is_said_where_a_question_has_one() {
     let takes_none = || FakeScript { system_in_user: true, ..script() };
     for (strategy, said) in [("direct", 0), ("expert", 1)] {

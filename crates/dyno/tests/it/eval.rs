@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::dyno::World;
+use crate::dyno::{World, finished};
 
 const TINY: &str = "synth:tiny-llama@q8_0";
 
@@ -271,6 +271,28 @@ fn code_of_a_model_runs_apart_or_not_at_all() {
             );
         }
     }
+}
+
+#[test]
+fn suites_nobody_named_do_without_programs_where_none_can_be_run() {
+    let test = "suites_nobody_named_do_without_programs_where_none_can_be_run";
+    let Some(world) = World::with_engine(test) else { return };
+    let run = |suites: &[&str]| {
+        let arguments =
+            [&["builtin:nano"][..], suites, &["--limit", "2", "--max-tokens", "16", "--quiet"]].concat();
+        // No interpreter is there.
+        finished(world.command(&eval(&arguments)).env("PATH", world.path("nothing")).output().unwrap())
+    };
+    let record = record(&run(&[]).ok());
+    let suites: Vec<&str> = record["suites"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|suite| suite["suite"]["name"].as_str())
+        .collect();
+    assert_eq!(suites, ["heldout-single", "heldout-steps", "heldout-choice"]);
+    assert!(record["notes"].to_string().contains("heldout-code was left out"), "{}", record["notes"]);
+    run(&["heldout-code"]).refused(1, &["nothing could be judged", "Python"]);
 }
 
 #[test]
