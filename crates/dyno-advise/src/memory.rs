@@ -87,7 +87,7 @@ fn rearranged_bytes(weights: &[WeightShare], instructions: MatrixInstructions) -
     let multiplied = |share: &&WeightShare| match share.role {
         WeightRole::Output | WeightRole::Matrix | WeightRole::Expert => true,
         WeightRole::Embedding => is_tied(weights),
-        WeightRole::Vector => false,
+        WeightRole::Vector | WeightRole::Unknown => false,
     };
     weights
         .iter()

@@ -45,7 +45,7 @@ impl Work {
         let (mut decode_bytes, mut prefill_flops, mut expert_flops) = Default::default();
         for share in &facts.weights {
             let (in_decode, in_prefill) = match share.role {
-                WeightRole::Vector => (0.0, 0.0),
+                WeightRole::Vector | WeightRole::Unknown => (0.0, 0.0),
                 WeightRole::Embedding if !tied => (0.0, 0.0),
                 WeightRole::Embedding | WeightRole::Output => (1.0, 0.0),
                 WeightRole::Matrix => (1.0, dense),
@@ -117,7 +117,7 @@ fn attention(facts: &ModelFacts) -> Vec<(Option<f64>, f64, f64)> {
             }
             // Every head works on the latent itself.
             LayerMemory::Latent { width } => Some((None, layers, 4.0 * heads * width as f64)),
-            LayerMemory::State { .. } => None,
+            LayerMemory::State { .. } | LayerMemory::Unknown => None,
         }
     });
     groups.collect()

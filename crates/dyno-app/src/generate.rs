@@ -414,7 +414,7 @@ impl<'a> Asked<'a> {
                     "the answer was cut after {tokens} tokens: the window of {window} tokens is full"
                 )));
             }
-            FinishReason::Eos | FinishReason::Stop | FinishReason::Cancelled => {}
+            FinishReason::Eos | FinishReason::Stop | FinishReason::Cancelled | FinishReason::Unknown => {}
         }
     }
 

@@ -51,7 +51,9 @@ pub(crate) fn rows(records: &[RunRecord]) -> String {
 }
 
 fn circumstances(record: &RunRecord) -> Vec<String> {
-    let flags: Vec<String> = record.validity.flags.iter().map(flag_name).collect();
+    let validity = &record.validity;
+    let unknown = validity.unknown_flags.iter().map(|name| text(name));
+    let flags: Vec<String> = validity.flags.iter().map(flag_name).chain(unknown).collect();
     let mut cells = vec![
         text(&record.id),
         record.started_unix_ms.to_string(),

@@ -120,6 +120,7 @@ fn role(role: WeightRole) -> &'static str {
         WeightRole::Matrix => "matrices",
         WeightRole::Expert => "experts",
         WeightRole::Vector => "norms, biases, look-ups",
+        WeightRole::Unknown => "a role unknown to this dyno",
     }
 }
 

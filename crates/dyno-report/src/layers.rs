@@ -29,6 +29,7 @@ fn kind(memory: LayerMemory) -> String {
         LayerMemory::Full { .. } => "full".to_owned(),
         LayerMemory::Window { window, .. } => format!("with a window of {} tokens", count(window)),
         LayerMemory::Latent { width } => format!("latent ({} elements per token)", count(width)),
+        LayerMemory::Unknown => "of a kind unknown to this dyno".to_owned(),
         LayerMemory::State { bytes: state } => format!("with a state of {} per sequence", bytes(state)),
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct Remark {
 
 /// The verdict over a record, one sentence.
 pub(crate) fn verdict(validity: &Validity) -> &'static str {
-    match (validity.valid, validity.flags.is_empty()) {
+    match (validity.valid, validity.is_spotless()) {
         (true, true) => "Valid: nothing disturbed this measurement.",
         (true, false) => "Valid, with remarks.",
         (false, _) => "Not valid: do not compare these figures with others.",
@@ -41,6 +41,10 @@ pub(crate) fn remarks(validity: &Validity, model: &ModelFacts, notes: &[String])
         .map(|flag| Remark { voids: flag.voids(), text: flag.explain().to_owned() })
         .collect();
     flags.sort_by_key(|remark| !remark.voids);
+    flags.extend(validity.unknown_flags.iter().map(|name| Remark {
+        voids: false,
+        text: format!("A newer dyno noted \"{}\", which this one does not know.", plain(name)),
+    }));
     if model.synthetic {
         let text =
             "The weights are random (a synthetic model): speed and memory are real, quality does not apply.";
@@ -249,6 +253,16 @@ mod tests {
     fn prediction(metric: &str, predicted: f64, interval: Option<[f64; 2]>, measured: f64) -> Prediction {
         let conditions = "at 60 tokens".to_owned();
         Prediction { metric: metric.to_owned(), conditions, raw: predicted, predicted, interval, measured }
+    }
+
+    #[test]
+    fn what_a_newer_version_noted_is_shown_as_unknown() {
+        let validity =
+            Validity { valid: true, unknown_flags: vec!["on_the_\nmoon".to_owned()], ..Validity::default() };
+        assert_eq!(verdict(&validity), "Valid, with remarks.");
+        let said = remarks(&validity, &ModelFacts::default(), &[]);
+        let [Remark { voids: false, text }] = said.as_slice() else { panic!("{said:?}") };
+        assert!(text.contains("on_the_") && text.contains("does not know") && !text.contains('\n'), "{text}");
     }
 
     #[test]

@@ -211,7 +211,7 @@ mod tests {
     /// A run with these threads, KV type and decode rate.
     fn run(threads: u32, kv_type_k: KvType, decode: (f64, Option<[f64; 2]>)) -> RunRecord {
         let mut record =
-            RunRecord { validity: Validity { valid: true, flags: Vec::new() }, ..RunRecord::default() };
+            RunRecord { validity: Validity { valid: true, ..Validity::default() }, ..RunRecord::default() };
         record.settings.engine.threads = threads;
         record.settings.engine.threads_prefill = threads;
         record.settings.engine.kv_type_k = kv_type_k;

@@ -136,7 +136,7 @@ pub(crate) fn validity(
     remarks: impl IntoIterator<Item = sentences::Remark>,
     color: Color,
 ) -> String {
-    let ink = match (validity.valid, validity.flags.is_empty()) {
+    let ink = match (validity.valid, validity.is_spotless()) {
         (true, true) => Ink::Good,
         (true, false) => Ink::Warning,
         (false, _) => Ink::Bad,

@@ -204,6 +204,7 @@ fn kind_text(kind: WindowFailureKind) -> &'static str {
         WindowFailureKind::Refused => "refused by the engine",
         WindowFailureKind::EngineDied => "the engine died",
         WindowFailureKind::NotReached => "not reached",
+        WindowFailureKind::Unknown => "unknown to this dyno",
     }
 }
 

@@ -131,6 +131,9 @@ pub enum FinishReason {
     ContextFull,
     /// Cancelled by the caller.
     Cancelled,
+    /// For a reason that only a newer dyno knows.
+    #[serde(other)]
+    Unknown,
 }
 
 /// One generated token, time-stamped inside the engine.

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::record::UNKNOWN_OUTCOME;
 use crate::{
     EngineInfo, EngineSettings, Footprint, HardwareProfile, ModelFacts, Sampling, ThreadChoice, ToolInfo,
     Validity,
@@ -194,7 +195,7 @@ pub struct SuiteResult {
 
 /// What became of one item.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
+#[serde(tag = "state", rename_all = "snake_case", from = "StoredOutcome")]
 pub enum ItemOutcome {
     /// Right.
     Correct,
@@ -216,6 +217,40 @@ pub enum ItemOutcome {
         /// The reason, as a sentence.
         reason: String,
     },
+}
+
+/// What became of one item, as records hold it.
+#[derive(Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+enum StoredOutcome {
+    Correct,
+    Wrong,
+    Unparsed,
+    Tied,
+    Open,
+    Graded {
+        grade: f64,
+    },
+    Failed {
+        reason: String,
+    },
+    #[serde(other)]
+    Unknown,
+}
+
+impl From<StoredOutcome> for ItemOutcome {
+    fn from(stored: StoredOutcome) -> Self {
+        match stored {
+            StoredOutcome::Correct => Self::Correct,
+            StoredOutcome::Wrong => Self::Wrong,
+            StoredOutcome::Unparsed => Self::Unparsed,
+            StoredOutcome::Tied => Self::Tied,
+            StoredOutcome::Open => Self::Open,
+            StoredOutcome::Graded { grade } => Self::Graded { grade },
+            StoredOutcome::Failed { reason } => Self::Failed { reason },
+            StoredOutcome::Unknown => Self::Failed { reason: UNKNOWN_OUTCOME.to_owned() },
+        }
+    }
 }
 
 /// One choice's likelihood.

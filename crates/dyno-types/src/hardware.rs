@@ -69,6 +69,9 @@ pub enum DiskKind {
     Memory,
     /// Another machine's, over the network.
     Network,
+    /// In a way that only a newer dyno knows.
+    #[serde(other)]
+    Unknown,
 }
 
 /// The disk that a folder lies on.
@@ -136,6 +139,9 @@ pub enum GpuKind {
     Intel,
     /// Apple (memory shared with the processor).
     Apple,
+    /// A kind that only a newer dyno knows.
+    #[serde(other)]
+    Unknown,
 }
 
 /// One accelerator.

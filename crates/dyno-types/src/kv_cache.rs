@@ -64,12 +64,13 @@ impl ModelFacts {
         }
         let bytes = |memory: LayerMemory| match memory {
             LayerMemory::Full { key_width, value_width } => {
-                key_width as f64 * k_bytes + value_width as f64 * v_bytes
+                Some(key_width as f64 * k_bytes + value_width as f64 * v_bytes)
             }
-            LayerMemory::Latent { width } => width as f64 * k_bytes,
-            LayerMemory::Window { .. } | LayerMemory::State { .. } => 0.0,
+            LayerMemory::Latent { width } => Some(width as f64 * k_bytes),
+            LayerMemory::Window { .. } | LayerMemory::State { .. } => Some(0.0),
+            LayerMemory::Unknown => None,
         };
-        Some(self.layer_memory.iter().map(|group| group.layers as f64 * bytes(group.memory)).sum())
+        self.layer_memory.iter().map(|group| Some(group.layers as f64 * bytes(group.memory)?)).sum()
     }
 }
 
@@ -80,7 +81,7 @@ impl<'a> Cache<'a> {
         let batch = u64::from(settings.batch.max(settings.sequences)).min(tokens);
         let widths = facts.layer_memory.iter().map(|group| match group.memory {
             LayerMemory::Full { value_width, .. } | LayerMemory::Window { value_width, .. } => value_width,
-            LayerMemory::Latent { .. } | LayerMemory::State { .. } => 0,
+            LayerMemory::Latent { .. } | LayerMemory::State { .. } | LayerMemory::Unknown => 0,
         });
         Some(Self {
             settings,
@@ -111,6 +112,7 @@ impl<'a> Cache<'a> {
                 self.keys(self.cells, width, facts.key_length).filter(|_| same)
             }
             LayerMemory::State { bytes } => bytes.checked_mul(self.sequences),
+            LayerMemory::Unknown => None,
         }
     }
 

@@ -29,6 +29,9 @@ pub enum WeightRole {
     Expert,
     /// Norms, biases and other tensors that are no matrix to multiply with.
     Vector,
+    /// A role that only a newer dyno knows.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Weights of one role and one type.
@@ -77,6 +80,9 @@ pub enum LayerMemory {
         /// Bytes per sequence.
         bytes: u64,
     },
+    /// Something that only a newer dyno knows.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Layers that keep the same.

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::value::StrDeserializer;
+use serde::de::{Error as _, IntoDeserializer as _};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
     Better, DiscardedProcess, EngineInfo, EngineMemory, EngineSettings, FinishReason, HardwareProfile,
@@ -45,7 +47,8 @@ pub struct RunRecord {
     pub stages: Stages,
     /// What the samples say about growth with context.
     pub analysis: Option<ContextAnalysis>,
-    /// Summaries by metric id.
+    /// Summaries by metric id. Those in units that only a newer dyno knows are left out: all follow from the samples.
+    #[serde(deserialize_with = "known_metrics")]
     pub metrics: BTreeMap<String, MetricSummary>,
     /// How metrics varied over earlier runs like this one, by metric id; intervals in `metrics` rest on it, and on an assumption
     /// where it is absent.
@@ -64,6 +67,36 @@ pub struct RunRecord {
     pub validity: Validity,
     /// Remarks for people.
     pub notes: Vec<String>,
+}
+
+/// Summaries in the terms that this version knows.
+fn known_metrics<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, MetricSummary>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Entry {
+        Known(MetricSummary),
+        Other { unit: String, better: String },
+    }
+    let mut known = BTreeMap::new();
+    for (id, entry) in BTreeMap::<String, Entry>::deserialize(deserializer)? {
+        match entry {
+            Entry::Known(summary) => {
+                known.insert(id, summary);
+            }
+            Entry::Other { unit, better } if is_word_of::<Unit>(&unit) && is_word_of::<Better>(&better) => {
+                return Err(D::Error::custom(format!("the figures of {id} cannot be read")));
+            }
+            Entry::Other { .. } => {}
+        }
+    }
+    Ok(known)
+}
+
+fn is_word_of<'de, T: Deserialize<'de>>(word: &'de str) -> bool {
+    let word: StrDeserializer<'_, serde::de::value::Error> = word.into_deserializer();
+    T::deserialize(word).is_ok()
 }
 
 /// One figure predicted before a run, and what the run measured.
@@ -117,6 +150,9 @@ pub enum ThreadChoice {
     OmpNumThreads,
     /// Nobody said: every usable processor.
     Usable,
+    /// In a way that only a newer dyno knows.
+    #[serde(other)]
+    Unknown,
 }
 
 impl ThreadChoice {
@@ -129,6 +165,7 @@ impl ThreadChoice {
             Self::DynoThreads => "from DYNO_THREADS",
             Self::OmpNumThreads => "from OMP_NUM_THREADS",
             Self::Usable => "every usable core",
+            Self::Unknown => "chosen in a way unknown to this dyno",
         }
     }
 }
@@ -199,6 +236,9 @@ pub enum PageCache {
     NotDropped,
     /// The file had been read just before.
     Warm,
+    /// A state that only a newer dyno knows.
+    #[serde(other)]
+    Unknown,
 }
 
 /// One load of the model in a fresh engine process.
@@ -335,11 +375,14 @@ pub enum WindowFailureKind {
     EngineDied,
     /// The run was stopped before.
     NotReached,
+    /// For a reason that only a newer dyno knows.
+    #[serde(other)]
+    Unknown,
 }
 
 /// What one window gave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
+#[serde(tag = "state", rename_all = "snake_case", from = "StoredWindowOutcome")]
 pub enum WindowOutcome {
     /// Measured.
     Measured {
@@ -358,6 +401,40 @@ pub enum WindowOutcome {
         reason: String,
     },
 }
+
+/// What one window gave, as records hold it.
+#[derive(Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+enum StoredWindowOutcome {
+    Measured {
+        request: RequestSample,
+        context_ms: f64,
+        memory: EngineMemory,
+    },
+    Failed {
+        kind: WindowFailureKind,
+        reason: String,
+    },
+    #[serde(other)]
+    Unknown,
+}
+
+impl From<StoredWindowOutcome> for WindowOutcome {
+    fn from(stored: StoredWindowOutcome) -> Self {
+        match stored {
+            StoredWindowOutcome::Measured { request, context_ms, memory } => {
+                Self::Measured { request, context_ms, memory }
+            }
+            StoredWindowOutcome::Failed { kind, reason } => Self::Failed { kind, reason },
+            StoredWindowOutcome::Unknown => {
+                Self::Failed { kind: WindowFailureKind::Unknown, reason: UNKNOWN_OUTCOME.to_owned() }
+            }
+        }
+    }
+}
+
+/// What is said of an outcome that only a newer dyno knows.
+pub(crate) const UNKNOWN_OUTCOME: &str = "a newer dyno noted an outcome that this one does not know";
 
 /// One try of one window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

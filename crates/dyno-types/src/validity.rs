@@ -126,11 +126,49 @@ impl ValidityFlag {
 
 /// Verdict over one record.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "StoredValidity", into = "StoredValidity")]
 pub struct Validity {
     /// Whether the record may enter comparisons.
     pub valid: bool,
     /// Everything noticed, voiding or not, in declaration order, without repeats.
     pub flags: Vec<ValidityFlag>,
+    /// Names of flags that a newer dyno noted and this one does not know; in records they stand among the others.
+    pub unknown_flags: Vec<String>,
+}
+
+/// A verdict as records hold it.
+#[derive(Serialize, Deserialize)]
+struct StoredValidity {
+    valid: bool,
+    flags: Vec<StoredFlag>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum StoredFlag {
+    Known(ValidityFlag),
+    Unknown(String),
+}
+
+impl From<StoredValidity> for Validity {
+    fn from(stored: StoredValidity) -> Self {
+        let mut validity = Self { valid: stored.valid, ..Self::default() };
+        for flag in stored.flags {
+            match flag {
+                StoredFlag::Known(flag) => validity.flags.push(flag),
+                StoredFlag::Unknown(name) => validity.unknown_flags.push(name),
+            }
+        }
+        validity
+    }
+}
+
+impl From<Validity> for StoredValidity {
+    fn from(validity: Validity) -> Self {
+        let known = validity.flags.into_iter().map(StoredFlag::Known);
+        let unknown = validity.unknown_flags.into_iter().map(StoredFlag::Unknown);
+        Self { valid: validity.valid, flags: known.chain(unknown).collect() }
+    }
 }
 
 impl Validity {
@@ -139,14 +177,20 @@ impl Validity {
     pub fn from_flags(mut flags: Vec<ValidityFlag>) -> Self {
         flags.sort_unstable();
         flags.dedup();
-        Self { valid: !flags.iter().any(|flag| flag.voids()), flags }
+        Self { valid: !flags.iter().any(|flag| flag.voids()), flags, unknown_flags: Vec::new() }
+    }
+
+    /// Whether nothing at all was noticed.
+    #[must_use]
+    pub fn is_spotless(&self) -> bool {
+        self.flags.is_empty() && self.unknown_flags.is_empty()
     }
 
     /// With more flags and the same verdict: doubts about speed do not void answers.
     #[must_use]
     pub fn noting(&self, flags: &[ValidityFlag]) -> Self {
         let all = self.flags.iter().chain(flags).copied().collect();
-        Self { valid: self.valid, ..Self::from_flags(all) }
+        Self { valid: self.valid, unknown_flags: self.unknown_flags.clone(), ..Self::from_flags(all) }
     }
 }
 
@@ -162,5 +206,16 @@ mod tests {
         assert!(noted.valid && ValidityFlag::Incomplete.voids(), "{noted:?}");
         assert_eq!(noted.flags.len(), 2);
         assert!(!Validity { valid: false, ..noted }.noting(&[]).valid);
+    }
+
+    #[test]
+    fn flags_of_a_newer_version_are_kept_under_their_names() {
+        let text = r#"{"valid":true,"flags":["not_warm","on_the_moon"]}"#;
+        let validity: Validity = serde_json::from_str(text).unwrap();
+        assert_eq!(validity.flags, [ValidityFlag::NotWarm]);
+        assert_eq!(validity.unknown_flags, ["on_the_moon"]);
+        assert!(!validity.is_spotless() && validity.noting(&[]) == validity);
+        assert_eq!(serde_json::to_string(&validity).unwrap(), text);
+        assert!(serde_json::from_str::<Validity>(r#"{"valid":true,"flags":[1]}"#).is_err());
     }
 }

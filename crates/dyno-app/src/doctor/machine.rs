@@ -180,6 +180,7 @@ fn disk(facts: &DiskFacts) -> Option<String> {
         DiskKind::SolidState => "solid-state disk",
         DiskKind::Memory => "in main memory",
         DiskKind::Network => "over the network",
+        DiskKind::Unknown => "a kind of disk unknown to this dyno",
     });
     let parts = [kind, facts.file_system.as_deref(), facts.device.as_deref()];
     let parts: Vec<&str> = parts.into_iter().flatten().collect();

@@ -126,7 +126,7 @@ fn trust_in(record: &RunRecord, label: String) -> Trust {
 
 /// Whether to trust a record, and why (not).
 pub(crate) fn trust(validity: &Validity, remarks: Vec<Remark>, label: String) -> Trust {
-    let level = match (validity.valid, validity.flags.is_empty()) {
+    let level = match (validity.valid, validity.is_spotless()) {
         (false, _) => "bad",
         (true, false) => "fair",
         (true, true) => "good",

@@ -25,6 +25,8 @@ pub(crate) use sentences::{
 };
 pub(crate) use speeds::{SPEEDS_NOTE, short_table as short_speeds, table as speed_cells};
 
+use std::collections::BTreeSet;
+
 use dyno_types::{EvalRecord, ModelFacts, PairedComparison, QuantImpact, Validity};
 
 use crate::facts::{machine_line, model_line, model_name};
@@ -160,7 +162,10 @@ fn side_by_side_pairs(records: &[EvalRecord]) -> Vec<String> {
 fn doubts(records: &[EvalRecord]) -> (Validity, Vec<run_sentences::Remark>) {
     let flags = records.iter().flat_map(|record| record.validity.flags.iter().copied()).collect();
     let valid = records.iter().all(|record| record.validity.valid);
-    let verdict = Validity { valid, ..Validity::from_flags(flags) };
+    let unknown: BTreeSet<String> =
+        records.iter().flat_map(|record| record.validity.unknown_flags.iter().cloned()).collect();
+    let verdict =
+        Validity { valid, unknown_flags: unknown.into_iter().collect(), ..Validity::from_flags(flags) };
     let reasons = run_sentences::remarks(&verdict, &ModelFacts::default(), &[]);
     (verdict, reasons)
 }

@@ -379,7 +379,7 @@ fn blank(quantization: &str, file_bytes: u64) -> EvalRecord {
         divergence: None,
         footprint: None,
         together: Vec::new(),
-        validity: Validity { valid: true, flags: Vec::new() },
+        validity: Validity { valid: true, ..Validity::default() },
         notes: vec!["These figures are made up, for the tests of reports.".to_owned()],
     }
 }

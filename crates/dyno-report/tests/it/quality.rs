@@ -105,7 +105,7 @@ fn the_impact_is_shown_with_every_suite_circumstances_and_remarks() {
         let compared = compared.cloned().map(|one| PairedComparison { suite: "another".to_owned(), ..one });
         record.comparisons.extend(compared);
     }
-    records[2].validity = Validity { valid: true, flags: vec![ValidityFlag::ForeignLoad] };
+    records[2].validity = Validity { valid: true, ..Validity::from_flags(vec![ValidityFlag::ForeignLoad]) };
     let text = quant_impact_text(&records, &impacts(), &remarks, Color::Never);
     let by_suite = text.split("Accuracy by suite").nth(1).unwrap();
     let rows: Vec<&str> = by_suite.lines().skip_while(|line| !line.contains("another")).take(5).collect();

@@ -1,7 +1,7 @@
 //! Evaluations in, evaluations out.
 
 use dyno_store::{EvalHeadline, Filter, History, StoreError};
-use dyno_types::EvalRecord;
+use dyno_types::{EvalRecord, ItemOutcome, ThreadChoice};
 use rusqlite::Connection;
 
 use crate::sample::{EVAL_V1, eval, record};
@@ -27,6 +27,23 @@ fn evaluations_of_every_schema_version_stay_readable() {
     // Runs and evaluations are apart.
     assert_eq!(history.get(&old.id).unwrap(), None);
     assert_eq!(history.list(&Filter::default()).unwrap(), []);
+}
+
+#[test]
+fn an_evaluation_of_a_newer_version_is_read_as_far_as_it_is_known() {
+    let (_folder, history) = history();
+    let mut newer: serde_json::Value = serde_json::from_str(EVAL_V1).unwrap();
+    newer["validity"]["flags"] = serde_json::json!(["on_the_moon"]);
+    newer["thread_choice"] = "by_the_stars".into();
+    newer["suites"][0]["items"][0]["outcome"] =
+        serde_json::json!({"state": "debated", "for": 3, "against": 2});
+    let read: EvalRecord = serde_json::from_value(newer).unwrap();
+    history.append_eval(&read).unwrap();
+    let read = history.get_eval(&read.id).unwrap().unwrap();
+    assert_eq!(read.validity.unknown_flags, ["on_the_moon"]);
+    assert_eq!(read.thread_choice, Some(ThreadChoice::Unknown));
+    let ItemOutcome::Failed { reason } = &read.suites[0].items[0].outcome else { panic!("{read:?}") };
+    assert!(reason.contains("newer dyno"), "{reason}");
 }
 
 #[test]

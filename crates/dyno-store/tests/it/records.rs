@@ -1,7 +1,11 @@
 //! Records in, records out.
 
 use dyno_store::{Filter, Headline, History, StoreError, subject};
-use dyno_types::{Prediction, RunRecord};
+use dyno_types::{
+    FinishReason, GpuKind, LayerMemory, PageCache, Prediction, RunRecord, ThreadChoice, ValidityFlag,
+    WeightRole, WindowFailureKind, WindowOutcome,
+};
+use serde_json::{Value, json};
 
 use crate::sample::{RUN_V1, record};
 
@@ -24,6 +28,44 @@ fn records_of_every_schema_version_stay_readable() {
     history.append(&old).unwrap();
     assert_eq!(history.get(&old.id).unwrap().as_ref(), Some(&old), "kept whole");
     assert_eq!(history.latest(9).unwrap(), [old]);
+}
+
+/// What a newer version might write: words in places where this one knows a few.
+#[test]
+fn a_run_of_a_newer_version_is_read_as_far_as_it_is_known() {
+    let (_folder, history) = history();
+    let mut newer: Value = serde_json::from_str(RUN_V1).unwrap();
+    newer["validity"]["flags"] = json!(["not_warm", "on_the_moon"]);
+    newer["settings"]["thread_choice"] = json!("by_the_stars");
+    newer["machine"]["gpus"] = json!([{"kind": "tea_leaves", "name": "n", "memory_bytes": 1}]);
+    newer["model"]["weights"] =
+        json!([{"role": "spare", "kind": "f16", "tensors": 1, "elements": 2, "bytes": 4}]);
+    newer["model"]["layer_memory"] = json!([{"layers": 3, "memory": {"kind": "dreams", "depth": 7}}]);
+    newer["stages"]["load"]["samples"][0]["page_cache"] = json!("lukewarm");
+    newer["stages"]["inference"]["samples"][0]["finish_reason"] = json!("bored");
+    let windows = newer["stages"]["context"]["samples"].as_array_mut().unwrap();
+    windows[0]["outcome"] = json!({"state": "skipped", "until": "tomorrow"});
+    windows[1]["outcome"] = json!({"state": "failed", "kind": "eclipse", "reason": "It was dark."});
+    newer["metrics"]["noise_db"] = json!({"unit": "dB", "better": "lower", "loudest": 3.5});
+    let read: RunRecord = serde_json::from_value(newer).unwrap();
+    history.append(&read).unwrap();
+    let read = history.get(&read.id).unwrap().unwrap();
+    assert_eq!(read.validity.flags, [ValidityFlag::NotWarm]);
+    assert_eq!(read.validity.unknown_flags, ["on_the_moon"]);
+    assert_eq!(read.settings.thread_choice, ThreadChoice::Unknown);
+    assert_eq!(read.machine.gpus[0].kind, GpuKind::Unknown);
+    assert_eq!(read.model.weights[0].role, WeightRole::Unknown);
+    assert_eq!(read.model.layer_memory[0].memory, LayerMemory::Unknown);
+    assert_eq!(read.model.kv_bytes_per_token(2.0, 2.0), None);
+    assert_eq!(read.stages.load.as_ref().unwrap().samples[0].page_cache, PageCache::Unknown);
+    assert_eq!(read.stages.inference.as_ref().unwrap().samples[0].finish_reason, FinishReason::Unknown);
+    for sample in &read.stages.context.as_ref().unwrap().samples[..2] {
+        let WindowOutcome::Failed { kind, reason } = &sample.outcome else { panic!("{sample:?}") };
+        assert_eq!(*kind, WindowFailureKind::Unknown);
+        assert!(reason.contains("does not know") || reason == "It was dark.", "{reason}");
+    }
+    assert!(read.metrics.contains_key("decode_tps") && !read.metrics.contains_key("noise_db"));
+    assert_eq!(history.list(&Filter::default()).unwrap().len(), 1);
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn what_processes_lost_is_said_beside_their_speed_and_voids_no_answer() {
         let one = DiscardedProcess { loss: lost(1, 400.0), ..DiscardedProcess::default() };
         let turns = Turns { losses, discarded: vec![one; discarded], ..turns() };
         let record = entered(&turns, &subject(), &nothing_expected());
-        assert_eq!(record.validity, Validity { valid: true, flags });
+        assert_eq!(record.validity, Validity { valid: true, flags, ..Validity::default() });
         assert_eq!(record.notes.len(), discarded);
         assert!(record.notes.iter().all(|note| note.contains("process 1 lost 40 %")), "{:?}", record.notes);
         let rate = record.footprint.unwrap().decode_tps.unwrap();
