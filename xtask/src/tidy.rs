@@ -3,6 +3,7 @@
 pub(crate) mod crates;
 mod exceptions;
 mod layers;
+mod parameters;
 mod source;
 pub(crate) mod tree;
 mod words;

@@ -27,6 +27,15 @@ pub(crate) struct Sweep<'a> {
     others: Vec<&'static Knob>,
 }
 
+/// Where a run stands in a sweep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Index of its value of the knob.
+    pub(crate) value: usize,
+    /// Index of its series.
+    pub(crate) series: usize,
+}
+
 /// The best of several settings by one figure.
 struct Best {
     best: usize,
@@ -81,12 +90,14 @@ impl<'a> Sweep<'a> {
         self.others.iter().map(set).collect::<Vec<_>>().join(" · ")
     }
 
-    /// Place of a record: index of its value and of its series.
-    pub(crate) fn place(&self, record: &RunRecord) -> Option<(usize, usize)> {
+    /// Place of a record.
+    pub(crate) fn place(&self, record: &RunRecord) -> Option<Place> {
         let value = (self.knob.get)(&record.settings.engine);
         let series = self.of_others(record);
-        let value = self.values.iter().position(|known| *known == value)?;
-        Some((value, self.series.iter().position(|known| *known == series)?))
+        Some(Place {
+            value: self.values.iter().position(|known| *known == value)?,
+            series: self.series.iter().position(|known| *known == series)?,
+        })
     }
 
     /// What was varied, as a line.
@@ -248,7 +259,11 @@ mod tests {
         let runs = [run(1, KvType::F16, rate), run(1, KvType::Q8_0, rate), run(2, KvType::F16, rate)];
         let sweep = Sweep::of(&runs).unwrap();
         assert_eq!(sweep.varied(), "Varied: threads (1, 2); KV type K (f16, q8_0).");
-        assert_eq!(runs.each_ref().map(|run| sweep.place(run).unwrap()), [(0, 0), (0, 1), (1, 0)]);
+        let place = |value, series| Place { value, series };
+        assert_eq!(
+            runs.each_ref().map(|run| sweep.place(run).unwrap()),
+            [place(0, 0), place(0, 1), place(1, 0)]
+        );
     }
 
     #[test]

@@ -51,6 +51,7 @@ pub(super) fn check(path: &str, text: &str) -> Vec<Finding> {
             );
         }
     }
+    let tuples = super::parameters::check(path, &file);
     let mut functions = Functions { lines: text.lines().collect(), too_long: Vec::new() };
     functions.visit_file(&file);
     for (name, start, lines) in functions.too_long {
@@ -60,6 +61,7 @@ pub(super) fn check(path: &str, text: &str) -> Vec<Finding> {
             format!("{name} has {lines} lines of code, at most {FUNCTION_LINES_MAX}: split it"),
         );
     }
+    found.extend(tuples);
     found
 }
 
@@ -75,7 +77,7 @@ fn contains_word(line: &str, word: &str) -> bool {
 }
 
 /// Files that hold only tests or benchmarks.
-fn is_test_file(path: &str) -> bool {
+pub(super) fn is_test_file(path: &str) -> bool {
     path.split('/').any(|part| ["tests", "benches", "tests.rs"].contains(&part))
 }
 
@@ -85,7 +87,7 @@ fn test_lines(items: &[Item]) -> usize {
     spans.map(|span| span.end().line - span.start().line + 1).sum()
 }
 
-fn attributes(item: &Item) -> &[Attribute] {
+pub(super) fn attributes(item: &Item) -> &[Attribute] {
     match item {
         Item::Mod(item) => &item.attrs,
         Item::Fn(item) => &item.attrs,
@@ -95,7 +97,7 @@ fn attributes(item: &Item) -> &[Attribute] {
     }
 }
 
-fn is_cfg_test(attribute: &Attribute) -> bool {
+pub(super) fn is_cfg_test(attribute: &Attribute) -> bool {
     attribute.path().is_ident("cfg") && attribute.parse_args::<syn::Ident>().is_ok_and(|word| word == "test")
 }
 

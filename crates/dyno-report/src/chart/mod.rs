@@ -30,6 +30,35 @@ const DIGIT: f64 = 0.56 * FONT as f64;
 /// A point in data coordinates.
 pub(crate) type Point = (f64, f64);
 
+/// A position in drawing units, from the left and from the top.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Pixel {
+    x: i32,
+    y: i32,
+}
+
+impl Pixel {
+    /// Where a point of the data is drawn.
+    fn of(plane: &Plane, point: Point) -> Self {
+        let (x, y) = plane.plotting_area().map_coordinate(&point);
+        Self { x, y }
+    }
+
+    fn moved(self, right: i32, down: i32) -> Self {
+        Self { x: self.x + right, y: self.y + down }
+    }
+}
+
+/// A vertical line with a label near its top.
+pub(crate) struct Rule {
+    /// Where it stands.
+    pub(crate) x: f64,
+    /// The label.
+    pub(crate) label: String,
+    /// Row of the label, from 0 downwards.
+    pub(crate) row: u32,
+}
+
 /// One layer of marks.
 pub(crate) enum Mark {
     /// Points joined by straight lines.
@@ -42,8 +71,8 @@ pub(crate) enum Mark {
     Bars(Vec<(f64, f64, f64)>),
     /// Short level strokes: (left, right, y).
     Levels(Vec<(f64, f64, f64)>),
-    /// A vertical line with a label near its top; the row (from 0) moves the label down.
-    Rule { x: f64, label: String, row: u32 },
+    /// A vertical line with its label.
+    Rule(Rule),
     /// Numbers above points.
     Labels(Vec<(f64, f64, String)>),
     /// Intervals as upright strokes: (x, low, high).
@@ -99,12 +128,12 @@ impl Chart {
         for (value, label) in self.y.ticks() {
             let y = self.y.place(*value);
             area.draw(&PathElement::new(vec![(left, y), (right, y)], Ink::Grid.stroke(2)))?;
-            let at = area.map_coordinate(&(left, y));
-            write(plane, label, (at.0 - 18, at.1), Ink::Text, (HPos::Right, VPos::Center))?;
+            let at = Pixel::of(plane, (left, y)).moved(-18, 0);
+            write(plane, label, at, Ink::Text, Pos::new(HPos::Right, VPos::Center))?;
         }
         for (value, label) in self.x.ticks() {
-            let at = area.map_coordinate(&(self.x.place(*value), bottom));
-            write(plane, label, (at.0, at.1 + 22), Ink::Text, (HPos::Center, VPos::Top))?;
+            let at = Pixel::of(plane, (self.x.place(*value), bottom)).moved(0, 22);
+            write(plane, label, at, Ink::Text, Pos::new(HPos::Center, VPos::Top))?;
         }
         area.draw(&PathElement::new(vec![(left, bottom), (right, bottom)], Ink::Axis.stroke(3)))
     }
@@ -125,45 +154,41 @@ impl Chart {
             Mark::Levels(levels) => levels.iter().try_for_each(|(left, right, y)| {
                 area.draw(&path([place(&(*left, *y)), place(&(*right, *y))], ink.stroke(8)))
             }),
-            Mark::Rule { x, label, row } => {
-                self.draw_rule(plane, place(&(*x, self.y.low())).0, (label, *row), ink)
-            }
+            Mark::Rule(rule) => self.draw_rule(plane, rule, ink),
             Mark::Intervals(intervals) => intervals.iter().try_for_each(|(x, low, high)| {
                 area.draw(&path([place(&(*x, *low)), place(&(*x, *high))], ink.stroke(6)))
             }),
             Mark::Names(named) => self.draw_names(plane, named, ink),
             Mark::Labels(labels) => labels.iter().try_for_each(|(x, y, label)| {
-                let at = area.map_coordinate(&place(&(*x, *y)));
-                write(plane, label, (at.0, at.1 - 26), Ink::Strong, (HPos::Center, VPos::Bottom))
+                let at = Pixel::of(plane, place(&(*x, *y))).moved(0, -26);
+                write(plane, label, at, Ink::Strong, Pos::new(HPos::Center, VPos::Bottom))
             }),
         }
     }
 
     fn draw_names(&self, plane: &Plane, named: &[(f64, f64, String)], ink: Ink) -> Drawn {
-        let area = plane.plotting_area();
-        let at = |(x, y, _): &(f64, f64, String)| area.map_coordinate(&(self.x.place(*x), self.y.place(*y)));
-        let points: Vec<(i32, i32)> = named.iter().map(at).collect();
+        let at = |(x, y, _): &(f64, f64, String)| Pixel::of(plane, (self.x.place(*x), self.y.place(*y)));
+        let points: Vec<Pixel> = named.iter().map(at).collect();
         let widths: Vec<i32> =
             named.iter().map(|(_, _, name)| (name.chars().count() as f64 * DIGIT) as i32).collect();
-        let bottom = area.map_coordinate(&(self.x.low(), self.y.low())).1;
-        let places = names::places(&points, &widths, (WIDTH as i32, bottom));
+        let bottom = Pixel::of(plane, (self.x.low(), self.y.low())).y;
+        let places = names::places(&points, &widths, Pixel { x: WIDTH as i32, y: bottom });
         named
             .iter()
             .zip(places)
-            .try_for_each(|((_, _, name), corner)| write(plane, name, corner, ink, (HPos::Left, VPos::Top)))
+            .try_for_each(|((_, _, name), at)| write(plane, name, at, ink, Pos::new(HPos::Left, VPos::Top)))
     }
 
-    fn draw_rule(&self, plane: &Plane, x: f64, (label, row): (&str, u32), ink: Ink) -> Drawn {
-        let area = plane.plotting_area();
-        let (bottom, top) = (self.y.low(), self.y.high());
-        area.draw(&path([(x, bottom), (x, top)], ink.stroke(4)))?;
-        let at = area.map_coordinate(&(x, top));
-        let width = label.chars().count() as f64 * DIGIT;
+    fn draw_rule(&self, plane: &Plane, rule: &Rule, ink: Ink) -> Drawn {
+        let (x, bottom, top) = (self.x.place(rule.x), self.y.low(), self.y.high());
+        plane.plotting_area().draw(&path([(x, bottom), (x, top)], ink.stroke(4)))?;
+        let at = Pixel::of(plane, (x, top));
+        let width = rule.label.chars().count() as f64 * DIGIT;
         // The label stands to the right of its line, or to the left where it would leave the drawing.
-        let fits = f64::from(at.0) + width + 20.0 < f64::from(WIDTH);
+        let fits = f64::from(at.x) + width + 20.0 < f64::from(WIDTH);
         let (offset, side) = if fits { (16, HPos::Left) } else { (-16, HPos::Right) };
-        let down = 8 + row as i32 * (FONT + 12);
-        write(plane, label, (at.0 + offset, at.1 + down), Ink::Strong, (side, VPos::Top))
+        let down = 8 + rule.row as i32 * (FONT + 12);
+        write(plane, &rule.label, at.moved(offset, down), Ink::Strong, Pos::new(side, VPos::Top))
     }
 }
 
@@ -183,15 +208,15 @@ fn path(points: impl IntoIterator<Item = Point>, style: ShapeStyle) -> PathEleme
     PathElement::new(points.into_iter().collect::<Vec<_>>(), style)
 }
 
-/// Writes text at a position in drawing units.
-fn write(plane: &Plane, text: &str, at: (i32, i32), ink: Ink, (h, v): (HPos, VPos)) -> Drawn {
+/// Writes text at a position; `side` says which side of the text that is.
+fn write(plane: &Plane, text: &str, at: Pixel, ink: Ink, side: Pos) -> Drawn {
     let color = ink.color();
-    let style = TextStyle::from(("sans-serif", FONT).into_font()).color(&color).pos(Pos::new(h, v));
+    let style = TextStyle::from(("sans-serif", FONT).into_font()).color(&color).pos(side);
     plane.plotting_area().strip_coord_spec().draw_text(text, &style, shifted(plane, at))
 }
 
 /// Text is drawn on the bare plotting area, whose origin is its own corner.
-fn shifted(plane: &Plane, at: (i32, i32)) -> (i32, i32) {
+fn shifted(plane: &Plane, at: Pixel) -> (i32, i32) {
     let (x, y) = plane.plotting_area().get_base_pixel();
-    (at.0 - x, at.1 - y)
+    (at.x - x, at.y - y)
 }

@@ -5,7 +5,7 @@ use plotters::prelude::*;
 use plotters::style::FontStyle;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::{Axis, DIGIT, Drawn, FONT, Ink, Plane, WIDTH, element, path, shifted, write};
+use super::{Axis, DIGIT, Drawn, FONT, Ink, Pixel, Plane, WIDTH, element, path, shifted, write};
 
 /// Longest name of a row that is drawn, characters; longer ones end in an ellipsis.
 pub(crate) const ROW_NAME_MAX: usize = 20;
@@ -117,8 +117,8 @@ impl RowChart {
         for (value, label) in self.x.ticks() {
             let x = self.x.place(*value);
             area.draw(&path([(x, 0.0), (x, 1.0)], Ink::Grid.stroke(2)))?;
-            let at = area.map_coordinate(&(x, 0.0));
-            write(plane, label, (at.0, at.1 + 22), Ink::Text, (HPos::Center, VPos::Top))?;
+            let at = Pixel::of(plane, (x, 0.0)).moved(0, 22);
+            write(plane, label, at, Ink::Text, Pos::new(HPos::Center, VPos::Top))?;
         }
         if let Some(line) = self.line {
             let x = self.x.place(line);
@@ -128,12 +128,12 @@ impl RowChart {
     }
 
     fn draw_row(&self, plane: &mut Plane, row: &Row, middle: f64, step: f64) -> Drawn {
-        let left = plane.plotting_area().map_coordinate(&(self.x.low(), middle));
+        let left = Pixel::of(plane, (self.x.low(), middle));
         let values = match row {
-            Row::Heading(_) => return heading(plane, &row.name(), (8, left.1)),
+            Row::Heading(_) => return heading(plane, &row.name(), Pixel { x: 8, ..left }),
             Row::Values(_, values) => values,
         };
-        write(plane, &row.name(), (left.0 - 18, left.1), Ink::Text, (HPos::Right, VPos::Center))?;
+        write(plane, &row.name(), left.moved(-18, 0), Ink::Text, Pos::new(HPos::Right, VPos::Center))?;
         let top = middle + step * (values.len().saturating_sub(1)) as f64 / 2.0;
         values
             .iter()
@@ -145,8 +145,7 @@ impl RowChart {
         let area = plane.plotting_area();
         let at = |x: f64| (self.x.place(x), y);
         if let Some(reference) = value.reference {
-            let (x, middle) = area.map_coordinate(&at(reference));
-            let (x, middle) = shifted(plane, (x, middle));
+            let (x, middle) = shifted(plane, Pixel::of(plane, at(reference)));
             let bare = area.strip_coord_spec();
             bare.draw(&PathElement::new(vec![(x, middle - 22), (x, middle + 22)], Ink::Axis.stroke(8)))?;
         }
@@ -156,7 +155,7 @@ impl RowChart {
 }
 
 /// A name over rows, at the left edge of the drawing, bold.
-fn heading(plane: &Plane, text: &str, at: (i32, i32)) -> Drawn {
+fn heading(plane: &Plane, text: &str, at: Pixel) -> Drawn {
     let color = Ink::Strong.color();
     let font = ("sans-serif", FONT).into_font().style(FontStyle::Bold);
     let style = TextStyle::from(font).color(&color).pos(Pos::new(HPos::Left, VPos::Center));

@@ -3,7 +3,7 @@
 use dyno_stats::percentile;
 use dyno_types::{LoadSample, PageCache, RequestSample, RunRecord, Unit};
 
-use crate::chart::{Axis, Chart, Ink, Mark, Point, token_label};
+use crate::chart::{Axis, Chart, Ink, Mark, Point, Rule, token_label};
 use crate::figure::{count, figure};
 use crate::html::view::{Figure, Key};
 use crate::windows::{Resident, Window, decode_rate, decode_tps, measured};
@@ -158,7 +158,7 @@ fn gap_note(sorted: &[f64], within: usize, shown: f64) -> String {
 }
 
 fn rule(x: f64, name: &str, row: u32) -> Mark {
-    Mark::Rule { x, label: format!("{name} {}", figure(Unit::Milliseconds, x)), row }
+    Mark::Rule(Rule { x, label: format!("{name} {}", figure(Unit::Milliseconds, x)), row })
 }
 
 /// Equal bins along the axis (so equal ratios when it is logarithmic): (left, right, share of `total` in %); empty

@@ -7,7 +7,7 @@ use crate::columns::{HEADLINES, metric_label};
 use crate::figure::Scale;
 use crate::html::page::capitalized;
 use crate::html::view::{Figure, Key};
-use crate::sweep::Sweep;
+use crate::sweep::{Place, Sweep};
 
 /// More points than this carry no numbers of their own; the table has them.
 const LABELLED_POINTS_MAX: usize = 6;
@@ -18,8 +18,7 @@ const IDS: [&str; HEADLINES.len()] =
 
 /// One run in a chart.
 struct Dot<'a> {
-    /// Index of the knob's value, and of the series.
-    place: (usize, usize),
+    place: Place,
     summary: &'a MetricSummary,
 }
 
@@ -34,7 +33,7 @@ fn response(sweep: &Sweep<'_>, metric: &str, id: &'static str) -> Option<Figure>
         .iter()
         .filter_map(|record| {
             let summary = record.metrics.get(metric).filter(|one| one.mean.is_finite() && one.mean > 0.0)?;
-            let place = sweep.place(record).filter(|(_, series)| *series < SERIES_INKS)?;
+            let place = sweep.place(record).filter(|place| place.series < SERIES_INKS)?;
             Some(Dot { place, summary })
         })
         .collect();
@@ -91,9 +90,9 @@ impl Series {
 
     /// What is drawn of it.
     fn layers(self, sweep: &Sweep<'_>, dots: &[Dot<'_>], unit: Unit) -> Vec<(Mark, Ink)> {
-        let mut own: Vec<&Dot<'_>> = dots.iter().filter(|dot| dot.place.1 == self.index).collect();
-        own.sort_by_key(|dot| dot.place.0);
-        let x = |dot: &Dot<'_>| dot.place.0 as f64 + self.shift();
+        let mut own: Vec<&Dot<'_>> = dots.iter().filter(|dot| dot.place.series == self.index).collect();
+        own.sort_by_key(|dot| dot.place.value);
+        let x = |dot: &Dot<'_>| dot.place.value as f64 + self.shift();
         let points: Vec<Point> = own.iter().map(|dot| (x(dot), dot.summary.mean)).collect();
         let intervals = own.iter().filter_map(|dot| {
             let [low, high] = dot.summary.ci95.filter(|ends| ends.iter().all(|end| end.is_finite()))?;
