@@ -101,6 +101,14 @@ struct Asking<'a> {
     template: &'a Template,
 }
 
+/// A text that is measured.
+struct MeasuredText<'a> {
+    job: &'a TextJob,
+    passage: &'a Passage,
+    /// What is stored of it, or compared with.
+    distributions: Option<Distributions>,
+}
+
 /// What was found out, as far as it went.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
@@ -223,14 +231,13 @@ impl Work {
             .ask_everything(&mut host, job, Asking { plan, subject, template: &template }, &mut findings)
             .await
             .err();
-        if let (None, Some(passage)) = (&error, &plan.passage) {
+        if let (None, Some(passage), Some(text)) = (&error, &plan.passage, &job.text) {
             let own = reference.as_ref().map(|(name, folder)| {
                 Distributions::Compare(name.clone(), folder.path().join(DISTRIBUTIONS_FILE))
             });
             let distributions = own.or_else(|| plan.distributions.clone());
-            let measured =
-                measure_text(&mut host, job, (passage, distributions), &mut findings, &self.job).await;
-            error = measured.err();
+            let measured = MeasuredText { job: text, passage, distributions };
+            error = self.measure_text(&mut host, measured, &mut findings).await.err();
         }
         let changed = host.check_model().err();
         let model_changed = changed.is_some();
@@ -300,6 +307,29 @@ impl Work {
         Ok(())
     }
 
+    /// Measures the text; stores the distributions, or compares them.
+    async fn measure_text(
+        &self,
+        host: &mut Host,
+        MeasuredText { job: text, passage, distributions }: MeasuredText<'_>,
+        findings: &mut Findings,
+    ) -> Result<(), AppError> {
+        let (name, store, reference) = match distributions {
+            None => (None, None, None),
+            Some(Distributions::Store(file)) => (None, Some(file), None),
+            Some(Distributions::Compare(name, file)) => (Some(name), None, Some(file)),
+        };
+        let measuring = Measuring { chunk: text.chunk, chunks_max: text.chunks_max, store, reference };
+        let beyond = perplexity::beyond_training("the model", text.chunk, host.loaded());
+        findings.notes.extend(beyond);
+        let chunks = perplexity::measure(host, passage, &measuring, &self.job).await?;
+        findings.perplexity = perplexity::perplexity(passage, text.chunk, &chunks);
+        if let Some(name) = name {
+            findings.divergence = perplexity::divergence(passage, &name, &chunks);
+        }
+        Ok(())
+    }
+
     /// The reference model's name, and its distributions over the text in a folder that lives as long as they are needed.
     async fn reference_distributions(
         &self,
@@ -349,31 +379,6 @@ fn left_out(questions: &Questions, refusal: Option<&str>) -> Option<String> {
 
 /// Name of a reference's distributions in their folder.
 pub(crate) const DISTRIBUTIONS_FILE: &str = "distributions";
-
-/// Measures the text; stores the distributions, or compares them.
-async fn measure_text(
-    host: &mut Host,
-    job: &EvalJob,
-    (passage, distributions): (&Passage, Option<Distributions>),
-    findings: &mut Findings,
-    events: &dyn EventSink,
-) -> Result<(), AppError> {
-    let Some(text) = &job.text else { return Ok(()) };
-    let (name, store, reference) = match distributions {
-        None => (None, None, None),
-        Some(Distributions::Store(file)) => (None, Some(file), None),
-        Some(Distributions::Compare(name, file)) => (Some(name), None, Some(file)),
-    };
-    let measuring = Measuring { chunk: text.chunk, chunks_max: text.chunks_max, store, reference };
-    let beyond = perplexity::beyond_training("the model", text.chunk, host.loaded());
-    findings.notes.extend(beyond);
-    let chunks = perplexity::measure(host, passage, &measuring, events).await?;
-    findings.perplexity = perplexity::perplexity(passage, text.chunk, &chunks);
-    if let Some(name) = name {
-        findings.divergence = perplexity::divergence(passage, &name, &chunks);
-    }
-    Ok(())
-}
 
 /// The policy that answers are held to. A judge rates open answers and accepts none.
 fn held_to(job: &EvalJob, cancel: &CancelFlag) -> Result<Option<Policy>, AppError> {

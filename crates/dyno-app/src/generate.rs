@@ -132,13 +132,21 @@ impl Generated {
         Some(AppError::NotAccepted { attempts: report.attempts.len(), problems: problems.join("; ") })
     }
 }
-/// What is asked, how tokens are drawn, and what prompts are put into.
-type Put<'a> = (&'a GenerateJob, &'a Sampling, &'a Template);
+
+/// What is asked of which model, how tokens are drawn, and what prompts are put into.
+#[derive(Clone, Copy)]
+struct Question<'a> {
+    job: &'a GenerateJob,
+    model: &'a Model,
+    sampling: &'a Sampling,
+    template: &'a Template,
+}
 
 /// A model that is asked, and what of it is in use.
 struct Asked<'a> {
     host: &'a Host,
     job: &'a GenerateJob,
+    model: &'a Model,
     sampling: &'a Sampling,
     /// What prompts are put into.
     template: &'a Template,
@@ -156,6 +164,8 @@ struct Demand<'a> {
     beside: u64,
     /// Whether the answer may fill the window and go on.
     grows: bool,
+    /// The largest window there can be.
+    limit: WindowLimit,
 }
 
 /// Who answers, held to what, and judged by whom.
@@ -224,11 +234,12 @@ impl Work {
                 0
             },
             grows: policy.is_none(),
+            limit,
         };
-        let put = (job, &sampling, &template);
-        let result = match self.open_window(&mut host, put, &demand, (model, limit)).await {
+        let question = Question { job, model, sampling: &sampling, template: &template };
+        let result = match self.open_window(&mut host, question, &demand).await {
             Ok((way, answer_tokens)) => {
-                let asked = Asked::new(&host, put, answer_tokens);
+                let asked = Asked::new(&host, question, answer_tokens);
                 asked.read_and_answer(way, policy, &mut judge, on_text).await
             }
             Err(error) => Err(error),
@@ -242,11 +253,11 @@ impl Work {
     async fn open_window<'t>(
         &self,
         host: &mut Host,
-        put: Put<'_>,
+        question: Question<'_>,
         demand: &Demand<'t>,
-        (model, limit): (&Model, WindowLimit),
     ) -> Result<(Option<Way<'t>>, u32), AppError> {
-        let asked = Asked::new(host, put, 0);
+        let limit = demand.limit;
+        let asked = Asked::new(host, question, 0);
         let job = asked.job;
         if job.system.is_some() && !asked.is_chat() {
             return Err(AppError::Input(
@@ -258,7 +269,7 @@ impl Work {
         let Some(opening) = opening(prompt_tokens, demand.answer, demand.beside, limit) else {
             let way = asked.way(job.long, demand, limit.tokens).await?;
             let Some(way) = way else {
-                let refused = self.too_long(&asked, demand, (model, limit), prompt_tokens).await?;
+                let refused = self.too_long(&asked, demand, prompt_tokens).await?;
                 return Err(Box::new(refused).into());
             };
             let answer_tokens = match (&way, demand.grows) {
@@ -296,19 +307,19 @@ impl Work {
         &self,
         asked: &Asked<'_>,
         demand: &Demand<'_>,
-        (model, limit): (&Model, WindowLimit),
         prompt_tokens: u64,
     ) -> Result<PromptTooLong, AppError> {
+        let (facts, limit) = (&asked.model.facts, demand.limit);
         let mut plans = Vec::new();
         for long in [LongPrompt::Chunks, LongPrompt::Slide] {
             plans.extend(asked.way(long, demand, limit.tokens).await?.map(|way| way.plan()));
         }
         Ok(PromptTooLong {
-            model: model.facts.file_name.clone(),
+            model: facts.file_name.clone(),
             prompt_tokens,
             answer_tokens: demand.answer.least(limit.tokens),
             limit,
-            possible: self.window_limit(asked.host.settings(), &model.facts, false)?,
+            possible: self.window_limit(asked.host.settings(), facts, false)?,
             plans,
         })
     }
@@ -327,9 +338,10 @@ impl Work {
 const COUNTED_AT_ONCE_BYTES: usize = 1 << 20;
 
 impl<'a> Asked<'a> {
-    fn new(host: &'a Host, (job, sampling, template): Put<'a>, answer_tokens: u32) -> Self {
+    fn new(host: &'a Host, question: Question<'a>, answer_tokens: u32) -> Self {
+        let Question { job, model, sampling, template } = question;
         let matter = job.matter();
-        Self { host, job, sampling, template, content: matter.whole(matter.text), answer_tokens }
+        Self { host, job, model, sampling, template, content: matter.whole(matter.text), answer_tokens }
     }
 
     /// Whether prompts are chats.
@@ -347,9 +359,9 @@ impl<'a> Asked<'a> {
         let (matter, answer) = (demand.matter, demand.answer.least(window));
         Ok(match long {
             LongPrompt::Refuse => None,
-            LongPrompt::Chunks => Chunks::lay_out(self, matter, (window, answer)).await?.map(Way::Chunks),
+            LongPrompt::Chunks => Chunks::lay_out(self, matter, window, answer).await?.map(Way::Chunks),
             LongPrompt::Slide => {
-                Slide::lay_out(self, matter, (window, answer, demand.grows)).await?.map(Way::Slide)
+                Slide::lay_out(self, matter, window, answer, demand.grows).await?.map(Way::Slide)
             }
         })
     }

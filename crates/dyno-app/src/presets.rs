@@ -81,7 +81,8 @@ impl Work {
     /// Keeps the preset of one task beside those of the model's other tasks; gives the file.
     pub(crate) fn keep_preset(
         &self,
-        (model, sha256): (&str, &str),
+        model: &str,
+        sha256: &str,
         task: &str,
         preset: TunedPreset,
     ) -> Result<PathBuf, AppError> {

@@ -109,16 +109,16 @@ impl Work {
             return Ok((EvalJob { text: None, ..job.eval.clone() }, EvalPlan::default()));
         }
         let mut plan = self.eval_plan(&EvalJob { text: None, ..job.eval.clone() })?;
-        let (passage, file, asked) = match &job.eval.text {
-            Some(text) => (
-                Passage::read(&text.file, &self.job.cancel)?,
-                text.file.clone(),
-                (text.chunk, text.chunks_max),
-            ),
-            None => (text::built_in()?, std::path::PathBuf::new(), (job.chunk, 0)),
+        let (passage, asked) = match &job.eval.text {
+            Some(text) => (Passage::read(&text.file, &self.job.cancel)?, text.clone()),
+            None => {
+                let file = std::path::PathBuf::new();
+                (text::built_in()?, TextJob { file, chunk: job.chunk, chunks_max: 0, reference: None })
+            }
         };
         plan.passage = Some(passage);
-        let text = TextJob { file, chunk: asked.0, chunks_max: chunks_max(asked, facts), reference: None };
+        let chunks_max = chunks_max(asked.chunks_max, asked.chunk, facts);
+        let text = TextJob { chunks_max, reference: None, ..asked };
         Ok((EvalJob { text: Some(text), ..job.eval.clone() }, plan))
     }
 
@@ -199,7 +199,7 @@ fn check_policy(policy: &PolicyWishes) -> Result<(), AppError> {
 }
 
 /// Most chunks: as asked for, else so many that the distributions stay within [`DISTRIBUTIONS_BYTES`].
-fn chunks_max((chunk, asked): (u32, u32), facts: &ModelFacts) -> u32 {
+fn chunks_max(asked: u32, chunk: u32, facts: &ModelFacts) -> u32 {
     if asked > 0 {
         return asked;
     }

@@ -136,7 +136,7 @@ impl Work {
             error: None,
         };
         for order in orders {
-            match self.quantize_one(&*session, job, (model, order)).await {
+            match self.quantize_one(&*session, job, model, order).await {
                 Ok(made) => result.made.push(made),
                 Err(error) => {
                     result.error = Some(error);
@@ -152,7 +152,8 @@ impl Work {
         &self,
         session: &dyn Session,
         job: &QuantizeJob,
-        (model, order): (&Model, &Order),
+        model: &Model,
+        order: &Order,
     ) -> Result<Quantized, AppError> {
         // Made in a folder of its own, so that a file it replaces stays until the new one was looked at.
         let folder = order.target.parent().unwrap_or(Path::new("."));

@@ -298,8 +298,7 @@ impl Work {
         tuning.notes.extend(remark);
         if job.save {
             let preset = preset(&tuning, job, &result.strategy);
-            let model = (job.model.as_str(), result.model_sha256.as_str());
-            match self.keep_preset(model, &tuning.task, preset) {
+            match self.keep_preset(&job.model, &result.model_sha256, &tuning.task, preset) {
                 Ok(file) => tuning.kept_in = Some(file),
                 Err(error) => {
                     result.tasks.push(tuning);

@@ -8,7 +8,7 @@ use dyno_types::{
 };
 use futures::StreamExt as _;
 
-use crate::eval::ask::{Asking, Manner};
+use crate::eval::ask::Asking;
 use crate::eval::code::{CodeRunner, CodeVerdict};
 use crate::eval::draw::item_seed;
 use crate::eval::drive::{Answers, Ask};
@@ -93,13 +93,17 @@ impl Writing<'_> {
         Ok(replies)
     }
 
+    /// Sampling of the answer to an item: every item has a seed of its own.
+    pub(super) fn sampling(&self, item: &Item) -> Sampling {
+        let sampling = &self.asking.manner.sampling;
+        Sampling { seed: item_seed(sampling.seed, &item.id), ..sampling.clone() }
+    }
+
     /// One turn, held to the policy where there is one.
     async fn turn(&self, session: &dyn Session, item: &Item, prompt: Prompt) -> Result<Reply, EngineError> {
-        let Manner { sampling, policy, .. } = self.asking.manner;
-        let sampling = Sampling { seed: item_seed(sampling.seed, &item.id), ..sampling.clone() };
-        match policy {
-            Some(policy) => self.held(session, item, (prompt, sampling), policy).await,
-            None => self.reply(session, item, prompt, sampling).await,
+        match &self.asking.manner.policy {
+            Some(policy) => self.held(session, item, prompt, policy).await,
+            None => self.reply(session, item, prompt, self.sampling(item)).await,
         }
     }
 

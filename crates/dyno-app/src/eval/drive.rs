@@ -26,11 +26,22 @@ pub(crate) trait Ask: Sync {
 /// What takes the results.
 pub(crate) type Take<'a> = &'a mut (dyn FnMut(usize, ItemResult) -> Result<(), AppError> + Send);
 
+/// Items to ask, in units of those that are asked together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Workload {
+    /// Items of each unit.
+    pub(crate) units: Vec<Vec<usize>>,
+    /// Most units under way at once.
+    pub(crate) width: usize,
+}
+
 /// What is left to do.
 #[derive(Debug, Default)]
 struct Work {
     /// Units of work not begun.
     queue: VecDeque<Vec<usize>>,
+    /// Most units under way at once.
+    width: usize,
     /// Items that were under way when a process died; asked alone, before the rest.
     suspects: VecDeque<usize>,
     /// Items under way.
@@ -40,9 +51,9 @@ struct Work {
 }
 
 impl Work {
-    /// The next unit, with so many under way of at most `width`.
-    fn next(&mut self, active: usize, width: usize) -> Option<Vec<usize>> {
-        if active > 0 && (active >= width || self.alone.is_some() || !self.suspects.is_empty()) {
+    /// The next unit, with so many under way.
+    fn next(&mut self, active: usize) -> Option<Vec<usize>> {
+        if active > 0 && (active >= self.width || self.alone.is_some() || !self.suspects.is_empty()) {
             return None;
         }
         self.alone = self.suspects.pop_front();
@@ -66,7 +77,7 @@ impl Work {
     }
 }
 
-/// Asks all units, at most `width` at a time.
+/// Asks everything.
 ///
 /// # Errors
 /// [`AppError::Cancelled`]; the engine's error when it cannot be started again; whatever `take` fails with. What was taken
@@ -74,12 +85,12 @@ impl Work {
 pub(crate) async fn drive(
     host: &mut Host,
     asker: &dyn Ask,
-    (units, width): (Vec<Vec<usize>>, usize),
+    Workload { units, width }: Workload,
     take: Take<'_>,
     events: &dyn EventSink,
 ) -> Result<(), AppError> {
-    let mut work = Work { queue: units.into(), ..Work::default() };
-    while let Some(cause) = until_death(host, asker, (&mut work, width.max(1)), take).await? {
+    let mut work = Work { queue: units.into(), width: width.max(1), ..Work::default() };
+    while let Some(cause) = until_death(host, asker, &mut work, take).await? {
         host.revive(&cause, events).await?;
         if let Some(culprit) = work.after_death() {
             take(culprit, asker.failed(culprit, format!("the engine died of it twice: {cause}")))?;
@@ -92,12 +103,12 @@ pub(crate) async fn drive(
 async fn until_death(
     host: &Host,
     asker: &dyn Ask,
-    (work, width): (&mut Work, usize),
+    work: &mut Work,
     take: Take<'_>,
 ) -> Result<Option<EngineError>, AppError> {
     let mut active: SelectAll<Answers<'_>> = SelectAll::new();
     loop {
-        while let Some(unit) = work.next(active.len(), width) {
+        while let Some(unit) = work.next(active.len()) {
             active.push(asker.ask(host.session(), unit));
         }
         let answer = tokio::select! {

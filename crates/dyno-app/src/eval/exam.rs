@@ -13,7 +13,7 @@ use crate::eval::ask::{Asking, Manner};
 use crate::eval::assemble;
 use crate::eval::cache::{AnswerCache, AnswerKey, settings_that_count};
 use crate::eval::code::CodeRunner;
-use crate::eval::drive::{Ask, drive};
+use crate::eval::drive::{Ask, Workload, drive};
 use crate::eval::host::Host;
 use crate::eval::likelihood::{UNIT_ITEMS, UNITS, Weighing};
 use crate::eval::progress::Progress;
@@ -151,7 +151,7 @@ impl Exam<'_> {
             let adds_bos = host.loaded().adds_bos;
             let weighing = Weighing::new(asking, host.session(), adds_bos).await?;
             let units = weighed.chunks(UNIT_ITEMS).map(<[usize]>::to_vec).collect();
-            self.drive(host, &weighing, (units, UNITS), sheet).await?;
+            self.drive(host, &weighing, Workload { units, width: UNITS }, sheet).await?;
         }
         if !written.is_empty() {
             let writing = Writing { asking, code: self.code };
@@ -159,7 +159,7 @@ impl Exam<'_> {
             let width = host.settings().sequences as usize + 1;
             let units = written.into_iter().map(|index| vec![index]).collect();
             let begun = Instant::now();
-            let driven = self.drive(host, &writing, (units, width), sheet).await;
+            let driven = self.drive(host, &writing, Workload { units, width }, sheet).await;
             sheet.written_s = begun.elapsed().as_secs_f64();
             driven?;
         }
@@ -170,11 +170,11 @@ impl Exam<'_> {
         &self,
         host: &mut Host,
         asker: &dyn Ask,
-        work: (Vec<Vec<usize>>, usize),
+        workload: Workload,
         sheet: &mut Sheet<'_>,
     ) -> Result<(), AppError> {
         let mut take = |index: usize, item: ItemResult| sheet.take(index, item);
-        drive(host, asker, work, &mut take, self.events).await
+        drive(host, asker, workload, &mut take, self.events).await
     }
 
     /// Everything the answers depend on. Where likelihoods decide about all items, sampling does not count.

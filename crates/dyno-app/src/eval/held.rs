@@ -2,7 +2,7 @@
 
 use dyno_engine::{EngineError, Session};
 use dyno_eval::{Attempt, Contrast, Decision, Item, compare, follow_up, verdict_sentence};
-use dyno_types::{FinishReason, GenerationReport, PairedComparison, Prompt, Sampling, SuiteResult};
+use dyno_types::{FinishReason, GenerationReport, PairedComparison, Prompt, SuiteResult};
 
 use crate::eval::answers::{Reply, Writing, prefill_ns};
 use crate::generate::Policy;
@@ -16,9 +16,10 @@ impl Writing<'_> {
         &self,
         session: &dyn Session,
         item: &Item,
-        (prompt, base): (Prompt, Sampling),
+        prompt: Prompt,
         policy: &Policy,
     ) -> Result<Reply, EngineError> {
+        let base = self.sampling(item);
         let (mut attempts, mut replies) = (Vec::<Attempt>::new(), Vec::<Reply>::new());
         let chosen = loop {
             match policy.validator.next(&attempts) {

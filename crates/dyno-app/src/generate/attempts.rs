@@ -78,7 +78,7 @@ impl Asked<'_> {
                     made.tell(policy, index, self.host.job());
                 }
                 Decision::Accept(index) => {
-                    return Ok(self.outcome(policy, made, (Some(index), Vec::new())));
+                    return Ok(self.outcome(policy, made, Some(index), Vec::new()));
                 }
                 Decision::GiveUp { best, problems } => {
                     // A vote that nobody won has no problems of its own.
@@ -87,7 +87,7 @@ impl Asked<'_> {
                     } else {
                         problems
                     };
-                    let mut generated = self.outcome(policy, made, (best, problems));
+                    let mut generated = self.outcome(policy, made, best, problems);
                     if let Some(report) = &mut generated.policy {
                         report.accepted = None;
                     }
@@ -124,7 +124,8 @@ impl Asked<'_> {
         &self,
         policy: &Policy,
         made: Made,
-        (chosen, problems): (Option<usize>, Vec<Problem>),
+        chosen: Option<usize>,
+        problems: Vec<Problem>,
     ) -> Generated {
         let report = PolicyReport {
             accepted: chosen,

@@ -16,7 +16,7 @@ impl Work {
     pub(super) fn sampling_for(&self, job: &GenerateJob, model: &Model) -> Result<Sampling, AppError> {
         let defaults = match job.preset.as_deref() {
             Some(NO_PRESET) => Sampling::default(),
-            Some(task) => self.preset_sampling(task, (&job.model, model))?,
+            Some(task) => self.preset_sampling(task, &job.model, model)?,
             None => {
                 if !job.sampling.shape_the_draw() {
                     self.mention_presets(model);
@@ -29,11 +29,7 @@ impl Work {
         Ok(sampling)
     }
 
-    fn preset_sampling(
-        &self,
-        name: &str,
-        (name_of_model, model): (&str, &Model),
-    ) -> Result<Sampling, AppError> {
+    fn preset_sampling(&self, name: &str, name_of_model: &str, model: &Model) -> Result<Sampling, AppError> {
         let start = start_of(name)?;
         let task = &start.task;
         let sha256 = self.model_sha256(&model.identity)?;

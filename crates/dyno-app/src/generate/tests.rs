@@ -255,8 +255,8 @@ fn a_preset_is_taken_where_it_is_named_and_flags_win_over_it() {
 
     let choice = SamplingChoice { temperature: 0.5, top_p: 0.8, min_p: 0.05, repetition_penalty: 1.1 };
     let sha256 = quiet.model_sha256(&model.identity).unwrap();
-    let file = quiet.keep_preset(("m", &sha256), "creativity", tuned(choice)).unwrap();
-    quiet.keep_preset(("m", &sha256), "code", tuned(SamplingChoice::GREEDY)).unwrap();
+    let file = quiet.keep_preset("m", &sha256, "creativity", tuned(choice)).unwrap();
+    quiet.keep_preset("m", &sha256, "code", tuned(SamplingChoice::GREEDY)).unwrap();
     let (found, notes) = sampling(&named(Some("creative"), nothing));
     assert_eq!(found, choice.apply(&Sampling::default(), 0));
     assert!(notes[0].starts_with("preset creativity"), "{notes:?}");

@@ -39,7 +39,7 @@ impl Work {
                     judge: judge.used.clone(),
                     ..JudgedPairs::default()
                 };
-                outcome = comparing.suite(asked, (before, after), &mut judged).await;
+                outcome = comparing.suite(asked, before, after, &mut judged).await;
                 record.judged_pairs.push(judged);
                 if outcome.is_err() {
                     break 'records;
@@ -63,7 +63,8 @@ impl Comparing {
     async fn suite(
         &mut self,
         asked: &Questions,
-        (before, after): (&SuiteResult, &SuiteResult),
+        before: &SuiteResult,
+        after: &SuiteResult,
         judged: &mut JudgedPairs,
     ) -> Result<(), AppError> {
         let open: Vec<&Item> = asked.suite.items.iter().filter(|item| item.kind.is_open()).collect();
@@ -74,7 +75,7 @@ impl Comparing {
             let of = |answered: &&ItemResult| answered.id == item.id && !answered.answer.is_empty();
             let both = before.items.iter().find(of).zip(after.items.iter().find(of));
             if let Some((before, after)) = both {
-                outcome = self.item(item, (&turns(before), &turns(after)), judged).await;
+                outcome = self.item(item, &turns(before), &turns(after), judged).await;
             }
             if outcome.is_err() {
                 break;
@@ -89,7 +90,8 @@ impl Comparing {
     async fn item(
         &mut self,
         item: &Item,
-        (before, after): (&[String], &[String]),
+        before: &[String],
+        after: &[String],
         judged: &mut JudgedPairs,
     ) -> Result<(), AppError> {
         let orders = pairing_chats(item, before, after).into_iter().zip(pairing_chats(item, after, before));

@@ -189,8 +189,8 @@ async fn a_file_that_is_no_such_quantization_is_refused_and_one_made_before_is_u
 #[test]
 fn distributions_of_large_vocabularies_are_bounded_unless_chunks_are_asked_for() {
     let facts = |vocabulary| ModelFacts { vocabulary: Some(vocabulary), ..ModelFacts::default() };
-    assert_eq!(chunks_max((512, 3), &facts(150_000)), 3);
-    assert_eq!(chunks_max((512, 0), &facts(150_000)), 27);
-    assert!(chunks_max((512, 0), &facts(4_000)) > 1000);
-    assert!(chunks_max((512, 0), &facts(u64::MAX)) == 2 && chunks_max((4, 0), &facts(0)) > 1000);
+    assert_eq!(chunks_max(3, 512, &facts(150_000)), 3);
+    assert_eq!(chunks_max(0, 512, &facts(150_000)), 27);
+    assert!(chunks_max(0, 512, &facts(4_000)) > 1000);
+    assert!(chunks_max(0, 512, &facts(u64::MAX)) == 2 && chunks_max(0, 4, &facts(0)) > 1000);
 }

@@ -55,7 +55,7 @@ impl Search<'_> {
         let mut tuner = Tuner::new(plan).map_err(super::refused)?;
         let (choices, mut rounds) = (tuner.choices().to_vec(), Vec::<TriedRound>::new());
         while let Some(trials) = tuner.next_round() {
-            let results = self.round(host, &trials, (rounds.len() + 1, seed)).await?;
+            let results = self.round(host, &trials, rounds.len() + 1, seed).await?;
             let [judged, draws] = judged_draws(&trials, &results);
             if !enough_judged(judged as u64, draws as u64) {
                 let why = self.notes.first().map_or_else(String::new, |why| format!(": {why}"));
@@ -80,7 +80,8 @@ impl Search<'_> {
         &mut self,
         host: &mut Host,
         trials: &[Trial],
-        (number, seed): (usize, u64),
+        number: usize,
+        seed: u64,
     ) -> Result<Vec<DrawResult>, AppError> {
         let each = trials.first().map_or(0, |trial| trial.draws.len());
         let task = &self.pool.task;
@@ -91,7 +92,8 @@ impl Search<'_> {
         let mut failed = None;
         for (index, trial) in trials.iter().enumerate() {
             let setting = format!("setting {} of {}", index + 1, trials.len());
-            match self.trial(host, trial, (seed, results.len() as u64, setting)).await {
+            let inner = Inner { outer, done: AtomicU64::new(results.len() as u64), setting };
+            match self.trial(host, trial, seed, inner).await {
                 Ok(answers) => results.extend(answers),
                 Err(error) => {
                     failed = Some(error);
@@ -108,13 +110,13 @@ impl Search<'_> {
         &mut self,
         host: &mut Host,
         trial: &Trial,
-        (seed, done, setting): (u64, u64, String),
+        seed: u64,
+        inner: Inner<'_>,
     ) -> Result<Vec<DrawResult>, AppError> {
         let mut by_repeat: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
         for draw in &trial.draws {
             by_repeat.entry(draw.repeat).or_default().push(draw.item);
         }
-        let inner = Inner { outer: self.exam.events, done: AtomicU64::new(done), setting };
         let mut found = Vec::new();
         for (repeat, mut items) in by_repeat {
             items.sort_unstable();

@@ -76,7 +76,7 @@ async fn driven(script: FakeScript, lengths: &[usize], width: usize, cancel_afte
         }
         Ok(())
     };
-    let ended = drive(&mut host, &asker, (units, width), &mut take, &Silent).await;
+    let ended = drive(&mut host, &asker, Workload { units, width }, &mut take, &Silent).await;
     let deaths = host.deaths();
     host.close().await;
     Driven { taken, deaths, ended }

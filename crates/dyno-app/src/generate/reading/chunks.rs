@@ -30,12 +30,23 @@ pub(in crate::generate) struct Chunks<'t> {
     last_answer: u32,
 }
 
+/// What is asked about a part, or about answers.
+struct Prompted {
+    /// 0 for parts of the text, then one more for each level of answers about answers.
+    level: u32,
+    /// Tokens of the part, or of the answers with the question.
+    tokens: u64,
+    /// What the user says.
+    content: String,
+}
+
 impl<'t> Chunks<'t> {
     /// Lays out a text for a window and the length of the last answer; `None` when question and answer leave no room for it.
     pub(in crate::generate) async fn lay_out(
         asked: &Asked<'_>,
         matter: Matter<'t>,
-        (window, last_answer): (u32, u32),
+        window: u32,
+        last_answer: u32,
     ) -> Result<Option<Chunks<'t>>, AppError> {
         // Two answers and the question must fit into one prompt with room for another, or putting together never ends.
         let part_answer = (answer_tokens(window) / 2).max(1);
@@ -106,7 +117,8 @@ impl<'t> Chunks<'t> {
             .emit(Event::PhaseStarted { phase: format!("reading {count} parts"), total: count as u64 });
         for (index, part) in self.parts.iter().enumerate() {
             let tokens = self.segments.tokens[part.clone()].iter().map(|tokens| u64::from(*tokens)).sum();
-            answers.push(self.ask(asked, (0, tokens), self.prompt(index), &mut report).await?);
+            let prompt = Prompted { level: 0, tokens, content: self.prompt(index) };
+            answers.push(self.ask(asked, prompt, &mut report).await?);
             let detail = format!("part {} of {count}", index + 1);
             asked.host.job().emit(Event::PhaseAdvanced { done: index as u64 + 1, detail });
         }
@@ -143,7 +155,7 @@ impl<'t> Chunks<'t> {
             for group in groups {
                 let content = self.matter.together(&all(&answers[group]));
                 let tokens = asked.content_tokens(&content).await?;
-                shorter.push(self.ask(asked, (level, tokens), content, report).await?);
+                shorter.push(self.ask(asked, Prompted { level, tokens, content }, report).await?);
             }
             answers = shorter;
         }
@@ -169,8 +181,7 @@ impl<'t> Chunks<'t> {
     async fn ask(
         &self,
         asked: &Asked<'_>,
-        (level, tokens): (u32, u64),
-        content: String,
+        Prompted { level, tokens, content }: Prompted,
         report: &mut ReadingReport,
     ) -> Result<String, AppError> {
         let mut request = asked.request(asked.put(content, ""), asked.sampling.clone()).await?;

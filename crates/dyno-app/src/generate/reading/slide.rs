@@ -39,7 +39,9 @@ impl<'t> Slide<'t> {
     pub(in crate::generate) async fn lay_out(
         asked: &Asked<'_>,
         matter: Matter<'t>,
-        (window, answer, grows): (u32, u32, bool),
+        window: u32,
+        answer: u32,
+        grows: bool,
     ) -> Result<Option<Slide<'t>>, AppError> {
         let kept = if grows { answer.min(answer_tokens(window)) } else { answer };
         let taken = asked.content_tokens(&matter.whole("")).await? + u64::from(kept);
