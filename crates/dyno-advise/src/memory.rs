@@ -123,7 +123,7 @@ fn compute_bytes(facts: &ModelFacts, settings: &EngineSettings) -> Option<f64> {
     let state = if recurrent { FLOATS_PER_STATE * embedding } else { 0.0 };
     let scores = match settings.flash_attention {
         Switch::Off => SCORE_COPIES * facts.heads.unwrap_or_default() as f64 * window,
-        Switch::On | Switch::Auto => 0.0,
+        Switch::On | Switch::Auto | Switch::Unknown => 0.0,
     };
     let flow = FLOATS_PER_EMBEDDING * embedding + feed_forward_floats(facts).max(state);
     Some(tokens * (FLOAT_BYTES * flow.max(scores) + MASK_BYTES * window))

@@ -78,6 +78,8 @@ pub fn kept_by_kv_type(kind: KvType) -> f64 {
         KvType::F32 | KvType::F16 | KvType::Bf16 => 1.0,
         KvType::Q8_0 => 0.995,
         KvType::Q4_0 => 0.95,
+        // Nobody can ask for it.
+        KvType::Unknown => 0.0,
     }
 }
 

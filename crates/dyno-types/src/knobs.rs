@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Name of a value that only a newer dyno knows.
+const UNKNOWN: &str = "unknown";
+
 /// Element type of one half of the KV cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -17,10 +20,13 @@ pub enum KvType {
     Q8_0,
     /// 4-bit blocks, 18 bytes per 32 elements.
     Q4_0,
+    /// A type that only a newer dyno knows, in its records.
+    #[serde(other)]
+    Unknown,
 }
 
 impl KvType {
-    /// Every type with its name.
+    /// Every type that can be asked for, with its name.
     pub const ALL: [(&'static str, Self); 5] = [
         ("f32", Self::F32),
         ("f16", Self::F16),
@@ -43,6 +49,7 @@ impl KvType {
             Self::F16 | Self::Bf16 => 2,
             Self::Q8_0 => 34,
             Self::Q4_0 => 18,
+            Self::Unknown => 0,
         }
     }
 
@@ -50,7 +57,7 @@ impl KvType {
     #[must_use]
     pub fn block_elements(self) -> u32 {
         match self {
-            Self::F32 | Self::F16 | Self::Bf16 => 1,
+            Self::F32 | Self::F16 | Self::Bf16 | Self::Unknown => 1,
             Self::Q8_0 | Self::Q4_0 => 32,
         }
     }
@@ -58,7 +65,7 @@ impl KvType {
     /// The name, as flags and records write it.
     #[must_use]
     pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(_, kind)| *kind == self).map_or("f16", |(name, _)| name)
+        Self::ALL.iter().find(|(_, kind)| *kind == self).map_or(UNKNOWN, |(name, _)| name)
     }
 }
 
@@ -73,6 +80,9 @@ pub enum Switch {
     On,
     /// Always off.
     Off,
+    /// In a way that only a newer dyno knows, in its records.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Everything about an engine that a user may turn. Zero threads means "not chosen yet" (`auto`).
@@ -254,6 +264,7 @@ fn switch_name(value: Switch) -> String {
         Switch::Auto => "auto",
         Switch::On => "on",
         Switch::Off => "off",
+        Switch::Unknown => UNKNOWN,
     }
     .to_owned()
 }

@@ -40,7 +40,8 @@ impl ModelFacts {
     /// sequence count of 0.
     #[must_use]
     pub fn kv_bytes(&self, settings: &EngineSettings) -> Option<u64> {
-        if self.layer_memory.is_empty() {
+        let types = [settings.kv_type_k, settings.kv_type_v];
+        if self.layer_memory.is_empty() || types.contains(&KvType::Unknown) {
             return None;
         }
         let cache = Cache::new(self, settings)?;

@@ -578,7 +578,7 @@ fn context_params(settings: &EngineSettings, layout: Layout) -> sys::llama_conte
     params.type_k = element_type(settings.kv_type_k);
     params.type_v = element_type(settings.kv_type_v);
     params.flash_attn_type = match settings.flash_attention {
-        Switch::Auto => sys::LLAMA_FLASH_ATTN_TYPE_AUTO,
+        Switch::Auto | Switch::Unknown => sys::LLAMA_FLASH_ATTN_TYPE_AUTO,
         Switch::On => sys::LLAMA_FLASH_ATTN_TYPE_ENABLED,
         Switch::Off => sys::LLAMA_FLASH_ATTN_TYPE_DISABLED,
     };
@@ -590,7 +590,7 @@ fn context_params(settings: &EngineSettings, layout: Layout) -> sys::llama_conte
 fn element_type(kind: KvType) -> sys::ggml_type {
     match kind {
         KvType::F32 => sys::GGML_TYPE_F32,
-        KvType::F16 => sys::GGML_TYPE_F16,
+        KvType::F16 | KvType::Unknown => sys::GGML_TYPE_F16,
         KvType::Bf16 => sys::GGML_TYPE_BF16,
         KvType::Q8_0 => sys::GGML_TYPE_Q8_0,
         KvType::Q4_0 => sys::GGML_TYPE_Q4_0,

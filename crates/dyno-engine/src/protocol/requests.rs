@@ -21,7 +21,8 @@ const ROLES: [&str; 4] = ["system", "user", "assistant", "tool"];
 impl From<&EngineSettings> for proto::Settings {
     fn from(settings: &EngineSettings) -> Self {
         let flash_attention = match settings.flash_attention {
-            Switch::Auto => "auto",
+            // Nobody can ask for what only a newer dyno knows.
+            Switch::Auto | Switch::Unknown => "auto",
             Switch::On => "on",
             Switch::Off => "off",
         };

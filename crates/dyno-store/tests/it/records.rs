@@ -2,7 +2,7 @@
 
 use dyno_store::{Filter, Headline, History, StoreError, subject};
 use dyno_types::{
-    FinishReason, GpuKind, LayerMemory, PageCache, Prediction, RunRecord, ThreadChoice, ValidityFlag,
+    FinishReason, GpuKind, LayerMemory, PageCache, Prediction, RunRecord, Switch, ThreadChoice, ValidityFlag,
     WeightRole, WindowFailureKind, WindowOutcome,
 };
 use serde_json::{Value, json};
@@ -37,6 +37,8 @@ fn a_run_of_a_newer_version_is_read_as_far_as_it_is_known() {
     let mut newer: Value = serde_json::from_str(RUN_V1).unwrap();
     newer["validity"]["flags"] = json!(["not_warm", "on_the_moon"]);
     newer["settings"]["thread_choice"] = json!("by_the_stars");
+    newer["settings"]["engine"]["kv_type_k"] = json!("q3_9");
+    newer["settings"]["engine"]["flash_attention"] = json!("sometimes");
     newer["machine"]["gpus"] = json!([{"kind": "tea_leaves", "name": "n", "memory_bytes": 1}]);
     newer["model"]["weights"] =
         json!([{"role": "spare", "kind": "f16", "tensors": 1, "elements": 2, "bytes": 4}]);
@@ -53,6 +55,8 @@ fn a_run_of_a_newer_version_is_read_as_far_as_it_is_known() {
     assert_eq!(read.validity.flags, [ValidityFlag::NotWarm]);
     assert_eq!(read.validity.unknown_flags, ["on_the_moon"]);
     assert_eq!(read.settings.thread_choice, ThreadChoice::Unknown);
+    let settings = &read.settings.engine;
+    assert_eq!((settings.kv_type_k.name(), settings.flash_attention), ("unknown", Switch::Unknown));
     assert_eq!(read.machine.gpus[0].kind, GpuKind::Unknown);
     assert_eq!(read.model.weights[0].role, WeightRole::Unknown);
     assert_eq!(read.model.layer_memory[0].memory, LayerMemory::Unknown);
