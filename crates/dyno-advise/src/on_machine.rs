@@ -23,14 +23,15 @@ impl OnMachine {
         &self,
         facts: &ModelFacts,
         settings: &EngineSettings,
-        (depth, prompt): (u32, u32),
+        depth: u32,
+        prompt: u32,
     ) -> Option<RawSpeed> {
         let rates = self.rates.as_ref()?;
         let suits = |threads: u32| threads == 0 || threads == rates.threads;
         if !suits(settings.threads) || !suits(settings.threads_prefill) || settings.gpu_layers > 0 {
             return None;
         }
-        crate::raw_speed(facts, settings.kv_type_k, rates, (depth, prompt))
+        crate::raw_speed(facts, settings.kv_type_k, rates, depth, prompt)
     }
 }
 
@@ -41,7 +42,7 @@ impl Predictor for OnMachine {
 
     fn speed(&self, facts: &ModelFacts, settings: &EngineSettings) -> Option<SpeedEstimate> {
         let prompt = crate::PREDICTED_PROMPT_TOKENS.min(settings.context);
-        let raw = self.raw_speed(facts, settings, (0, prompt))?;
+        let raw = self.raw_speed(facts, settings, 0, prompt)?;
         Some(SpeedEstimate {
             prefill_tps: self.correction.prefill.apply(raw.prefill),
             decode_tps: self.correction.decode.apply(raw.decode),

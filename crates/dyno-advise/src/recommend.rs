@@ -130,7 +130,7 @@ fn verdicts<'a>(
     predictor: &dyn Predictor,
 ) -> Vec<Verdict<'a>> {
     let yardstick = yardstick(request.role, candidates);
-    let judged = |candidate| verdict(request, candidate, (predictor, yardstick.as_ref()));
+    let judged = |candidate| verdict(request, candidate, predictor, yardstick.as_ref());
     candidates.iter().map(judged).collect()
 }
 
@@ -156,7 +156,8 @@ fn trained(model: &CatalogueModel, candidate: &Candidate) -> Option<u32> {
 fn verdict<'a>(
     request: &Request,
     candidate: &'a Candidate,
-    (predictor, yardstick): (&dyn Predictor, Option<&Yardstick>),
+    predictor: &dyn Predictor,
+    yardstick: Option<&Yardstick>,
 ) -> Verdict<'a> {
     let trained = trained(&candidate.model, candidate);
     let longest = trained.unwrap_or(u32::MAX);

@@ -65,7 +65,8 @@ pub fn raw_speed(
     facts: &ModelFacts,
     kv_type: KvType,
     rates: &EngineRates,
-    (depth, prompt): (u32, u32),
+    depth: u32,
+    prompt: u32,
 ) -> Option<RawSpeed> {
     let work = Work::of(facts)?;
     let times = Times { rates, work: &work, kv_type };

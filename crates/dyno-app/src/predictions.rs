@@ -151,7 +151,7 @@ fn prefill(predictor: &OnMachine, record: &RunRecord) -> Option<Prediction> {
     let tokens: f64 = requests.iter().map(|request| computed(request)).sum();
     let seconds: f64 = requests.iter().map(|request| request.prefill_ms / 1e3).sum();
     let prompt = (tokens / requests.len() as f64).round();
-    let raw = predictor.raw_speed(&record.model, &record.settings.engine, (0, prompt as u32))?.prefill;
+    let raw = predictor.raw_speed(&record.model, &record.settings.engine, 0, prompt as u32)?.prefill;
     let conditions = format!("prompt of {prompt} tokens");
     let measured = tokens / seconds;
     MeasuredRate { metric: "prefill_tps", conditions, measured }.beside(raw, predictor.correction.prefill)
@@ -162,7 +162,7 @@ fn decode(predictor: &OnMachine, record: &RunRecord) -> Option<Prediction> {
     let samples: Vec<&RequestSample> = record.stages.inference.as_ref()?.answers().collect();
     let depths = samples.iter().map(|sample| f64::from(sample.n_in) + f64::from(sample.n_out) / 2.0);
     let depth = (depths.sum::<f64>() / samples.len() as f64).round();
-    let raw = predictor.raw_speed(&record.model, &record.settings.engine, (depth as u32, 1))?.decode;
+    let raw = predictor.raw_speed(&record.model, &record.settings.engine, depth as u32, 1)?.decode;
     let measured = record.metrics.get("decode_tps")?.mean;
     let conditions = format!("at {depth} tokens");
     MeasuredRate { metric: "decode_tps", conditions, measured }.beside(raw, predictor.correction.decode)

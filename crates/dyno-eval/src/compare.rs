@@ -116,7 +116,7 @@ fn comparison(contrast: Contrast<'_>, group: &str, pairs: &[&Pair<'_>]) -> Optio
     let gained = differences.iter().filter(|difference| **difference > 0.0).count() as u64;
     let lost = differences.iter().filter(|difference| **difference < 0.0).count() as u64;
     let whole = differences.iter().all(|difference| difference.fract() == 0.0);
-    let (interval, p_value) = evidence(&differences, &labels, (gained, lost), whole)?;
+    let (interval, p_value) = evidence(&differences, &labels, gained, lost, whole)?;
     Some(PairedComparison {
         kind: contrast.kind.to_owned(),
         suite: contrast.suite.to_owned(),
@@ -137,7 +137,8 @@ fn comparison(contrast: Contrast<'_>, group: &str, pairs: &[&Pair<'_>]) -> Optio
 fn evidence(
     differences: &[f64],
     labels: &[usize],
-    (gained, lost): (u64, u64),
+    gained: u64,
+    lost: u64,
     whole: bool,
 ) -> Option<(Interval, f64)> {
     let n = differences.len();

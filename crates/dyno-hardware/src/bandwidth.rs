@@ -88,7 +88,7 @@ pub(crate) fn measure(threads: u32, bytes: u64, go_on: &dyn Fn() -> bool) -> Res
     let words = usize::try_from(bytes / 8 / u64::from(threads.max(1))).unwrap_or(usize::MAX);
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let crew = Crew::gather(scope, (threads.max(1), words), &stop, go_on)?;
+        let crew = Crew::gather(scope, threads.max(1), words, &stop, go_on)?;
         Ok(Figures { read: crew.measure(Work::Read, go_on)?, copy: crew.measure(Work::Copy, go_on)? })
     })
 }
@@ -136,7 +136,8 @@ impl Crew {
     /// Starts the threads, each with `words` words of data, and waits until all are ready.
     fn gather<'scope>(
         scope: &'scope Scope<'scope, '_>,
-        (threads, words): (u32, usize),
+        threads: u32,
+        words: usize,
         stop: &'scope AtomicBool,
         go_on: &dyn Fn() -> bool,
     ) -> Result<Self, MeasureError> {

@@ -148,7 +148,7 @@ async fn pair(
     let timings = time(engine, &models, rates.threads, PREDICTED_PROMPT_TOKENS).await?;
     remove(&models)?;
     let timing = timings.first().context("nothing was timed")?;
-    let raw = raw_speed(&timing.facts, KvType::F16, rates, (0, PREDICTED_PROMPT_TOKENS))
+    let raw = raw_speed(&timing.facts, KvType::F16, rates, 0, PREDICTED_PROMPT_TOKENS)
         .context("the header does not determine the work")?;
     Ok(Pair {
         model: describe(spec),

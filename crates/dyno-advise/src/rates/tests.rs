@@ -135,7 +135,7 @@ fn an_unseen_shape_gets_its_time_back() {
     let truth = truth(None);
     let found = solve_rates(&timings(&truth), 2).unwrap();
     let unseen = facts(24, 896, Q4, Q6);
-    let speed = |rates: &EngineRates| crate::raw_speed(&unseen, KvType::F16, rates, (100, 512)).unwrap();
+    let speed = |rates: &EngineRates| crate::raw_speed(&unseen, KvType::F16, rates, 100, 512).unwrap();
     let (predicted, expected) = (speed(&found), speed(&truth));
     assert_near(predicted.decode.tps, expected.decode.tps, "decode");
     assert_near(predicted.prefill.tps, expected.prefill.tps, "prefill");
@@ -164,7 +164,7 @@ fn several_calibrations_meet_in_the_middle() {
 fn a_type_never_measured_is_said_to_be_borrowed() {
     let rates = truth(None);
     let strange = facts(24, 896, Kind("iq4_xs", 4), Q6);
-    let raw = crate::raw_speed(&strange, KvType::F16, &rates, (0, 512)).unwrap();
+    let raw = crate::raw_speed(&strange, KvType::F16, &rates, 0, 512).unwrap();
     assert!(raw.prefill.borrowed > 0.7 && raw.decode.borrowed > 0.7, "{raw:?}");
 }
 

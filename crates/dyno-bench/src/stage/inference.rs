@@ -35,7 +35,7 @@ impl Run<'_> {
     async fn measure_long_prompt(&mut self, process: &mut Process, run: u32) -> Result<(), BenchError> {
         let Some(tokens) = self.plan.long_prompt_tokens() else { return Ok(()) };
         self.announce(format!("process {}: a prompt of {tokens} tokens", process.number));
-        let sample = self.long_request(process, (tokens, run)).await?;
+        let sample = self.long_request(process, tokens, run).await?;
         self.record.stages.inference.get_or_insert_default().samples.push(sample);
         self.step_done();
         Ok(())
@@ -44,7 +44,8 @@ impl Run<'_> {
     async fn long_request(
         &mut self,
         process: &mut Process,
-        (tokens, run): (u32, u32),
+        tokens: u32,
+        run: u32,
     ) -> Result<RequestSample, BenchError> {
         let prompt = Prompt::Tokens(self.window_prompt(process, tokens).await?);
         let asked = Asked { process: process.number, run, prompt: LONG_PROMPT.to_owned(), max_tokens: 1 };
@@ -65,7 +66,7 @@ impl Run<'_> {
         }
         if let Some(tokens) = self.plan.long_prompt_tokens() {
             // The first batch of its size may have to set up what later ones find.
-            rates.push(rate(&self.long_request(process, (tokens, 0)).await?));
+            rates.push(rate(&self.long_request(process, tokens, 0).await?));
         }
         if !steady {
             self.notice(ValidityFlag::NotWarm);
@@ -89,7 +90,7 @@ impl Run<'_> {
         if self.generations == 0 {
             self.note_wording(process.load.has_chat_template);
         }
-        match self.prompt_request(process, index, (run, chat)).await {
+        match self.prompt_request(process, index, run, chat).await {
             Err(BenchError::Engine { source, .. })
                 if chat && self.first_request() && is_template_trouble(&source) =>
             {
@@ -97,7 +98,7 @@ impl Run<'_> {
                 self.note(format!(
                     "the model's chat template cannot be used ({source}); prompts are plain text"
                 ));
-                self.prompt_request(process, index, (run, false)).await
+                self.prompt_request(process, index, run, false).await
             }
             other => other,
         }
@@ -107,7 +108,8 @@ impl Run<'_> {
         &mut self,
         process: &mut Process,
         index: usize,
-        (run, chat): (u32, bool),
+        run: u32,
+        chat: bool,
     ) -> Result<RequestSample, BenchError> {
         let chosen = &self.plan.prompts()[index];
         let asked = Asked {
