@@ -27,7 +27,7 @@ pub fn analyze(stages: &Stages) -> Option<ContextAnalysis> {
     let memory = memory_law(&points);
     let tpot = tpot_law(&points);
     let half_depth_tokens = tpot.as_ref().and_then(half_depth);
-    let (base, per_1k) = memory.as_ref().map(buffer).unzip();
+    let (base, per_1k) = memory.as_ref().and_then(buffer).unzip();
     Some(ContextAnalysis {
         memory,
         ttft: ttft_law(&points),
@@ -101,8 +101,7 @@ fn count(n: usize) -> u32 {
 /// base + slope·depth = 2·base. Absent when decode does not slow down for certain: half-depth of a slope that may
 /// as well be zero would be an invention.
 fn half_depth(law: &LinearLaw) -> Option<f64> {
-    let certain = law.slope_ci95.is_none_or(|[low, _]| low > 0.0);
-    (law.slope > 0.0 && law.base > 0.0 && certain).then(|| law.base / law.slope)
+    (law.grows() && law.base > 0.0).then(|| law.base / law.slope)
 }
 
 /// Time per token with nothing before it: the law's base; without a law, that of the short prompts.
@@ -129,10 +128,11 @@ fn recommended(points: &[Point<'_>], zero_depth_ms: Option<f64>) -> Option<u32> 
     points.iter().map(|point| point.window).filter(|window| keeps_pace(*window)).max()
 }
 
-/// Bytes at no tokens and per 1,000 tokens, with the reserve on top; what shrinks with context needs nothing.
-fn buffer(law: &LinearLaw) -> (u64, u64) {
+/// Bytes at no tokens and per 1,000 tokens, with the reserve on top; what shrinks with context needs nothing. Absent where memory may
+/// as well grow as not.
+fn buffer(law: &LinearLaw) -> Option<(u64, u64)> {
     let bytes = |value: f64| (value.max(0.0) * RESERVE).round() as u64;
-    (bytes(law.base), bytes(law.slope * 1000.0))
+    (law.slope <= 0.0 || law.grows()).then(|| (bytes(law.base), bytes(law.slope * 1000.0)))
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub(crate) fn remarks(validity: &Validity, model: &ModelFacts, notes: &[String])
     let mut flags: Vec<Remark> = validity
         .flags
         .iter()
-        .map(|flag| Remark { voids: flag.voids(), text: flag.explain().to_owned() })
+        .map(|flag| Remark { voids: flag.voids() && !validity.valid, text: flag.explain().to_owned() })
         .collect();
     flags.sort_by_key(|remark| !remark.voids);
     flags.extend(validity.unknown_flags.iter().map(|name| Remark {
@@ -153,6 +153,13 @@ fn tpot_sentence(law: &LinearLaw) -> String {
     let interval = law.slope_ci95.map(|ends| ends.map(|end| end * 1000.0));
     let scale = Scale::with_interval(Unit::Milliseconds, per_1k, interval);
     let ends = interval.map_or_else(String::new, |ends| format!(" {}", scale.interval(ends)));
+    if !law.grows() {
+        return format!(
+            "No slowdown of decode with depth is visible ({}{ends} per 1,000 tokens in the context){}.",
+            scale.text(per_1k),
+            fit_remark(law.r2, law.n)
+        );
+    }
     format!(
         "Every 1,000 tokens in the context add {}{ends} to each generated token, on top of {}{}.",
         scale.text(per_1k),
@@ -179,6 +186,13 @@ fn memory_sentence(law: &LinearLaw) -> String {
     let interval = law.slope_ci95.map(|ends| ends.map(|end| end * 1000.0));
     let scale = Scale::with_interval(Unit::Bytes, per_1k, interval);
     let ends = interval.map_or_else(String::new, |ends| format!(" {}", scale.interval(ends)));
+    if !law.grows() {
+        return format!(
+            "No growth of memory with the window is visible ({}{ends} per 1,000 tokens){}.",
+            scale.text(per_1k),
+            fit_remark(law.r2, law.n)
+        );
+    }
     format!(
         "Memory grows by {}{ends} per 1,000 tokens of window, from a base of {}{}.",
         scale.text(per_1k),
@@ -263,6 +277,39 @@ mod tests {
         let said = remarks(&validity, &ModelFacts::default(), &[]);
         let [Remark { voids: false, text }] = said.as_slice() else { panic!("{said:?}") };
         assert!(text.contains("on_the_") && text.contains("does not know") && !text.contains('\n'), "{text}");
+    }
+
+    #[test]
+    fn growth_that_may_as_well_be_none_is_not_called_growth() {
+        let law = |slope: f64, slope_ci95| LinearLaw { base: 10.0, slope, slope_ci95, r2: 0.6, n: 6 };
+        let unsure = law(0.5e-3, Some([-0.1e-3, 1.1e-3]));
+        let said = tpot_sentence(&unsure);
+        assert!(
+            said.starts_with("No slowdown of decode with depth is visible (500.0 µs [-100.0, 1,100.0]"),
+            "{said}"
+        );
+        let said = memory_sentence(&law(1e4, Some([-6e3, 2.6e4])));
+        assert!(
+            said.starts_with("No growth of memory with the window is visible (") && said.contains("[-"),
+            "{said}"
+        );
+        assert!(tpot_sentence(&law(0.5e-3, Some([0.1e-3, 0.9e-3]))).starts_with("Every 1,000 tokens"));
+        assert!(memory_sentence(&law(1e4, None)).starts_with("Memory grows by"));
+    }
+
+    #[test]
+    fn a_doubt_that_voided_nothing_is_not_marked_as_if_it_had() {
+        use dyno_types::ValidityFlag;
+
+        let flags = vec![ValidityFlag::DebugBuild];
+        let voids = |valid| {
+            let validity = Validity { valid, flags: flags.clone(), ..Validity::default() };
+            remarks(&validity, &ModelFacts::default(), &[])
+                .iter()
+                .map(|remark| remark.voids)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!((voids(true), voids(false)), (vec![false], vec![true]));
     }
 
     #[test]

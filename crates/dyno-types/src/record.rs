@@ -535,6 +535,14 @@ pub struct LinearLaw {
     pub n: u32,
 }
 
+impl LinearLaw {
+    /// Whether it grows for certain, as far as its interval tells.
+    #[must_use]
+    pub fn grows(&self) -> bool {
+        self.slope > 0.0 && self.slope_ci95.is_none_or(|[low, _]| low > 0.0)
+    }
+}
+
 /// value = factor × tokens^exponent; growth per doubling is 2^exponent.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct PowerLaw {

@@ -113,6 +113,21 @@ fn decode_that_does_not_slow_down_has_no_half_depth() {
 }
 
 #[test]
+fn memory_that_may_as_well_not_grow_is_nothing_to_set_aside_by() {
+    let flat = Truth { ttft: (1.0, 1.0), tpot: (10.0, 0.0), memory: (1e9, 0.0) };
+    let mut stages = flat.stages(&[512, 1024, 2048]);
+    let noise = [1_000_000, 9_000_000, 4_000_000];
+    for (sample, extra) in stages.context.as_mut().unwrap().samples.iter_mut().zip(noise) {
+        let WindowOutcome::Measured { memory, .. } = &mut sample.outcome else { unreachable!() };
+        memory.process.rss_bytes += extra;
+    }
+    let analysis = analyze(&stages).unwrap();
+    let law = analysis.memory.unwrap();
+    assert!(law.slope > 0.0 && !law.grows(), "{law:?}");
+    assert_eq!((analysis.buffer_base_bytes, analysis.buffer_per_1k_tokens_bytes), (None, None));
+}
+
+#[test]
 fn one_window_gives_no_law_but_still_advice() {
     let truth = Truth { ttft: (1.0, 1.0), tpot: (10.0, 0.0), memory: (1e9, 1e5) };
     let mut stages = truth.stages(&[512, 512]);
