@@ -76,7 +76,7 @@ pub enum AppError {
     #[error(transparent)]
     TooLong(#[from] Box<PromptTooLong>),
     /// No attempt at an answer fulfilled the policy.
-    #[error("none of {attempts} attempt(s) was accepted; the best one: {problems}")]
+    #[error("{} accepted; the best one: {problems}", none_of(*.attempts))]
     NotAccepted {
         /// How many.
         attempts: usize,
@@ -161,6 +161,14 @@ impl From<dyno_hub::HubError> for AppError {
             dyno_hub::HubError::Cancelled { .. } => Self::Cancelled,
             error => Self::Hub(error),
         }
+    }
+}
+
+fn none_of(attempts: usize) -> String {
+    if attempts == 1 {
+        "the one attempt was not".to_owned()
+    } else {
+        format!("none of {attempts} attempts was")
     }
 }
 

@@ -408,11 +408,11 @@ impl<'a> Asked<'a> {
         Ok(generated)
     }
 
-    /// A cut answer is never silent. What checks say of a cut attempt is in the policy's report.
+    /// A cut answer is never silent; one that nobody accepted is not shown.
     fn say_where_cut(&self, generated: &Generated) {
         let events = self.host.job();
         let tokens = generated.tokens.len();
-        if generated.policy.is_some() {
+        if generated.policy.as_ref().is_some_and(|report| report.accepted.is_none()) {
             return;
         }
         match generated.finish_reason {

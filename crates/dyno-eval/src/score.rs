@@ -1,8 +1,10 @@
 //! From an answer to an outcome, and from likelihoods to an outcome.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use dyno_types::{ChoiceScore, ItemOutcome};
+use regex::Regex;
 
 use crate::choice_letter::{is_formula, letter_in, letters};
 use crate::extract::{Extracted, Extractor, extract};
@@ -189,7 +191,7 @@ fn score_pattern(item: &Item, answer: &str) -> Scored {
     let Some(text) = without_reasoning(answer).filter(|text| !text.trim().is_empty()) else {
         return Scored::unparsed();
     };
-    let patterns = item.answers.iter().filter_map(|pattern| regex::Regex::new(pattern).ok());
+    let patterns = item.answers.iter().filter_map(|pattern| Regex::new(pattern).ok());
     let found =
         patterns.into_iter().find_map(|pattern| pattern.find(text).map(|found| found.as_str().to_owned()));
     match found {
@@ -246,11 +248,21 @@ fn same_as(choices: &[String], text: &str) -> Option<usize> {
     choices.iter().position(|choice| normalise(choice, &[]) == normalise(text, &[]))
 }
 
+/// "No" as an answer: it begins a sentence or ends one, or stands by itself; "has no divisors" answers nothing.
+static NO: LazyLock<Regex> = LazyLock::new(|| {
+    let before = r#"^["'(*]*|[.!?:;]\s+["'(*]*|\b(?:is|be|answer|say|says|so)\s+["'(*]*"#;
+    let behind = r#"["')*]*(?:$|\s*[.,!?:;–—-]|\s+(?:because|since|as|it|this|that|they)\b)"#;
+    Regex::new(&format!(r"(?:{before})no\b|\bno{behind}")).expect("the pattern is constant")
+});
+
 /// The one choice that occurs in a text.
 fn only_occurring(choices: &[String], text: &str) -> Reading<usize> {
     const WORDS: [Normaliser; 2] = [Normaliser::Lowercase, Normaliser::Whitespace];
     let lower = normalise(text, &WORDS);
-    let occurs = |index: &usize| occurs_as_words(&lower, &normalise(&choices[*index], &WORDS));
+    let occurs = |index: &usize| match normalise(&choices[*index], &WORDS) {
+        no if no == "no" => NO.is_match(&lower),
+        choice => occurs_as_words(&lower, &choice),
+    };
     let mut occurring = (0..choices.len()).filter(occurs);
     match (occurring.next(), occurring.next()) {
         (Some(only), None) => Reading::One(only),

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -31,10 +32,16 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     written(outcome)
 }
 
+/// Whether the terminal's last line is an answer that goes on.
+static ANSWER_GOES_ON: AtomicBool = AtomicBool::new(false);
+
 /// Prints what a model wrote to standard output: to a pipe or a file as it is, to a terminal through its filter.
 pub(crate) fn print_answer(text: &str) -> anyhow::Result<()> {
     let begun = Instant::now();
     let mut out = std::io::stdout().lock();
+    if out.is_terminal() && !text.is_empty() {
+        ANSWER_GOES_ON.store(!text.ends_with('\n'), Ordering::Relaxed);
+    }
     let text = if out.is_terminal() { harmless(text) } else { text.into() };
     let outcome = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     tracing::debug!(write_ms = begun.elapsed().as_secs_f64() * 1e3, bytes = text.len(), "written");
@@ -54,9 +61,18 @@ pub(crate) fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     print_answer(&format!("{}\n", serde_json::to_string_pretty(value)?))
 }
 
-/// Prints a remark to standard error.
+/// Ends the line of a streamed answer, unless a remark below it did.
+pub(crate) fn end_answer() -> anyhow::Result<()> {
+    let ended = std::io::stdout().is_terminal() && !ANSWER_GOES_ON.swap(false, Ordering::Relaxed);
+    if ended { Ok(()) } else { print("\n") }
+}
+
+/// Prints a remark to standard error, on a line of its own.
 pub(crate) fn remark(text: &str) {
     let mut out = std::io::stderr().lock();
+    if out.is_terminal() && ANSWER_GOES_ON.swap(false, Ordering::Relaxed) {
+        let _ = writeln!(out);
+    }
     let text = if out.is_terminal() { harmless(text) } else { text.into() };
     let _ = writeln!(out, "{text}");
 }

@@ -1,6 +1,6 @@
 //! Models on this machine: in the cache, in the stores of other programs, in folders of the user, and what the history measured.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use dyno_hub::EntryKind;
 use dyno_models::Reference;
@@ -113,12 +113,20 @@ fn read(work: &Work, spot: &Spot) -> Result<LocalModel, AppError> {
     Ok(LocalModel { whereabouts: spot.whereabouts.clone(), facts, sha256: work.remembered_sha256(&identity) })
 }
 
+/// Whether a name that is no file could be nothing else: no model of the catalogue is called so.
+fn is_meant_as_file(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end.eq_ignore_ascii_case("gguf")) && !path.exists()
+}
+
 /// One model by its reference, when it is on this machine: a file, a model of the cache or of a store, a built-in one.
 ///
 /// # Errors
 /// [`AppError`] when it is there and cannot be read.
 pub(super) fn named(work: &Work, reference: &str) -> Result<Option<LocalModel>, AppError> {
     let (path, place) = match Reference::parse(reference)? {
+        Reference::File(path) if is_meant_as_file(&path) => {
+            return Err(dyno_models::ModelError::NotFound { path, hint: String::new() }.into());
+        }
         Reference::File(path) => (path.is_file().then_some(path), "named"),
         Reference::Builtin(builtin) => (Some(work.place_builtin(builtin)?), "inside dyno"),
         Reference::Hub(hub) => {

@@ -222,3 +222,22 @@ fn patterns_match_somewhere_in_the_answer_and_not_in_its_reasoning() {
         assert_eq!(score_text(&item, answer, false).outcome, expected, "{answer}");
     }
 }
+
+#[test]
+fn no_is_an_answer_and_not_every_no_is_one() {
+    let choices = ["yes".to_owned(), "no".to_owned()];
+    for (answer, read) in [
+        ("No", Reading::One(1)),
+        ("No.", Reading::One(1)),
+        ("No it is not.", Reading::One(1)),
+        ("I would say no.", Reading::One(1)),
+        ("It is 7 times 13, so no, it is not.", Reading::One(1)),
+        ("The answer is no because it is 7 times 13.", Reading::One(1)),
+        ("Hm. **No**", Reading::One(1)),
+        ("A prime has no divisors but 1 and itself.", Reading::Nothing),
+        ("Yes, it has no divisors.", Reading::One(0)),
+        ("yes or no?", Reading::Several),
+    ] {
+        assert_eq!(choice_in_answer(answer, &choices), read, "{answer:?}");
+    }
+}

@@ -10,7 +10,8 @@ use crate::printer;
 
 /// Generates and prints.
 pub(super) async fn run(work: &Work, args: GenerateArgs) -> anyhow::Result<()> {
-    let stream = args.stream && args.format == "text";
+    check_output(&args)?;
+    let stream = args.stream;
     let settings = args.knobs.single().map_err(AppError::Input)?;
     let (prompt, text) = prompt(work, &args).await?;
     let job = GenerateJob {
@@ -49,10 +50,22 @@ pub(super) async fn run(work: &Work, args: GenerateArgs) -> anyhow::Result<()> {
         "json" => printer::print_json(&generated)?,
         // What nobody accepted must not be taken for an answer.
         _ if refusal.is_some() => {}
-        _ if stream => printer::print("\n")?,
+        _ if stream => printer::end_answer()?,
         _ => printer::print_answer(&format!("{}\n", generated.text))?,
     }
     refusal.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// Refuses what the output asked for has no place for.
+fn check_output(args: &GenerateArgs) -> Result<(), AppError> {
+    let refused = match args.format.as_str() {
+        "json" if args.stream => {
+            "--stream prints text, and --format json is printed when all is known; leave one of them out"
+        }
+        "text" if args.logprobs > 0 => "--logprobs is reported in JSON alone; add --format json",
+        _ => return Ok(()),
+    };
+    Err(AppError::Input(refused.to_owned()))
 }
 
 /// What was typed, piped or read: the prompt, and the text it asks about where both are given.

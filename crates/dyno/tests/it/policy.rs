@@ -36,6 +36,8 @@ fn policies_that_make_no_sense_are_refused_with_the_flag() {
         (&["--policy", "judge.toml"], &["--judge"]),
         (&["--policy", "typo.toml", "--votes", "3"], &["--policy", "--votes"]),
         (&["--check", "not-empty", "--stream"], &["--stream"]),
+        (&["--stream", "--format", "json"], &["--stream", "--format json"]),
+        (&["--logprobs", "2"], &["--logprobs", "--format json"]),
     ];
     for (arguments, texts) in cases {
         eprintln!("{arguments:?}");
@@ -49,7 +51,7 @@ fn attempts_are_noted_and_what_nobody_accepts_is_no_answer() {
     let refused = world.run(&[&SHORT[..], &["--check", "words=50..60", "--retries", "1"]].concat());
     assert_eq!(refused.out, "");
     assert!(refused.err.contains("attempt 2 of 2 is not accepted"), "{}", refused.err);
-    refused.refused(1, &["none of 2 attempt(s) was accepted", "50 to 60"]);
+    refused.refused(1, &["none of 2 attempts was accepted", "50 to 60"]);
 
     let arguments = [&SHORT[..], &["--check", "words=50..60", "--format", "json"]].concat();
     let all = world.run(&arguments);

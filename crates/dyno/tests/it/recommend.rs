@@ -10,6 +10,12 @@ fn json(world: &World, arguments: &[&str]) -> Value {
 }
 
 #[test]
+fn a_file_that_is_not_there_is_no_model_of_the_catalogue() {
+    let world = World::new();
+    world.run(&["recommend", "--no-measure", "mine.gguf"]).refused(3, &["mine.gguf does not exist"]);
+}
+
+#[test]
 fn the_first_line_says_what_to_use_why_and_how() {
     let world = World::new();
     let text = world

@@ -80,3 +80,30 @@ fn escapes_are_spelled_out_for_a_terminal_and_kept_for_a_pipe() {
         serde_json::from_str(&world.run(&["models", "inspect", model, "--format", "json"]).ok()).unwrap();
     assert!(json["facts"]["name"].as_str().unwrap().starts_with(EVIL), "{json}");
 }
+
+#[test]
+fn a_remark_does_not_go_on_in_the_line_of_an_answer() {
+    let Some(world) = World::with_engine("terminal") else { return };
+    let model = World::stories();
+    let arguments = [
+        "generate",
+        model.to_str().unwrap(),
+        "--raw",
+        "-p",
+        "Once upon a time",
+        "--max-tokens",
+        "8",
+        "--temperature",
+        "0",
+        "--stream",
+    ];
+    let Some(shown) = on_a_terminal(&world, &arguments, "error") else { return };
+    let remark = "the answer was cut at its maximum length";
+    let lines: Vec<&str> = shown.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    assert!(lines.iter().any(|line| line.starts_with(remark)), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line.ends_with("there was a little") || line.contains("there was")),
+        "{lines:?}"
+    );
+    assert!(!shown.trim_end_matches(['\r', '\n']).is_empty() && !shown.ends_with("\r\n\r\n"), "{shown:?}");
+}
