@@ -104,9 +104,14 @@ fn draft(columns: &Columns, record: &Map<String, Value>) -> Result<Draft, FieldP
     };
     let mut solution = optional(&columns.solution)?;
     if let Some(column) = &columns.answer {
-        let value = fields.value(column).ok_or_else(|| FieldProblem::new(column, "is missing"))?;
-        answer_is_number = value.is_number();
-        answers.extend(texts(column, value)?);
+        match fields.value(column) {
+            Some(value) => {
+                answer_is_number = value.is_number();
+                answers.extend(texts(column, value)?);
+            }
+            None if columns.open => {}
+            None => return Err(FieldProblem::new(column, "is missing")),
+        }
         if let [one] = &mut answers[..]
             && let Some((steps, result)) = one.rsplit_once("####")
         {
@@ -119,7 +124,7 @@ fn draft(columns: &Columns, record: &Map<String, Value>) -> Result<Draft, FieldP
         answers.extend(fields.texts(column)?);
     }
     answers.retain(|answer| !answer.trim().is_empty());
-    if answers.is_empty() {
+    if answers.is_empty() && !columns.open {
         return Err(FieldProblem::new(columns.answer.as_deref().unwrap_or("answer"), "is empty"));
     }
     Ok(Draft {

@@ -251,8 +251,13 @@ fn cautions(record: &EvalRecord) -> Vec<String> {
             Some(whole) => said.push(reason(whole)),
             None => said.extend(result.unscored.iter().map(reason)),
         }
-        said.extend(result.judge.as_ref().map(|judge| {
-            format!("{name}: open answers were rated by {}, a model like any other.", plain(&judge.model))
+        said.extend(result.judge.as_ref().map(|judge| match judge.sha256 == record.model_sha256 {
+            true => format!(
+                "{name}: open answers were rated by the model that wrote them, which may favour its own."
+            ),
+            false => {
+                format!("{name}: open answers were rated by {}, a model like any other.", plain(&judge.model))
+            }
         }));
         let Some(score) = result.scores.first() else { continue };
         if score.unparsed >= UNPARSED_MANY {
@@ -370,6 +375,18 @@ fn best_strategies(record: &EvalRecord) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_judge_of_its_own_answers_is_named_as_such() {
+        let judged = |sha256: &str| {
+            let judge = dyno_types::JudgeUse { model: "j.gguf".to_owned(), sha256: sha256.to_owned() };
+            let suites = vec![SuiteResult { judge: Some(judge), ..SuiteResult::default() }];
+            cautions(&EvalRecord { model_sha256: "abc".to_owned(), suites, ..EvalRecord::default() })
+                .join(" ")
+        };
+        assert!(judged("abc").contains("rated by the model that wrote them"), "{}", judged("abc"));
+        assert!(judged("def").contains("rated by j.gguf, a model like any other"), "{}", judged("def"));
+    }
 
     #[test]
     fn a_perplexity_has_an_interval_that_perplexities_can_be_in() {

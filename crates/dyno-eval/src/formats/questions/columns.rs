@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::ScoreBy;
 use crate::LoadOptions;
 use crate::fields::{FieldProblem, Fields};
 use crate::formats::most;
@@ -74,6 +75,10 @@ pub(super) enum Choices {
 pub(in crate::formats) struct Columns {
     pub(super) question: Asked,
     pub(super) answer: Option<String>,
+    /// Whether conversations end with their answer.
+    answered: bool,
+    /// Whether a question may have no answer: a judge needs none.
+    pub(super) open: bool,
     /// Further right answers.
     pub(super) further: Option<String>,
     pub(super) choices: Choices,
@@ -114,14 +119,19 @@ impl Columns {
             Some(column) if present.is_list(&column) => Asked::Messages(column),
             Some(column) => Asked::Field(column),
             None => Self::asked(&present, answer.as_ref())
-                .ok_or_else(|| present.lacking("question", &QUESTION))?,
+                .ok_or_else(|| present.lacking("question", &QUESTION, ""))?,
         };
         let question = asked.column().to_owned();
         let answer = answer.or_else(|| taken(&Some(question.clone()), &ANSWER));
         let answered = matches!(&asked, Asked::Messages(column) if present.ends_with_answer(column));
-        if answer.is_none() && !answered {
-            return Err(present.lacking("answer", &ANSWER));
+        let open = options.score == Some(ScoreBy::Judge);
+        if answer.is_none() && !answered && !open {
+            let judged = ", have what is written rated without one (--score judge --judge MODEL)";
+            return Err(present.lacking("answer", &ANSWER, judged));
         }
+        // A judge takes the answers there are.
+        let some = || present.find_any(&ANSWER).filter(|column| open && *column != question);
+        let answer = answer.or_else(some);
         Ok(Self {
             further: present.find_any(&FURTHER),
             choices: present.choices(),
@@ -134,6 +144,8 @@ impl Columns {
             solution: present.find_any(&SOLUTION),
             question: asked,
             answer,
+            answered,
+            open,
         })
     }
 
@@ -158,7 +170,8 @@ impl Columns {
         let question = self.question.column();
         match &self.answer {
             Some(answer) => format!("questions from `{question}`, answers from `{answer}`"),
-            None => format!("questions and answers from `{question}`"),
+            None if self.answered => format!("questions and answers from `{question}`"),
+            None => format!("questions from `{question}`, without answers"),
         }
     }
 }
@@ -267,12 +280,17 @@ impl Present<'_> {
         Choices::None
     }
 
-    /// What is missing, beside what is there.
-    fn lacking(&self, what: &str, names: &[&str]) -> String {
+    /// What is missing, beside what is there, and what to do.
+    fn lacking(&self, what: &str, names: &[&str], instead: &str) -> String {
         let usual = names.iter().take(7).copied().collect::<Vec<_>>().join(", ");
+        let there = |name: &&str| match self.find(&[name]) {
+            Some(_) => (*name).to_owned(),
+            None => format!("{name} (empty)"),
+        };
+        let there: Vec<String> = self.names().iter().map(there).collect();
         format!(
-            "a file of plain questions needs a column for the {what} ({usual}, …), and has {}; rename one, or say which it is",
-            self.names().join(", ")
+            "a file of plain questions needs a column for the {what} ({usual}, …), and has {}; rename one{instead}, or say which it is",
+            there.join(", ")
         )
     }
 }

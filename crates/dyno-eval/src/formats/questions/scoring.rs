@@ -21,7 +21,7 @@ pub enum ScoreBy {
     Regex,
     /// The right one of several choices.
     Choice,
-    /// A judge rates it, with the answer as reference.
+    /// A judge rates it, with the answer, if there is one, as reference.
     Judge,
 }
 
@@ -33,7 +33,11 @@ pub const SCORES_BY: [(&str, ScoreBy, &str); 7] = [
     ("f1", ScoreBy::F1, "the share of words in common (SQuAD's F1)"),
     ("regex", ScoreBy::Regex, "the answer is a regular expression that matches somewhere"),
     ("choice", ScoreBy::Choice, "the right one of the choices is the likeliest"),
-    ("judge", ScoreBy::Judge, "another model rates it from 1 to 10, with the answer as reference"),
+    (
+        "judge",
+        ScoreBy::Judge,
+        "another model rates it from 1 to 10, with the answer, if there is one, as reference",
+    ),
 ];
 
 /// What SQuAD's own script takes away before it compares.

@@ -289,3 +289,22 @@ fn an_example_is_what_it_is_an_example_of() {
     let excel = load("q.xlsx", b"PK\x03\x04rest", LoadOptions::default()).unwrap_err();
     assert!(matches!(excel, SuiteError::Dataset(DatasetError::Foreign { .. })), "{excel}");
 }
+
+#[test]
+fn a_judge_needs_no_answers_and_takes_those_there_are() {
+    let judged = LoadOptions { score: Some(ScoreBy::Judge), ..LoadOptions::default() };
+    let alone = read_as("q.csv", "question\nWrite a haiku.\nExplain rain.\n", judged);
+    assert_eq!((alone.items.len(), alone.items[0].kind), (2, ItemKind::Open));
+    assert!(alone.items[0].answers.is_empty());
+    assert!(
+        alone.remarks[0].starts_with("questions from `question`, without answers, scored by judge"),
+        "{:?}",
+        alone.remarks
+    );
+    let some = read_as("q.csv", "question,answer\nWrite a haiku.,\n2 + 2?,4\nExplain rain.,\n", judged);
+    let answers: Vec<usize> = some.items.iter().map(|item| item.answers.len()).collect();
+    assert_eq!(answers, [0, 1, 0]);
+    let said = refusal("q.csv", "prompt,target\nWrite a haiku.,\nExplain rain.,\n", LoadOptions::default());
+    assert!(said.contains("has prompt, target (empty); rename one, have what is written rated"), "{said}");
+    assert!(said.contains("--score judge"), "{said}");
+}
