@@ -68,7 +68,9 @@ impl Turns {
     /// Remarks on processes that were measured again.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
-        self.discarded.iter().map(|one| measured_again(&one.loss)).collect()
+        // Rounds count from 0, and people from 1.
+        let counted = |loss: ProcessLoss| ProcessLoss { process: loss.process + 1, ..loss };
+        self.discarded.iter().map(|one| measured_again(&counted(one.loss))).collect()
     }
 }
 

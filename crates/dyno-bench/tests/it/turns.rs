@@ -121,6 +121,11 @@ fn a_turn_that_others_disturb_is_measured_again_within_bounds() {
         assert_eq!(count, started, "{processes:?} {lost}");
         for (index, turns) in outcome.models.iter().enumerate() {
             assert_eq!((turns.discarded.len(), turns.notes().len()), (discarded[index], discarded[index]));
+            assert!(
+                turns.notes().iter().all(|note| note.starts_with("engine process 1 ")),
+                "{:?}",
+                turns.notes()
+            );
             let disturbed = turns.losses.iter().filter(|loss| ProcessLoss::is_disturbed(loss)).count();
             assert_eq!((turns.losses.len(), disturbed), (2, stayed[index]), "{:?}", turns.losses);
             let inference = turns.stages.inference.as_ref().unwrap();

@@ -41,7 +41,7 @@ pub(crate) fn section(heading: &str, figures: Vec<Figure>, record: &EvalRecord) 
 
 const SCORES_NOTE: &str = "Intervals hold for these items, clustered where items are not independent. Unparsed: answers in which nothing readable as \
      an answer was found; they count as wrong.";
-const PAIRED_NOTE: &str = "Gained: right in the first alone. Lost: right in the second alone. p: McNemar's exact test, corrected by Holm over the \
+const PAIRED_NOTE: &str = "Gained: right in the first alone. Lost: right in the second alone. p: McNemar's test (mid-p), corrected by Holm over the \
                            comparisons made together.";
 
 /// The section for the page of a run: the newest evaluation of the same model, and beside it those of other weights among

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use dyno_types::{Degeneration, EvalRecord, PairedComparison, QuantImpact, Score, SuiteResult, Unit};
+use dyno_types::{
+    Degeneration, EvalRecord, INTERVAL_ITEMS_MIN, PairedComparison, QuantImpact, Score, SuiteResult, Unit,
+};
 
 use crate::chart::{Axis, Chart, Ink, Mark, Row, RowChart, RowValue, SERIES_INKS, token_label};
 use crate::html::view::{Figure, Key};
@@ -251,10 +253,11 @@ const KINDS: [Kind; 5] = [
     },
 ];
 
-/// Differences against a baseline over the same items: a chart of whole suites, and one by task, where they are not the same.
+/// Differences against a baseline over the same items: a chart of whole suites, and one by task, where they are not the same. Of a few
+/// items nothing is drawn, as nothing is said.
 fn differences(kind: &Kind, comparisons: &[PairedComparison]) -> (Option<Figure>, Option<Figure>) {
     let own: Vec<&PairedComparison> =
-        comparisons.iter().filter(|one| one.kind == kind.kind && one.n > 0).collect();
+        comparisons.iter().filter(|one| one.kind == kind.kind && one.n >= INTERVAL_ITEMS_MIN).collect();
     let whole: Vec<&PairedComparison> = own.iter().filter(|one| one.group == WHOLE).copied().collect();
     let several = distinct(whole.iter().map(|one| one.suite.as_str())).len() > 1;
     let [id, id_by_task] = kind.ids;
@@ -495,4 +498,35 @@ fn pareto(rows: &[QuantImpact], cost: &Cost) -> Option<Figure> {
 /// A name as a drawing shows it.
 fn short(name: &str) -> String {
     plain(name).chars().take(crate::chart::ROW_NAME_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compared(group: &str, n: u64) -> PairedComparison {
+        PairedComparison {
+            kind: "quantization".to_owned(),
+            suite: "sums".to_owned(),
+            group: group.to_owned(),
+            baseline: "f16".to_owned(),
+            candidate: "q4_0".to_owned(),
+            n,
+            gained: 0,
+            lost: 0,
+            difference: 0.0,
+            ci95: [-0.6, 0.6],
+            p_value: 1.0,
+            p_adjusted: 1.0,
+        }
+    }
+
+    #[test]
+    fn groups_of_a_few_items_are_not_drawn() {
+        let kind = &KINDS[1];
+        let all = [compared(WHOLE, 20), compared("addition", 1), compared("division", INTERVAL_ITEMS_MIN)];
+        let drawn = differences(kind, &all).1.unwrap().svg;
+        assert!(drawn.contains("division") && !drawn.contains("addition"), "{drawn}");
+        assert!(matches!(differences(kind, &[compared(WHOLE, 2)]), (None, None)));
+    }
 }
