@@ -45,7 +45,8 @@ pub fn cached_table(models: &[CachedModel]) -> String {
     }
     right(&mut table, 1..2);
     let sum = models.iter().fold(0u64, |sum, model| sum.saturating_add(model.bytes));
-    format!("{}{} models, {}\n", trimmed(&table), models.len(), figure(Unit::Bytes, sum as f64))
+    let counted = if models.len() == 1 { "1 model".to_owned() } else { format!("{} models", models.len()) };
+    format!("{}{counted}, {}\n", trimmed(&table), figure(Unit::Bytes, sum as f64))
 }
 
 /// A model that another program or the user keeps.

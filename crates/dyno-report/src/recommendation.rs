@@ -71,11 +71,13 @@ pub fn stacks_text(advice: &StackAdvice) -> String {
 
 fn budget_line(advice: &Advice) -> String {
     let request = &advice.request;
+    let shorter = advice.choices.iter().any(|choice| choice.settings.context < request.context);
     format!(
-        "Asked: {} · priority {} · window {} tokens · {} of {} may be used ({:.0} % stay free{})\n",
+        "Asked: {} · priority {} · window {} tokens{} · {} of {} may be used ({:.0} % stay free{})\n",
         request.role.name(),
         request.priority.name(),
         count(u64::from(request.context)),
+        if shorter { ", or as many as a model was made for" } else { "" },
         bytes(advice.budget.usable_bytes),
         bytes(advice.budget.memory_bytes),
         advice.budget.margin * 100.0,
@@ -84,8 +86,17 @@ fn budget_line(advice: &Advice) -> String {
 }
 
 fn choices_table(choices: &[Choice]) -> String {
-    let mut table =
-        grid(&["#", "model", "quant", "where", "memory", "decode tokens/s", "quality", "KV", "decided by"]);
+    let mut table = grid(&[
+        "#",
+        "model",
+        "quant",
+        "where",
+        "memory",
+        "decode tokens/s",
+        "quality",
+        "KV",
+        "no better quant since",
+    ]);
     for (index, choice) in choices.iter().enumerate() {
         table.add_row([
             (index + 1).to_string(),
@@ -148,7 +159,7 @@ fn decided(constraint: &Constraint) -> String {
         Constraint::Speed { quantization, decode_tps } => {
             format!("speed: {} has {}", plain(quantization), figure(Unit::TokensPerSecond, *decode_tps))
         }
-        Constraint::Best => "nothing better".to_owned(),
+        Constraint::Best => "there is none".to_owned(),
         Constraint::Unpredicted => "not predicted".to_owned(),
     }
 }

@@ -231,7 +231,9 @@ impl Work<'_> {
         self.transfer.check_identity(&answer)?;
         let stated = answer.response.content_length();
         if answer.is_partial() || stated.is_some_and(|stated| stated != identity.bytes) {
-            let reason = format!("the file has {} bytes, it announces {stated:?}", identity.bytes);
+            let other = stated.filter(|stated| *stated != identity.bytes);
+            let sent = other.map_or_else(|| "a part of it".to_owned(), |bytes| format!("{bytes} bytes"));
+            let reason = format!("the file has {} bytes, and it sends {sent}", identity.bytes);
             return Err(Failure::unacceptable(url, reason).into());
         }
         self.take_body(0, identity.bytes, &mut answer).await?;

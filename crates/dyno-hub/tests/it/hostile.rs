@@ -82,6 +82,21 @@ fn lies_about_length_are_refused() {
 }
 
 #[test]
+fn a_page_in_the_place_of_a_model_is_told_by_its_size() {
+    let content = noise(MIB, 4);
+    let hub =
+        hub_with(
+            &content,
+            |request, answer| {
+                if is_file(request) { Answer::new(200, b"<html>log in</html>") } else { answer }
+            },
+        );
+    let world = World::new(&hub);
+    let error = world.find("hf:o/r").unwrap_err().to_string();
+    assert!(error.contains("the file has 1048576 bytes, and it sends 19 bytes"), "{error}");
+}
+
+#[test]
 fn another_range_than_asked_for_is_refused() {
     let content = noise(2 * MIB, 4);
     let whole = content.clone();

@@ -184,6 +184,19 @@ fn three_refusals_are_named_and_the_rest_is_counted() {
 }
 
 #[test]
+fn a_model_made_for_a_shorter_window_is_no_silent_exception() {
+    let mut advice = advice();
+    let asked = |advice: &Advice| advice_text(advice, detail(8, false)).lines().nth(1).unwrap().to_owned();
+    assert!(asked(&advice).contains("window 4,096 tokens · "), "{}", asked(&advice));
+    advice.choices[0].settings.context = 1024;
+    assert!(
+        asked(&advice).contains("window 4,096 tokens, or as many as a model was made for · "),
+        "{}",
+        asked(&advice)
+    );
+}
+
+#[test]
 fn advice_for_a_terminal() {
     assert_snapshot!(advice_text(&advice(), detail(8, false)));
 }

@@ -29,7 +29,8 @@ fn size_text(size: &CacheSize) -> String {
         ("damaged", size.damaged_bytes),
         ("free on disk", size.free_bytes),
     ];
-    let mut text = format!("{}: {} models\n", size.folder.display(), size.models);
+    let models = if size.models == 1 { "model" } else { "models" };
+    let mut text = format!("{}: {} {models}\n", size.folder.display(), size.models);
     for (label, bytes) in rows {
         text.push_str(&format!("  {label:<12} {:>10}\n", dyno_report::bytes_text(bytes)));
     }

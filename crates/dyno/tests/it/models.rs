@@ -93,7 +93,7 @@ fn a_model_is_pulled_used_and_looked_after() {
     world.run(&["models", "unpin", "hf:o/r"]).ok();
     let size = json(world.run(&["cache", "size", "--format", "json"]));
     assert_eq!(size["models_bytes"], hub.content.len());
-    assert!(world.run(&["cache", "size"]).ok().contains("1 models"));
+    assert!(world.run(&["cache", "size"]).ok().contains(": 1 model\n"));
     assert_eq!(Path::new(world.run(&["cache", "dir"]).ok().trim()), world.path("cache"));
     let pruned = json(world.run(&["cache", "prune", "--max-size", "0", "--format", "json"]));
     assert_eq!(pruned["removed"][0], "hf:o/r:q8_0");
