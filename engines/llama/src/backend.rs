@@ -95,6 +95,12 @@ impl Backend for LlamaBackend {
         progress: &mut dyn FnMut(f32) -> bool,
     ) -> Result<DescribedModel, BackendError> {
         self.unload();
+        if settings.gpu_layers > 0 && !native::has_accelerator() {
+            return Err(BackendError::BadRequest(format!(
+                "--gpu-layers {}: there is no accelerator that this engine can compute layers on; leave the option out",
+                settings.gpu_layers
+            )));
+        }
         let file = CString::new(path.as_os_str().as_encoded_bytes())
             .map_err(|_| BackendError::BadRequest(format!("the path {path:?} contains a zero byte")))?;
         let _ = log::take_errors();

@@ -22,8 +22,10 @@ use llama_cpp_sys_4 as sys;
 
 use crate::log::{self, Level};
 
+mod accelerator;
 mod quantize;
 
+pub(crate) use accelerator::has_accelerator;
 pub(crate) use quantize::{QuantizeOptions, quantize};
 
 /// Routes logs and aborts here and starts llama.cpp, once per process.

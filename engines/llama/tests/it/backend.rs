@@ -237,6 +237,17 @@ fn a_text_is_gone_on_with_where_the_file_would_end_it() {
 }
 
 #[test]
+fn layers_for_an_accelerator_that_is_not_there_are_refused() {
+    let mut backend = LlamaBackend::new();
+    let wanted = EngineSettings { gpu_layers: 5, ..settings(1) };
+    match backend.load(&stories(), &wanted, &mut |_| true) {
+        Err(BackendError::BadRequest(reason)) => assert!(reason.starts_with("--gpu-layers 5: "), "{reason}"),
+        Ok(_) => eprintln!("SKIPPED: layers_for_an_accelerator_that_is_not_there_are_refused: there is one"),
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn a_load_reports_progress_and_can_be_aborted() {
     let path = stories();
     let mut backend = LlamaBackend::new();
