@@ -52,7 +52,12 @@ pub fn ending_loop(text: &str) -> Option<Loop> {
     let longest = PATTERN_WORDS_MAX.min(words.len() / LOOP_REPEATS);
     let stretch = |pattern: usize| {
         let same = words.iter().rev().zip(words.iter().rev().skip(pattern));
-        let repeated = same.take_while(|(later, earlier)| later == earlier).count();
+        // The last word may be cut, too.
+        let repeats = |index: usize, later: &str, earlier: &str| {
+            later == earlier || (index == 0 && earlier.starts_with(later))
+        };
+        let same = same.enumerate();
+        let repeated = same.take_while(|(index, (later, earlier))| repeats(*index, later, earlier)).count();
         Loop { pattern_words: pattern, words: repeated + pattern }
     };
     (1..=longest)
@@ -160,6 +165,8 @@ mod tests {
         assert_eq!(found(&format!("so {}", "no ".repeat(9))), Some((1, 9)));
         assert_eq!(found("start the cat sat the cat sat the cat sat the"), Some((3, 10)));
         assert_eq!(found("the cat sat the cat sat the cat sat. The end."), None);
+        assert_eq!(found("la femme au roi, la femme au roi, la femme au roi"), Some((4, 12)));
+        assert_eq!(found("the sun, the moon, the sun, the moon, the sun, the mo"), Some((4, 12)));
         assert_eq!(found(""), None);
     }
 
