@@ -10,7 +10,6 @@ use dyno_types::{EngineSettings, Event, EventSink as _, Job, ModelFacts, ThreadC
 
 use crate::AppError;
 use crate::engines::{Backend, Engines};
-use crate::interruptible::Interruptible;
 use crate::places::Places;
 
 /// What all jobs share: where things are, and the engines.
@@ -93,10 +92,9 @@ impl Work {
         if self.job.is_cancelled() { Err(AppError::Cancelled) } else { Ok(()) }
     }
 
-    /// The engine, found but not started. Nothing of it is waited for once the job is cancelled.
+    /// The engine, found but not started.
     pub(crate) fn engine(&self) -> Result<Arc<dyn Engine>, AppError> {
-        let engine = self.app.engines.engine(Backend::Llama, self.job.deadline)?;
-        Ok(Arc::new(Interruptible::new(engine, self.job.cancel.clone())))
+        Ok(self.app.engines.engine(Backend::Llama)?)
     }
 
     /// Tells the build of the engine from every other.

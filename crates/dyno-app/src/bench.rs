@@ -108,8 +108,7 @@ impl Work {
             let context = self.context(&model, &machine);
             // Set up before the run, so that nothing of the run is in its own prediction.
             let predictor = self.predictor(&machine);
-            let mut outcome: BenchOutcome =
-                dyno_bench::run_bench(&plan, &engine, &context, &self.job, &self.job.cancel).await;
+            let mut outcome: BenchOutcome = dyno_bench::run_bench(&plan, &engine, &context, &self.job).await;
             if outcome.record.settings.thread_choice == ThreadChoice::Fixed {
                 outcome.record.settings.thread_choice = job.thread_choice;
             }

@@ -85,7 +85,7 @@ impl Work {
         checks.extend(abilities::checks(&measured, crate::abilities::unix_ms()));
         let tier = TierPolicy::built_in().detect(&found.profile);
         checks.push(Check::ok("tier", crate::recommend::tier_note(&tier)));
-        checks.push(arithmetic::check(&self.job.cancel).await);
+        checks.push(arithmetic::check(&self.job).await);
         self.go_on()?;
         checks.push(isolation::check(self).await?);
         let (engine, of_engine) = engine::checks(self, &found.profile).await;

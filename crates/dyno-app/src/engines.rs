@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
-use dyno_engine::{Deadlines, Engine, EngineError, ProcessEngine, ProcessEngineConfig, find_engine};
+use dyno_engine::{Engine, EngineError, ProcessEngine, ProcessEngineConfig, find_engine};
 use dyno_types::HardwareProfile;
 
 /// What computes models, by the files it reads.
@@ -26,11 +26,11 @@ impl Backend {
 
 /// Finds engines; what is found is not started yet.
 pub trait Engines: Send + Sync {
-    /// The engine of this backend, none of whose answers takes longer than `deadline`.
+    /// The engine of this backend.
     ///
     /// # Errors
     /// [`EngineError::NotFound`].
-    fn engine(&self, backend: Backend, deadline: Duration) -> Result<Arc<dyn Engine>, EngineError>;
+    fn engine(&self, backend: Backend) -> Result<Arc<dyn Engine>, EngineError>;
 
     /// Tells this build of the engine from every other: what is kept about one does not hold for another.
     ///
@@ -60,9 +60,8 @@ impl ProcessEngines {
 }
 
 impl Engines for ProcessEngines {
-    fn engine(&self, backend: Backend, deadline: Duration) -> Result<Arc<dyn Engine>, EngineError> {
+    fn engine(&self, backend: Backend) -> Result<Arc<dyn Engine>, EngineError> {
         let config = ProcessEngineConfig {
-            deadlines: Deadlines { load: deadline, request: deadline, ..Deadlines::default() },
             memory_limit_bytes: self.memory_limit_bytes,
             data_limit_bytes: all_memory(&dyno_hardware::profile_without_drivers()),
             ..ProcessEngineConfig::new(self.find(backend)?)

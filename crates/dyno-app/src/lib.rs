@@ -18,7 +18,6 @@ mod eval;
 mod exit;
 mod generate;
 mod inspect;
-mod interruptible;
 mod kept;
 mod known_files;
 mod loss_clock;

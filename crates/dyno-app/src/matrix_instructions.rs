@@ -49,13 +49,13 @@ impl Work {
 
     /// Starts the engine for its handshake alone.
     fn ask_features(&self) -> Result<Vec<String>, AppError> {
-        let engine = self.engine()?;
+        let (engine, job) = (self.engine()?, self.job.clone());
         unless_cancelled(&self.job.cancel, move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let runtime =
                 runtime.map_err(|error| EngineError::Start { reason: error.to_string(), log: Vec::new() })?;
             runtime.block_on(async {
-                let session = engine.start().await?;
+                let session = engine.start(&job).await?;
                 let features = session.info().features.clone();
                 session.stop().await;
                 Ok(features)

@@ -128,7 +128,7 @@ impl Work {
         orders: &[Order],
     ) -> Result<QuantizeResult, AppError> {
         let engine = self.engine()?;
-        let session = WatchedEngine::new(&*engine, vec![model.identity.clone()]).start().await?;
+        let session = WatchedEngine::new(&*engine, vec![model.identity.clone()]).start(&self.job).await?;
         let mut result = QuantizeResult {
             source: model.path.clone(),
             model: model.facts.clone(),

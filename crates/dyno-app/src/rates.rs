@@ -135,7 +135,7 @@ impl Work {
             meter: clock.meter(threads),
             threads,
             prompt_tokens: RATE_PROMPT_TOKENS,
-            cancel: &self.job.cancel,
+            job: &self.job,
         };
         let timed = |done: usize| advance(RATE_MODELS.len() + done, "timing them");
         let calibration = calibrator.time(&models, &timed).await?.ok_or(AppError::Cancelled)?;

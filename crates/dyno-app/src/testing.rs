@@ -16,7 +16,7 @@ use crate::{App, Backend, Engines, Location, Places, ProcessEngines, Work};
 struct OneEngine(Arc<dyn Engine>);
 
 impl Engines for OneEngine {
-    fn engine(&self, _backend: Backend, _deadline: Duration) -> Result<Arc<dyn Engine>, EngineError> {
+    fn engine(&self, _backend: Backend) -> Result<Arc<dyn Engine>, EngineError> {
         Ok(Arc::clone(&self.0))
     }
 

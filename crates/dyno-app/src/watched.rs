@@ -4,14 +4,10 @@
 use std::path::Path;
 
 use async_trait::async_trait;
-use dyno_engine::{
-    Engine, EngineError, ExitCause, GenerationStream, PerplexityStream, ProgressSink, ScoreStream, Session,
-};
+use dyno_engine::{Engine, EngineError, ExitCause, Generate, ProgressSink, Quantize, Score, Session};
 use dyno_models::{ModelError, ModelIdentity};
 use dyno_types::{
-    ChatMessage, ContextReport, EngineInfo, EngineMemory, EngineSettings, GenerateRequest, LoadReport,
-    MeasureReport, MeasureRequest, PerplexityRequest, QuantizeReport, QuantizeRequest, ScoreRequest, TokenId,
-    UnloadReport,
+    EngineInfo, EngineMemory, EngineSettings, Job, LoadReport, QuantizeReport, QuantizeRequest, UnloadReport,
 };
 
 /// Starts processes of another engine and watches what they load.
@@ -29,8 +25,8 @@ impl<'a> WatchedEngine<'a> {
 
 #[async_trait]
 impl Engine for WatchedEngine<'_> {
-    async fn start(&self) -> Result<Box<dyn Session>, EngineError> {
-        let session = self.engine.start().await?;
+    async fn start(&self, job: &Job) -> Result<Box<dyn Session>, EngineError> {
+        let session = self.engine.start(job).await?;
         Ok(Box::new(WatchedSession { session, models: self.models.clone() }))
     }
 }
@@ -76,55 +72,6 @@ impl Session for WatchedSession {
         loaded
     }
 
-    async fn open_context(&self, settings: &EngineSettings) -> Result<ContextReport, EngineError> {
-        self.session.open_context(settings).await
-    }
-
-    async fn tokenize(
-        &self,
-        text: &str,
-        add_special: bool,
-        parse_special: bool,
-    ) -> Result<Vec<TokenId>, EngineError> {
-        self.session.tokenize(text, add_special, parse_special).await
-    }
-
-    async fn tokenize_chat(&self, messages: &[ChatMessage]) -> Result<Vec<TokenId>, EngineError> {
-        self.session.tokenize_chat(messages).await
-    }
-
-    async fn generate(&self, request: GenerateRequest) -> Result<GenerationStream, EngineError> {
-        self.session.generate(request).await
-    }
-
-    async fn measure(&self, request: &MeasureRequest) -> Result<MeasureReport, EngineError> {
-        self.session.measure(request).await
-    }
-
-    async fn score(&self, request: ScoreRequest) -> Result<ScoreStream, EngineError> {
-        self.session.score(request).await
-    }
-
-    async fn perplexity(&self, request: PerplexityRequest) -> Result<PerplexityStream, EngineError> {
-        self.session.perplexity(request).await
-    }
-
-    async fn quantize(
-        &self,
-        request: &QuantizeRequest,
-        progress: ProgressSink<'_>,
-    ) -> Result<QuantizeReport, EngineError> {
-        let identity = self.identity(&request.source);
-        identity.check_stamps().map_err(changed)?;
-        let made = self.session.quantize(request, progress).await;
-        identity.check().map_err(changed)?;
-        made
-    }
-
-    async fn clear_context(&self) -> Result<(), EngineError> {
-        self.session.clear_context().await
-    }
-
     async fn memory(&self) -> Result<EngineMemory, EngineError> {
         self.session.memory().await
     }
@@ -147,5 +94,32 @@ impl Session for WatchedSession {
 
     async fn kill(self: Box<Self>) -> ExitCause {
         self.session.kill().await
+    }
+
+    fn generator(&self) -> Option<&dyn Generate> {
+        self.session.generator()
+    }
+
+    fn scorer(&self) -> Option<&dyn Score> {
+        self.session.scorer()
+    }
+
+    fn quantizer(&self) -> Option<&dyn Quantize> {
+        self.session.quantizer().map(|_| self as &dyn Quantize)
+    }
+}
+
+#[async_trait]
+impl Quantize for WatchedSession {
+    async fn quantize(
+        &self,
+        request: &QuantizeRequest,
+        progress: ProgressSink<'_>,
+    ) -> Result<QuantizeReport, EngineError> {
+        let identity = self.identity(&request.source);
+        identity.check_stamps().map_err(changed)?;
+        let made = self.session.quantize(request, progress).await;
+        identity.check().map_err(changed)?;
+        made
     }
 }

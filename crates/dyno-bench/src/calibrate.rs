@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use dyno_engine::{Engine, EngineError, Session};
-use dyno_types::{CancelFlag, EngineSettings, KvType, MeasureReport, MeasureRequest, ModelFacts, RateTiming};
+use dyno_types::{EngineSettings, Job, KvType, MeasureReport, MeasureRequest, ModelFacts, RateTiming};
 
 use crate::LossMeter;
 
@@ -36,8 +36,8 @@ pub struct Calibrator<'a> {
     pub threads: u32,
     /// Prompt that is timed, tokens.
     pub prompt_tokens: u32,
-    /// Asked between processes.
-    pub cancel: &'a CancelFlag,
+    /// Looked at between processes.
+    pub job: &'a Job,
 }
 
 /// What was timed.
@@ -71,10 +71,10 @@ impl Calibrator<'_> {
         for pass in 0..TIMING_PASSES {
             let mut of_pass = Vec::new();
             for (index, model) in models.iter().enumerate() {
-                if self.cancel.is_cancelled() {
+                if self.job.is_cancelled() {
                     return Ok(None);
                 }
-                let session = self.engine.start().await?;
+                let session = self.engine.start(self.job).await?;
                 let outcome = self.time_model(&*session, model).await;
                 session.stop().await;
                 of_pass.extend(outcome?);
@@ -88,7 +88,7 @@ impl Calibrator<'_> {
         }
         let disturbed = samples.iter().filter(|sample| sample.is_disturbed).count();
         let timings = samples.into_iter().map(|sample| sample.timing).collect();
-        Ok((!self.cancel.is_cancelled()).then_some(Calibration { timings, disturbed }))
+        Ok((!self.job.is_cancelled()).then_some(Calibration { timings, disturbed }))
     }
 
     async fn time_model(

@@ -2,7 +2,7 @@
 
 use dyno_engine::{Engine, EngineError, ExitCause};
 use dyno_types::{
-    BenchSettings, CancelFlag, Event, EventSink, MachineState, MetadataStage, PageCache, RUN_SCHEMA,
+    BenchSettings, CancelFlag, Event, EventSink, Job, MachineState, MetadataStage, PageCache, RUN_SCHEMA,
     RunRecord, ThreadChoice, Validity, ValidityFlag, WindowFailureKind, WindowOutcome, WindowSample,
 };
 
@@ -34,8 +34,7 @@ pub(crate) struct Run<'a> {
     /// Generations so far, which gives the next one its id.
     pub(crate) generations: u64,
     engine: &'a dyn Engine,
-    events: &'a dyn EventSink,
-    cancel: &'a CancelFlag,
+    job: &'a Job,
     noticed: Vec<ValidityFlag>,
     processes_started: u32,
     /// Processor time of ended engine processes, s.
@@ -45,14 +44,13 @@ pub(crate) struct Run<'a> {
     pub(crate) gave_up_waiting: bool,
 }
 
-/// Carries out a plan. Always gives a record: an error, a dying engine or a raised flag ends the run, never what it has
-/// measured. `events` are told of every step between, never inside, timed regions.
+/// Carries out a plan. Always gives a record: an error, a dying engine or the end of the job ends the run, never what it has
+/// measured. its events tell of every step between, never inside, timed regions.
 pub async fn run_bench(
     plan: &BenchPlan,
     engine: &dyn Engine,
     context: &BenchContext,
-    events: &dyn EventSink,
-    cancel: &CancelFlag,
+    job: &Job,
 ) -> BenchOutcome {
     let own = std::process::id();
     let front_cpu_s = || (context.process_cpu_s)(own).unwrap_or(0.0);
@@ -68,8 +66,7 @@ pub async fn run_bench(
         corpus: Vec::new(),
         generations: 0,
         engine,
-        events,
-        cancel,
+        job,
         noticed: Vec::new(),
         processes_started: 0,
         ended_cpu_s: 0.0,
@@ -77,12 +74,12 @@ pub async fn run_bench(
         gave_up_waiting: false,
     };
     let sweep_steps = if plan.wants_thread_sweep() { threads::steps(&context.machine) } else { 0 };
-    events.emit(Event::PhaseStarted {
+    job.emit(Event::PhaseStarted {
         phase: format!("measuring {}", plan.facts().file_name),
         total: plan.steps(sweep_steps),
     });
     let error = run.stages().await.err();
-    events.emit(Event::PhaseEnded);
+    job.emit(Event::PhaseEnded);
     let own_cpu_s = run.ended_cpu_s + (front_cpu_s() - front_before_s).max(0.0);
     BenchOutcome { record: run.finish(error.as_ref(), own_cpu_s), error }
 }
@@ -136,7 +133,7 @@ impl Run<'_> {
     /// Starts a process, loads the model and opens the planned context.
     pub(crate) async fn launch(&mut self, page_cache: PageCache) -> Result<Process, BenchError> {
         tracing::info!(process = self.processes_started, "stage: load");
-        let session = self.ask("starting the engine", self.engine.start()).await?;
+        let session = self.ask("starting the engine", self.engine.start(self.job)).await?;
         let mut process = Process::new(session, self.processes_started);
         self.processes_started += 1;
         if self.record.engine.name.is_empty() {
@@ -164,7 +161,7 @@ impl Run<'_> {
         doing: &str,
         work: impl Future<Output = Result<T, EngineError>>,
     ) -> Result<T, BenchError> {
-        match self.cancel.race(work).await {
+        match self.job.cancel.race(work).await {
             None => Err(BenchError::Cancelled),
             Some(Err(EngineError::Cancelled)) if self.is_cancelled() => Err(BenchError::Cancelled),
             Some(Err(source)) => Err(BenchError::Engine { doing: doing.to_owned(), source }),
@@ -173,12 +170,12 @@ impl Run<'_> {
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
-        self.cancel.is_cancelled()
+        self.job.is_cancelled()
     }
 
     /// The flag itself, for what runs while `self` is borrowed.
     pub(crate) fn cancel_flag(&self) -> CancelFlag {
-        self.cancel.clone()
+        self.job.cancel.clone()
     }
 
     pub(crate) fn notice(&mut self, flag: ValidityFlag) {
@@ -188,19 +185,19 @@ impl Run<'_> {
     /// Keeps a remark in the record, once, and shows it.
     pub(crate) fn note(&mut self, text: String) {
         if !self.record.notes.contains(&text) {
-            self.events.emit(Event::Note(text.clone()));
+            self.job.emit(Event::Note(text.clone()));
             self.record.notes.push(text);
         }
     }
 
     /// Shows a trouble that does not end the run.
     pub(crate) fn warn(&self, text: String) {
-        self.events.emit(Event::Warning(text));
+        self.job.emit(Event::Warning(text));
     }
 
     /// Tells what is done next.
     pub(crate) fn announce(&self, detail: String) {
-        self.events.emit(Event::PhaseAdvanced { done: self.steps_done, detail });
+        self.job.emit(Event::PhaseAdvanced { done: self.steps_done, detail });
     }
 
     /// Counts a finished step.

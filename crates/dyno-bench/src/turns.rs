@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use dyno_engine::{Engine, EngineError, Session};
 use dyno_types::{
     CancelFlag, DiscardedProcess, EngineInfo, EngineMemory, EngineSettings, GenerateRequest, InferenceStage,
-    ProcessLoss, Prompt, RequestSample, Sampling, Stages, TokenId,
+    Job, ProcessLoss, Prompt, RequestSample, Sampling, Stages, TokenId,
 };
 
 use crate::prompt::{CORPUS, Filling, Nonces};
@@ -104,7 +104,7 @@ pub async fn measure_in_turn(
     engine: &dyn Engine,
     models: &[TurnModel],
     plan: &TurnPlan,
-    cancel: &CancelFlag,
+    job: &Job,
     watch: TurnWatch<'_>,
 ) -> TurnsOutcome {
     let mut found = vec![Turns { warm: true, ..Turns::default() }; models.len()];
@@ -114,7 +114,7 @@ pub async fn measure_in_turn(
         for index in order(round, models.len()) {
             let model = &models[index];
             (watch.advance)(done, &format!("{}, process {} of {}", model.name, round + 1, plan.processes));
-            let turn = TurnOf { engine, model, plan, round, cancel, watch };
+            let turn = TurnOf { engine, model, plan, round, job, watch };
             retries[index].next_process();
             if let Err(error) = turn.until_calm(&mut retries[index], &mut found[index]).await {
                 return TurnsOutcome { models: found, error: Some(error) };
@@ -133,7 +133,7 @@ struct TurnOf<'a> {
     model: &'a TurnModel,
     plan: &'a TurnPlan,
     round: u32,
-    cancel: &'a CancelFlag,
+    job: &'a Job,
     watch: TurnWatch<'a>,
 }
 
@@ -159,9 +159,9 @@ impl TurnOf<'_> {
 
     /// One process from start to end.
     async fn once(&self, into: &mut Turns) -> Result<Measured, BenchError> {
-        let Self { engine, plan, round, cancel, watch, .. } = *self;
-        let session = ask(cancel, "starting the engine", engine.start()).await?;
-        let mut turn = Turn { session: &*session, plan, round, cancel, meter: watch.meter, loss: None };
+        let Self { engine, plan, round, job, watch, .. } = *self;
+        let session = ask(&job.cancel, "starting the engine", engine.start(job)).await?;
+        let mut turn = Turn { session: &*session, plan, round, job, meter: watch.meter, loss: None };
         let measured = turn.measure(self.model).await;
         into.cpu_s += (watch.process_cpu_s)(session.info().pid).unwrap_or(0.0);
         into.engine = session.info().clone();
@@ -187,7 +187,7 @@ struct Turn<'a> {
     session: &'a dyn Session,
     plan: &'a TurnPlan,
     round: u32,
-    cancel: &'a CancelFlag,
+    job: &'a Job,
     meter: LossMeter<'a>,
     loss: Option<ProcessLoss>,
 }
@@ -210,13 +210,13 @@ struct Prompts {
 impl Turn<'_> {
     async fn measure(&mut self, model: &TurnModel) -> Result<Measured, BenchError> {
         let doing = format!("loading {}", model.name);
-        let cancel = self.cancel.clone();
+        let cancel = self.job.cancel.clone();
         let mut go_on = move |_| !cancel.is_cancelled();
         let load = self.session.load(&model.file, &model.settings, &mut go_on);
-        ask(self.cancel, &doing, load).await?;
-        ask(self.cancel, "opening the context", self.session.open_context(&model.settings)).await?;
+        ask(&self.job.cancel, &doing, load).await?;
+        ask(&self.job.cancel, "opening the context", self.session.open_context(&model.settings)).await?;
         let corpus =
-            ask(self.cancel, "tokenizing prose", self.session.tokenize(CORPUS, false, false)).await?;
+            ask(&self.job.cancel, "tokenizing prose", self.session.tokenize(CORPUS, false, false)).await?;
         let nonces = Nonces::new(&format!("{} {}", model.name, self.round));
         let mut prompts = Prompts { nonces, corpus, given: 0 };
         let (discarded, warm) = self.warm_up(&mut prompts).await?;
@@ -232,7 +232,7 @@ impl Turn<'_> {
             measured_ms += sample.prefill_ms + sample.decode_ms().unwrap_or(0.0);
             samples.push(sample);
         }
-        let memory = ask(self.cancel, "reading its memory", self.session.memory()).await?;
+        let memory = ask(&self.job.cancel, "reading its memory", self.session.memory()).await?;
         let inference = InferenceStage { warmup_discarded: vec![discarded], samples };
         Ok(Measured { inference, memory, warm, loss: self.loss })
     }
@@ -255,7 +255,7 @@ impl Turn<'_> {
     async fn request(&mut self, prompts: &mut Prompts, run: u32) -> Result<RequestSample, BenchError> {
         let doing = "generating";
         let prompt = self.prompt(prompts).await?;
-        ask(self.cancel, "emptying the context", self.session.clear_context()).await?;
+        ask(&self.job.cancel, "emptying the context", self.session.clear_context()).await?;
         prompts.given += 1;
         let max_tokens = self.plan.max_tokens;
         let request = GenerateRequest {
@@ -269,9 +269,9 @@ impl Turn<'_> {
         };
         let before = self.meter.look(self.session.info().pid);
         let generation = async { collect(self.session.generate(request).await?, max_tokens).await };
-        let generation = ask(self.cancel, doing, generation).await?;
+        let generation = ask(&self.job.cancel, doing, generation).await?;
         self.meter.add(before, self.round, &mut self.loss);
-        let memory = ask(self.cancel, "reading its memory", self.session.memory()).await?;
+        let memory = ask(&self.job.cancel, "reading its memory", self.session.memory()).await?;
         let asked = Asked { process: self.round, run, prompt: PROMPT.to_owned(), max_tokens };
         let sample = generation.into_sample(asked, memory.process);
         sample.map_err(|source| BenchError::Engine { doing: doing.to_owned(), source })
@@ -280,7 +280,8 @@ impl Turn<'_> {
     /// Real text of exactly the planned length by the model's own tokenizer.
     async fn prompt(&self, prompts: &mut Prompts) -> Result<Vec<TokenId>, BenchError> {
         let line = format!("{}\n\n", prompts.nonces.next_line());
-        let head = ask(self.cancel, "tokenizing prose", self.session.tokenize(&line, true, false)).await?;
+        let head =
+            ask(&self.job.cancel, "tokenizing prose", self.session.tokenize(&line, true, false)).await?;
         let mut filling = Filling::new(head, self.plan.prompt_tokens as usize);
         while !filling.is_full() {
             if prompts.corpus.is_empty() {

@@ -229,10 +229,11 @@ impl Generation {
 
     /// Waits for the next event as long as the engine gives any sign of life.
     async fn next_delivery(&mut self) -> Delivery {
-        let limit = self.shared.link.deadlines.request;
+        let limit = self.shared.link.job.deadline;
         loop {
             let steps = self.shared.steps.load(Ordering::Relaxed);
-            match tokio::time::timeout(limit, self.receiver.recv()).await {
+            let next = tokio::time::timeout(limit, self.receiver.recv());
+            match self.shared.link.job.cancel.race(next).await.ok_or(EngineError::Cancelled)? {
                 Ok(Some(delivery)) => return delivery,
                 Ok(None) => {
                     return Err(EngineError::Internal("its stream of generations was lost".to_owned()));

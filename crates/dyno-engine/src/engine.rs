@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use dyno_types::EngineInfo;
+use dyno_types::{EngineInfo, Job};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 use tonic::transport::{Channel, Endpoint, Uri};
@@ -30,15 +30,11 @@ const CONNECT_PAUSE_MAX: Duration = Duration::from_millis(20);
 /// How long to wait for the exit status of an engine that broke off the handshake.
 const EXIT_GRACE: Duration = Duration::from_secs(1);
 
-/// Longest silence of an engine before it is killed.
+/// Longest silence of an engine at its start and its end before it is killed; between them the deadline of its job holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadlines {
     /// From process start to the end of the handshake.
     pub start: Duration,
-    /// Between two signs of progress of a load.
-    pub load: Duration,
-    /// For any other answer, and between two steps of running generations.
-    pub request: Duration,
     /// For each stage of stopping: the polite request, the wait for the end, the wait after SIGTERM.
     pub stop: Duration,
 }
@@ -46,7 +42,7 @@ pub struct Deadlines {
 impl Default for Deadlines {
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Self { start: seconds(30), load: seconds(600), request: seconds(600), stop: seconds(5) }
+        Self { start: seconds(30), stop: seconds(5) }
     }
 }
 
@@ -95,7 +91,13 @@ impl ProcessEngine {
 
 #[async_trait]
 impl Engine for ProcessEngine {
-    async fn start(&self) -> Result<Box<dyn Session>, EngineError> {
+    async fn start(&self, job: &Job) -> Result<Box<dyn Session>, EngineError> {
+        job.cancel.race(self.start_for(job)).await.unwrap_or(Err(EngineError::Cancelled))
+    }
+}
+
+impl ProcessEngine {
+    async fn start_for(&self, job: &Job) -> Result<Box<dyn Session>, EngineError> {
         let begun = Instant::now();
         let deadlines = self.config.deadlines;
         // Removed after the handshake: one connection is all there ever is, and a killed front leaves no litter.
@@ -114,11 +116,13 @@ impl Engine for ProcessEngine {
         let (client, info) = shaken?;
         let start_ms = begun.elapsed().as_secs_f64() * 1e3;
         tracing::info!(start_ms, pid = info.pid, backend = info.backend, "engine started");
-        Ok(Box::new(RemoteSession::new(Link::new(process, client, deadlines), info, start_ms)))
+        Ok(Box::new(RemoteSession::new(
+            Link::new(process, client, job.clone(), deadlines.stop),
+            info,
+            start_ms,
+        )))
     }
-}
 
-impl ProcessEngine {
     async fn spawn(&self, arguments: &ServeArguments) -> Result<EngineProcess, EngineError> {
         let executable = &self.config.executable;
         let invocation = Invocation {

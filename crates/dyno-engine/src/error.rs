@@ -82,6 +82,14 @@ pub enum EngineError {
         /// Last log lines.
         log: Vec<String>,
     },
+    /// The engine does not do such work at all.
+    #[error("the engine {engine:?} cannot {what}; this work needs another engine")]
+    Unable {
+        /// Its name.
+        engine: String,
+        /// What was wanted, after "cannot".
+        what: &'static str,
+    },
     /// Nothing came in time; the process was killed.
     #[error(
         "the engine did not answer {during} within {seconds} s and was stopped; raise --deadline if the machine is that slow{}",

@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
+use dyno_types::Job;
 
 use crate::{Engine, EngineError, Session};
 use arithmetic::Pace;
@@ -59,10 +60,13 @@ impl FakeEngine {
 
 #[async_trait]
 impl Engine for FakeEngine {
-    async fn start(&self) -> Result<Box<dyn Session>, EngineError> {
+    async fn start(&self, job: &Job) -> Result<Box<dyn Session>, EngineError> {
+        if job.is_cancelled() {
+            return Err(EngineError::Cancelled);
+        }
         let process = self.started.fetch_add(1, Ordering::Relaxed);
         let pace = Pace::of(&self.script, process);
-        Ok(Box::new(FakeSession::start(Arc::clone(&self.script), process, pace)?))
+        Ok(Box::new(FakeSession::start(Arc::clone(&self.script), process, pace, job.cancel.clone())?))
     }
 }
 

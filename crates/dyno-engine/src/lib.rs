@@ -32,5 +32,7 @@ pub use error::{EngineError, ExitCause};
 pub use fake::*;
 pub use file_limit::outlive_file_limit;
 pub use find::find_engine;
-pub use session::{Engine, GenerationStream, PerplexityStream, ProgressSink, ScoreStream, Session};
+pub use session::{
+    Engine, Generate, GenerationStream, PerplexityStream, ProgressSink, Quantize, Score, ScoreStream, Session,
+};
 pub use temporary::temporary_folder;

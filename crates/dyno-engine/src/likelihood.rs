@@ -20,7 +20,7 @@ pub(crate) async fn score(link: Arc<Link>, request: ScoreRequest) -> Result<Scor
     let expected = ScoreExpectation::of(&request);
     let items = futures::stream::iter(score_messages(request));
     let mut client = link.client();
-    let messages = link.bounded(&task, link.deadlines.request, client.score(items)).await?.into_inner();
+    let messages = link.bounded(&task, link.job.deadline, client.score(items)).await?.into_inner();
     let scoring = Scoring {
         incoming: Incoming { link, task, messages },
         expected,
@@ -43,7 +43,7 @@ pub(crate) async fn perplexity(
     let store = part.as_ref().map(|part| part.path().to_owned());
     let sent = proto::PerplexityRequest::from(PerplexityRequest { store, ..request });
     let mut client = link.client();
-    let messages = link.bounded(&task, link.deadlines.request, client.perplexity(sent)).await?.into_inner();
+    let messages = link.bounded(&task, link.job.deadline, client.perplexity(sent)).await?.into_inner();
     let incoming = Incoming { link, task, messages };
     let chunks =
         Chunks { incoming, request: shape, part, next: 0, chunks: 0, ready: VecDeque::new(), over: false };
@@ -60,8 +60,9 @@ struct Incoming<M> {
 impl<M> Incoming<M> {
     /// The next message; any is a sign of life. `None` at the end.
     async fn next(&mut self) -> Result<Option<M>, EngineError> {
-        let limit = self.link.deadlines.request;
-        match tokio::time::timeout(limit, self.messages.message()).await {
+        let limit = self.link.job.deadline;
+        let next = tokio::time::timeout(limit, self.messages.message());
+        match self.link.job.cancel.race(next).await.ok_or(EngineError::Cancelled)? {
             Ok(Ok(message)) => Ok(message),
             Ok(Err(status)) => Err(self.link.explain(&self.task, &status).await),
             Err(_elapsed) => Err(self.link.hung(&self.task, limit).await),

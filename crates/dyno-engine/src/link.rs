@@ -3,10 +3,10 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use dyno_types::Job;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-use crate::engine::Deadlines;
 use crate::process::EngineProcess;
 use crate::protocol::proto::engine_service_client::EngineServiceClient;
 use crate::protocol::{FailureKind, ProtocolError, proto, status_failure};
@@ -39,15 +39,18 @@ pub(crate) struct Task {
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) process: EngineProcess,
-    pub(crate) deadlines: Deadlines,
+    /// Bounds and ends every wait.
+    pub(crate) job: Job,
+    /// For each stage of stopping.
+    stop_within: Duration,
     client: Client,
     /// Why nothing can be asked any more; the first cause stays.
     ended: OnceLock<EngineError>,
 }
 
 impl Link {
-    pub(crate) fn new(process: EngineProcess, client: Client, deadlines: Deadlines) -> Self {
-        Self { process, deadlines, client, ended: OnceLock::new() }
+    pub(crate) fn new(process: EngineProcess, client: Client, job: Job, stop_within: Duration) -> Self {
+        Self { process, job, stop_within, client, ended: OnceLock::new() }
     }
 
     /// A handle for one call.
@@ -69,7 +72,7 @@ impl Link {
         if let Some(error) = self.ended.get() {
             return Err(error.clone());
         }
-        match tokio::time::timeout(limit, answer).await {
+        match self.job.cancel.race(tokio::time::timeout(limit, answer)).await.ok_or(EngineError::Cancelled)? {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(status)) => Err(self.explain(task, &status).await),
             Err(_elapsed) => Err(self.hung(task, limit).await),
@@ -82,7 +85,7 @@ impl Link {
         task: &Task,
         answer: impl Future<Output = Result<tonic::Response<T>, Status>>,
     ) -> Result<T, EngineError> {
-        Ok(self.bounded(task, self.deadlines.request, answer).await?.into_inner())
+        Ok(self.bounded(task, self.job.deadline, answer).await?.into_inner())
     }
 
     /// Turns a failed call into an error that says what happened.
@@ -170,10 +173,14 @@ impl Link {
         log_tail(&self.process)
     }
 
-    /// Ends the process: asks, waits, asks harder, kills.
+    /// Ends the process: asks, waits, asks harder, kills. Of a job that was cancelled it may be in the middle of anything, and is
+    /// not asked.
     pub(crate) async fn stop(&self) -> ExitCause {
+        if self.job.is_cancelled() {
+            return self.kill().await;
+        }
         self.end(EngineError::Cancelled);
-        let limit = self.deadlines.stop;
+        let limit = self.stop_within;
         let mut client = self.client();
         let asked = tokio::time::timeout(limit, client.shutdown(proto::Empty {})).await;
         if matches!(asked, Ok(Ok(_)))

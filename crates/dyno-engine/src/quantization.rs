@@ -33,7 +33,7 @@ pub(crate) async fn quantize(
     let inside = QuantizeRequest { target: part.path().to_owned(), ..request.clone() };
     let mut client = link.client();
     let call = client.quantize(proto::QuantizeRequest::from(&inside));
-    let followed = match link.bounded(&task, link.deadlines.load, call).await {
+    let followed = match link.bounded(&task, link.job.deadline, call).await {
         Ok(events) => follow(link, &task, ("quantization", events.into_inner()), progress, heard).await,
         Err(error) => Err(error),
     };

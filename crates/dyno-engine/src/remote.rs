@@ -18,8 +18,8 @@ use crate::link::{Link, Task};
 use crate::protocol::{ProtocolError, check_request, measure_report, progress_fraction, proto, sent_path};
 use crate::session::ProgressSink;
 use crate::{
-    EngineError, ExitCause, GenerationStream, PerplexityStream, ScoreStream, Session, likelihood,
-    quantization,
+    EngineError, ExitCause, Generate, GenerationStream, PerplexityStream, Quantize, Score, ScoreStream,
+    Session, likelihood, quantization,
 };
 
 /// Longest wait for a sign of health; engines answer at once, whatever they compute.
@@ -71,7 +71,7 @@ impl Session for RemoteSession {
         let call = client.load(proto::LoadRequest { path, settings: Some(settings.into()) });
         let begun = Instant::now();
         // An engine that gives up at once breaks the call, not the stream.
-        let opened = self.link.bounded(&task, self.link.deadlines.load, call).await;
+        let opened = self.link.bounded(&task, self.link.job.deadline, call).await;
         let events = opened.map_err(EngineError::of_a_load)?.into_inner();
         let loaded = follow(&self.link, &task, ("load", events), progress, heard_of_load).await;
         let report = loaded.map_err(EngineError::of_a_load)?;
@@ -79,6 +79,57 @@ impl Session for RemoteSession {
         Ok(report)
     }
 
+    async fn memory(&self) -> Result<EngineMemory, EngineError> {
+        let task = self.link.task("while reading its memory");
+        Ok(self.link.request(&task, self.link.client().memory(proto::Empty {})).await?.try_into()?)
+    }
+
+    async fn unload(&self) -> Result<UnloadReport, EngineError> {
+        let task = self.link.task("while unloading the model");
+        let begun = Instant::now();
+        let report =
+            self.link.request(&task, self.link.client().unload(proto::Empty {})).await?.try_into()?;
+        tracing::info!(unload_ms = ms_since(begun), "model unloaded");
+        Ok(report)
+    }
+
+    async fn healthy(&self) -> bool {
+        let limit = self.link.job.deadline.min(HEALTH_LIMIT);
+        let mut client = self.link.client();
+        let asked = tokio::time::timeout(limit, client.health(proto::Empty {}));
+        let answer = self.link.job.cancel.race(asked).await;
+        self.link.process.exited().is_none() && matches!(answer, Some(Ok(Ok(_))))
+    }
+
+    fn log_tail(&self) -> Vec<String> {
+        self.link.process.log().lines()
+    }
+
+    async fn stop(self: Box<Self>) -> ExitCause {
+        let cause = self.link.stop().await;
+        tracing::info!(pid = self.info.pid, %cause, "engine stopped");
+        cause
+    }
+
+    async fn kill(self: Box<Self>) -> ExitCause {
+        self.link.kill().await
+    }
+
+    fn generator(&self) -> Option<&dyn Generate> {
+        Some(self)
+    }
+
+    fn scorer(&self) -> Option<&dyn Score> {
+        Some(self)
+    }
+
+    fn quantizer(&self) -> Option<&dyn Quantize> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Generate for RemoteSession {
     async fn open_context(&self, settings: &EngineSettings) -> Result<ContextReport, EngineError> {
         let task = self.link.task(format!("while opening a context of {} tokens", settings.context));
         let reply = self
@@ -142,6 +193,15 @@ impl Session for RemoteSession {
         Ok(measure_report(reply, request)?)
     }
 
+    async fn clear_context(&self) -> Result<(), EngineError> {
+        let task = self.link.task("while clearing the context");
+        self.link.request(&task, self.link.client().clear_context(proto::Empty {})).await?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Score for RemoteSession {
     async fn score(&self, request: ScoreRequest) -> Result<ScoreStream, EngineError> {
         likelihood::score(Arc::clone(&self.link), request).await
     }
@@ -149,54 +209,16 @@ impl Session for RemoteSession {
     async fn perplexity(&self, request: PerplexityRequest) -> Result<PerplexityStream, EngineError> {
         likelihood::perplexity(Arc::clone(&self.link), request).await
     }
+}
 
+#[async_trait]
+impl Quantize for RemoteSession {
     async fn quantize(
         &self,
         request: &QuantizeRequest,
         progress: ProgressSink<'_>,
     ) -> Result<QuantizeReport, EngineError> {
         quantization::quantize(&self.link, request, progress).await
-    }
-
-    async fn clear_context(&self) -> Result<(), EngineError> {
-        let task = self.link.task("while clearing the context");
-        self.link.request(&task, self.link.client().clear_context(proto::Empty {})).await?;
-        Ok(())
-    }
-
-    async fn memory(&self) -> Result<EngineMemory, EngineError> {
-        let task = self.link.task("while reading its memory");
-        Ok(self.link.request(&task, self.link.client().memory(proto::Empty {})).await?.try_into()?)
-    }
-
-    async fn unload(&self) -> Result<UnloadReport, EngineError> {
-        let task = self.link.task("while unloading the model");
-        let begun = Instant::now();
-        let report =
-            self.link.request(&task, self.link.client().unload(proto::Empty {})).await?.try_into()?;
-        tracing::info!(unload_ms = ms_since(begun), "model unloaded");
-        Ok(report)
-    }
-
-    async fn healthy(&self) -> bool {
-        let limit = self.link.deadlines.request.min(HEALTH_LIMIT);
-        let mut client = self.link.client();
-        let answer = tokio::time::timeout(limit, client.health(proto::Empty {})).await;
-        self.link.process.exited().is_none() && matches!(answer, Ok(Ok(_)))
-    }
-
-    fn log_tail(&self) -> Vec<String> {
-        self.link.process.log().lines()
-    }
-
-    async fn stop(self: Box<Self>) -> ExitCause {
-        let cause = self.link.stop().await;
-        tracing::info!(pid = self.info.pid, %cause, "engine stopped");
-        cause
-    }
-
-    async fn kill(self: Box<Self>) -> ExitCause {
-        self.link.kill().await
     }
 }
 
@@ -227,11 +249,12 @@ pub(crate) async fn follow<M, T>(
     progress: ProgressSink<'_>,
     read: impl Fn(M) -> Result<Heard<T>, ProtocolError>,
 ) -> Result<T, EngineError> {
-    let limit = link.deadlines.load;
+    let limit = link.job.deadline;
     let (mut reached, mut expires) = (f32::NEG_INFINITY, Instant::now() + limit);
     loop {
         let left = expires.saturating_duration_since(Instant::now());
-        let message = match tokio::time::timeout(left, events.message()).await {
+        let next = tokio::time::timeout(left, events.message());
+        let message = match link.job.cancel.race(next).await.ok_or(EngineError::Cancelled)? {
             Err(_elapsed) => return Err(link.hung(task, limit).await),
             Ok(Err(status)) => return Err(link.explain(task, &status).await),
             Ok(Ok(None)) => {

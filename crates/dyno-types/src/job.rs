@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::{CancelFlag, Event, EventSink};
+use crate::{CancelFlag, Event, EventSink, Silent};
 
 /// One piece of work that somebody asked for. Clones are the same job.
 #[derive(Clone)]
@@ -27,6 +27,12 @@ impl Job {
         Self { events, cancel, deadline, held: Arc::default() }
     }
 
+    /// The same job, for a part of it whose progress is nobody's concern.
+    #[must_use]
+    pub fn unheard(&self) -> Self {
+        Self { events: Arc::new(Silent), ..self.clone() }
+    }
+
     /// Whether somebody wants the work to end.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
@@ -36,6 +42,13 @@ impl Job {
     /// Keeps a value until the job is over: a lease of a model, a folder of files in use.
     pub fn hold(&self, value: impl Any + Send) {
         self.held.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(value));
+    }
+}
+
+/// A job that nobody watches or stops, with ten minutes for any answer.
+impl Default for Job {
+    fn default() -> Self {
+        Self::new(Arc::new(Silent), CancelFlag::default(), Duration::from_secs(600))
     }
 }
 
@@ -59,7 +72,6 @@ impl fmt::Debug for Job {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Silent;
 
     #[test]
     fn what_is_held_goes_with_the_last_clone() {

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use dyno_engine::{Engine, ProcessEngine, ProcessEngineConfig, Session};
 use dyno_types::{
-    EngineSettings, GenerateRequest, GenerationEvent, GenerationReport, MeasureRequest, Prompt, Sampling,
-    TokenId,
+    EngineSettings, GenerateRequest, GenerationEvent, GenerationReport, Job, MeasureRequest, Prompt,
+    Sampling, TokenId,
 };
 use futures::StreamExt as _;
 
@@ -19,7 +19,8 @@ pub(crate) async fn measure(
     file: &Path,
     threads: u32,
 ) -> anyhow::Result<(Rates, Rates, StepParts)> {
-    let session = ProcessEngine::new(ProcessEngineConfig::new(executable.to_owned())).start().await?;
+    let session =
+        ProcessEngine::new(ProcessEngineConfig::new(executable.to_owned())).start(&Job::default()).await?;
     let outcome = measure_session(&*session, file, threads).await;
     session.stop().await;
     outcome

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use dyno_engine::{Engine as _, ProcessEngine, ProcessEngineConfig, Session};
-use dyno_types::EngineSettings;
+use dyno_types::{EngineSettings, Job};
 
 /// Starts an engine process and opens a context.
 pub(crate) async fn open(
@@ -11,7 +11,8 @@ pub(crate) async fn open(
     model: &Path,
     settings: &EngineSettings,
 ) -> anyhow::Result<Box<dyn Session>> {
-    let session = ProcessEngine::new(ProcessEngineConfig::new(engine.to_owned())).start().await?;
+    let session =
+        ProcessEngine::new(ProcessEngineConfig::new(engine.to_owned())).start(&Job::default()).await?;
     session.load(model, settings, &mut |_| true).await?;
     session.open_context(settings).await?;
     Ok(session)

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use dyno_advise::MatrixInstructions;
 use dyno_engine::{Engine as _, ProcessEngine, ProcessEngineConfig, Session};
-use dyno_types::{EngineMemory, EngineSettings, MeasureRequest};
+use dyno_types::{EngineMemory, EngineSettings, Job, MeasureRequest};
 
 use super::Options;
 
@@ -28,7 +28,8 @@ pub(super) fn model_file(reference: &str) -> anyhow::Result<PathBuf> {
 
 /// What this engine multiplies matrices with, as it says.
 pub(super) async fn matrix_instructions(engine: &Path) -> anyhow::Result<MatrixInstructions> {
-    let session = ProcessEngine::new(ProcessEngineConfig::new(engine.to_owned())).start().await?;
+    let session =
+        ProcessEngine::new(ProcessEngineConfig::new(engine.to_owned())).start(&Job::default()).await?;
     let instructions = MatrixInstructions::of_engine(&session.info().features);
     session.stop().await;
     Ok(instructions)
@@ -40,7 +41,8 @@ pub(super) async fn fill(
     file: &Path,
     settings: &EngineSettings,
 ) -> anyhow::Result<EngineMemory> {
-    let session = ProcessEngine::new(ProcessEngineConfig::new(engine.to_owned())).start().await?;
+    let session =
+        ProcessEngine::new(ProcessEngineConfig::new(engine.to_owned())).start(&Job::default()).await?;
     let outcome = fill_session(&*session, file, settings).await;
     session.stop().await;
     outcome

@@ -12,7 +12,7 @@ use dyno_advise::{
 use dyno_bench::{CalibrationModel, Calibrator, LossMeter};
 use dyno_engine::{ProcessEngine, ProcessEngineConfig};
 use dyno_models::SynthSpec;
-use dyno_types::{CancelFlag, EngineRates, KvType, RateTiming};
+use dyno_types::{EngineRates, Job, KvType, RateTiming};
 
 use super::drawn::Draws;
 use super::table::{error, print_summary};
@@ -124,7 +124,7 @@ async fn time(
         },
         threads,
         prompt_tokens,
-        cancel: &CancelFlag::default(),
+        job: &Job::default(),
     };
     let calibration = calibrator.time(models, &|_| ()).await?.context("cancelled")?;
     if calibration.disturbed > 0 {

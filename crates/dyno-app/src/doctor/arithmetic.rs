@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use dyno_bench::{BenchContext, BenchPlan, PlanRequest};
 use dyno_engine::{FakeEngine, FakeScript};
 use dyno_types::{
-    CancelFlag, EngineSettings, HardwareProfile, MachineState, ModelFacts, PageCache, RequestSample,
-    RunRecord, Sampling, Silent,
+    EngineSettings, HardwareProfile, Job, MachineState, ModelFacts, PageCache, RequestSample, RunRecord,
+    Sampling,
 };
 
 use super::Check;
@@ -15,7 +15,7 @@ use super::Check;
 const DIFFERENCE_MAX: f64 = 1e-6;
 
 /// Runs the self-test.
-pub(super) async fn check(cancel: &CancelFlag) -> Check {
+pub(super) async fn check(job: &Job) -> Check {
     let subject = "dyno's own arithmetic";
     let remedy = "this build of dyno must not be trusted: build it again with `make build`, and report this";
     let engine = FakeEngine::new(FakeScript::default());
@@ -23,7 +23,7 @@ pub(super) async fn check(cancel: &CancelFlag) -> Check {
         Ok(plan) => plan,
         Err(error) => return Check::problem(subject, error.to_string(), remedy),
     };
-    let outcome = dyno_bench::run_bench(&plan, &engine, &circumstances(), &Silent, cancel).await;
+    let outcome = dyno_bench::run_bench(&plan, &engine, &circumstances(), &job.unheard()).await;
     if let Some(error) = outcome.error {
         return Check::problem(subject, error.to_string(), remedy);
     }

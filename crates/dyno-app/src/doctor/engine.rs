@@ -52,7 +52,7 @@ pub(super) async fn checks(work: &Work, machine: &HardwareProfile) -> (Option<En
 }
 
 async fn start(work: &Work) -> Result<Box<dyn Session>, AppError> {
-    Ok(work.engine()?.start().await?)
+    Ok(work.engine()?.start(work.job()).await?)
 }
 
 fn build(info: &EngineInfo) -> Check {

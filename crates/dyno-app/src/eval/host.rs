@@ -161,7 +161,7 @@ async fn load(
     loading: &Loading,
     job: &Job,
 ) -> Result<(Box<dyn Session>, LoadReport), AppError> {
-    let session = WatchedEngine::new(engine, vec![loading.identity.clone()]).start().await?;
+    let session = WatchedEngine::new(engine, vec![loading.identity.clone()]).start(job).await?;
     let name = loading.path.file_name().unwrap_or(loading.path.as_os_str()).display();
     job.emit(Event::PhaseStarted { phase: format!("loading {name}"), total: 100 });
     let mut show = |fraction: f32| {

@@ -67,7 +67,7 @@ impl Work {
         types: &[&'static FileType],
         reference: &str,
     ) -> Result<Vec<Model>, AppError> {
-        let session = self.engine()?.start().await?;
+        let session = self.engine()?.start(&self.job).await?;
         let backend = session.info().backend.clone();
         session.stop().await;
         let key = folder_name(&original.sha256, &backend);

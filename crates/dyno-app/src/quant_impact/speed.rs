@@ -49,7 +49,7 @@ impl Work {
             Err(error) => return Some(error),
         };
         let engine = WatchedEngine::new(&*engine, identities);
-        let outcome = measure_in_turn(&engine, &models, &plan, &self.job.cancel, watch).await;
+        let outcome = measure_in_turn(&engine, &models, &plan, &self.job, watch).await;
         let engines_s: f64 = outcome.models.iter().map(|turns| turns.cpu_s).sum();
         let own_s = engines_s + (own_cpu_s() - front_s).max(0.0);
         let machine_flags = dyno_hardware::judge(&before, &dyno_hardware::state(), own_s);

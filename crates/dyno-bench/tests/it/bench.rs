@@ -1,13 +1,14 @@
 //! A small plan, its circumstances, and an event sink that can raise the flag.
 
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use dyno_bench::{BenchContext, BenchOutcome, BenchPlan, PlanRequest, run_bench};
 use dyno_engine::{Engine, FakeEngine, FakeScript};
 use dyno_types::{
-    CancelFlag, EngineSettings, Event, EventSink, HardwareProfile, MachineState, ModelFacts, PageCache,
-    RunRecord, Sampling, Silent, ToolInfo, WindowFailureKind, WindowOutcome,
+    CancelFlag, EngineSettings, Event, EventSink, HardwareProfile, Job, MachineState, ModelFacts, PageCache,
+    RunRecord, Sampling, ToolInfo, WindowFailureKind, WindowOutcome,
 };
 use futures::FutureExt as _;
 use futures::executor::block_on;
@@ -68,7 +69,7 @@ pub(crate) fn run(plan: &BenchPlan, engine: &dyn Engine) -> BenchOutcome {
 }
 
 pub(crate) fn run_in(plan: &BenchPlan, engine: &dyn Engine, context: &BenchContext) -> BenchOutcome {
-    block_on(run_bench(plan, engine, context, &Silent, &CancelFlag::default()))
+    block_on(run_bench(plan, engine, context, &Job::default()))
 }
 
 /// A record that came without an error.
@@ -97,12 +98,21 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    pub(crate) fn new(cancel_at: Option<usize>) -> Self {
-        Self { events: Mutex::default(), cancel: CancelFlag::default(), cancel_at }
+    pub(crate) fn new(cancel_at: Option<usize>) -> Arc<Self> {
+        Arc::new(Self { events: Mutex::default(), cancel: CancelFlag::default(), cancel_at })
     }
 
-    pub(crate) fn run(&self, plan: &BenchPlan, engine: &dyn Engine) -> BenchOutcome {
-        block_on(run_bench(plan, engine, &context(), self, &self.cancel))
+    pub(crate) fn job(self: &Arc<Self>) -> Job {
+        Job::new(self.clone(), self.cancel.clone(), Duration::from_secs(60))
+    }
+
+    pub(crate) fn run(self: &Arc<Self>, plan: &BenchPlan, engine: &dyn Engine) -> BenchOutcome {
+        block_on(run_bench(plan, engine, &context(), &self.job()))
+    }
+
+    /// Every event so far.
+    pub(crate) fn heard(&self) -> Vec<Event> {
+        self.events.lock().unwrap().clone()
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use dyno_bench::{Calibration, CalibrationModel, Calibrator, LossMeter, TIMING_PASSES};
 use dyno_engine::{EngineError, ExitCause, FakeEngine, FakeFailure, FakeFault, FakePoint, FakeScript};
-use dyno_types::{CancelFlag, KvType, ModelFacts};
+use dyno_types::{Job, KvType, ModelFacts};
 use futures::executor::block_on;
 
 use crate::disturbed::disturbing;
@@ -23,12 +23,12 @@ fn model(depths: &[(u32, KvType)]) -> CalibrationModel {
 fn time(
     script: FakeScript,
     models: &[CalibrationModel],
-    cancel: &CancelFlag,
+    job: &Job,
     done: &(dyn Fn(usize) + Sync),
 ) -> Result<Option<Calibration>, EngineError> {
     let meter = LossMeter { scheduling: &|_| None, clock_ms: &|| 0.0, processors: 2 };
     let engine = FakeEngine::new(script);
-    let calibrator = Calibrator { engine: &engine, meter, threads: 2, prompt_tokens: 64, cancel };
+    let calibrator = Calibrator { engine: &engine, meter, threads: 2, prompt_tokens: 64, job };
     block_on(calibrator.time(models, done))
 }
 
@@ -38,7 +38,7 @@ fn times_are_those_of_the_engine_at_each_depth() {
     let models = [model(&[(0, KvType::F16), (512, KvType::Q8_0)])];
     let progress = Mutex::new(Vec::new());
     let done = |count| progress.lock().unwrap().push(count);
-    let calibration = time(script.clone(), &models, &CancelFlag::default(), &done).unwrap().unwrap();
+    let calibration = time(script.clone(), &models, &Job::default(), &done).unwrap().unwrap();
     let Calibration { timings, disturbed } = calibration;
     assert_eq!(disturbed, 0);
     let found: Vec<(u32, KvType, u32)> =
@@ -59,7 +59,7 @@ fn a_disturbed_process_gives_way_to_the_other_of_its_model() {
     // Processes 0 and 2 are of the first model, 1 and 3 of the second.
     let disturbed = FakeScript { jitter_ppm: vec![500_000, 0, 0, 500_000], ..calm.clone() };
     let models = [model(&[(0, KvType::F16)]), model(&[(0, KvType::F16)])];
-    let time = |script| time(script, &models, &CancelFlag::default(), &|_| ()).unwrap();
+    let time = |script| time(script, &models, &Job::default(), &|_| ()).unwrap();
     assert_eq!(time(disturbed), time(calm));
 }
 
@@ -74,8 +74,8 @@ fn timings_that_others_disturb_in_every_process_are_counted() {
         let context = disturbing(&engine, processes, lost);
         let meter =
             LossMeter { scheduling: &*context.scheduling, clock_ms: &*context.clock_ms, processors: 8 };
-        let cancel = &CancelFlag::default();
-        let calibrator = Calibrator { engine: &engine, meter, threads: 2, prompt_tokens: 64, cancel };
+        let job = &Job::default();
+        let calibrator = Calibrator { engine: &engine, meter, threads: 2, prompt_tokens: 64, job };
         let calibration = block_on(calibrator.time(&models, &|_| ())).unwrap().unwrap();
         assert_eq!(
             (calibration.timings.len(), calibration.disturbed),
@@ -91,9 +91,9 @@ fn a_dying_engine_is_an_error_and_a_stop_is_no_result() {
     let failure = FakeFailure::Die(ExitCause::Signal(11));
     let fault = FakeFault { process: None, point: FakePoint::Measure, failure };
     let dying = FakeScript { faults: vec![fault], ..FakeScript::default() };
-    let time = |script, cancel: &CancelFlag| time(script, &models, cancel, &|_| ());
-    assert!(matches!(time(dying, &CancelFlag::default()), Err(EngineError::Died { .. })));
-    let stopped = CancelFlag::default();
-    stopped.cancel();
+    let time = |script, job: &Job| time(script, &models, job, &|_| ());
+    assert!(matches!(time(dying, &Job::default()), Err(EngineError::Died { .. })));
+    let stopped = Job::default();
+    stopped.cancel.cancel();
     assert_eq!(time(FakeScript::default(), &stopped).unwrap(), None);
 }

@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use dyno_bench::{BenchError, run_bench};
 use dyno_engine::FakeScript;
-use dyno_types::{CancelFlag, Silent, ValidityFlag, WindowFailureKind};
+use dyno_types::{Job, ValidityFlag, WindowFailureKind};
 use futures::FutureExt as _;
 use futures::executor::block_on;
 
@@ -15,7 +15,7 @@ use crate::watched::Watched;
 fn whenever_it_is_raised_the_record_keeps_what_was_measured() {
     let all = Recorder::new(None);
     let full = all.run(&plan(), &Watched::new(FakeScript::default())).record;
-    let events = all.events.into_inner().unwrap().len();
+    let events = all.heard().len();
     let mut most = 0;
     for at in 0..events - 2 {
         let engine = Watched::new(FakeScript::default());
@@ -50,11 +50,11 @@ fn windows_not_reached_are_recorded_as_such() {
 #[test]
 fn a_silent_engine_does_not_keep_anybody_waiting() {
     let engine = Watched::new(FakeScript::default()).silent_from(5);
-    let (plan, context, cancel) = (plan(), context(), CancelFlag::default());
+    let (plan, context, job) = (plan(), context(), Job::default());
     let outcome = {
-        let mut running = pin!(run_bench(&plan, &engine, &context, &Silent, &cancel));
+        let mut running = pin!(run_bench(&plan, &engine, &context, &job));
         assert!(running.as_mut().now_or_never().is_none(), "it waits for the engine");
-        cancel.cancel();
+        job.cancel.cancel();
         block_on(running)
     };
     assert_eq!(outcome.error, Some(BenchError::Cancelled));
@@ -70,6 +70,6 @@ fn a_silent_engine_does_not_keep_anybody_waiting() {
 fn a_run_can_move_between_threads() {
     fn assert_send<T: Send>(_: &T) {}
     let engine = Watched::new(FakeScript::default());
-    let (plan, context, cancel) = (plan(), context(), CancelFlag::default());
-    assert_send(&run_bench(&plan, &engine, &context, &Silent, &cancel));
+    let (plan, context, job) = (plan(), context(), Job::default());
+    assert_send(&run_bench(&plan, &engine, &context, &job));
 }

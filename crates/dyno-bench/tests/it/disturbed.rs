@@ -187,11 +187,10 @@ fn waiting_shows_progress_and_ends_with_the_raised_flag() {
         &plan,
         &engine,
         &noisy_for(u32::MAX),
-        &recorder,
-        &recorder.cancel,
+        &recorder.job(),
     ));
     assert_eq!(outcome.error, Some(dyno_bench::BenchError::Cancelled));
-    let events = recorder.events.into_inner().unwrap();
+    let events = recorder.heard();
     let waiting = |event: &&Event| matches!(event, Event::PhaseAdvanced { detail, .. } if detail.contains("others use 0.50 processors"));
     assert!(events.iter().filter(waiting).count() >= 2, "{events:?}");
 }

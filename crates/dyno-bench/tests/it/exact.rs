@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use dyno_bench::{run_bench, standard_prompts};
 use dyno_engine::FakeScript;
 use dyno_types::{
-    CancelFlag, Event, EventSink, PageCache, Prompt, RequestSample, RunRecord, ValidityFlag,
+    CancelFlag, Event, EventSink, Job, PageCache, Prompt, RequestSample, RunRecord, ValidityFlag,
     WindowFailureKind, WindowOutcome,
 };
 use futures::executor::block_on;
@@ -278,8 +279,9 @@ impl EventSink for DuringGeneration {
 #[test]
 fn progress_is_told_between_requests_and_adds_up() {
     let engine = Watched::new(FakeScript::default());
-    let sink = DuringGeneration { seen: Arc::clone(&engine.seen), disturbed: Mutex::new(0) };
-    block_on(run_bench(&plan(), &engine, &context(), &sink, &CancelFlag::default()));
+    let sink = Arc::new(DuringGeneration { seen: Arc::clone(&engine.seen), disturbed: Mutex::new(0) });
+    let job = Job::new(sink.clone(), CancelFlag::default(), Duration::from_secs(60));
+    block_on(run_bench(&plan(), &engine, &context(), &job));
     assert_eq!(*sink.disturbed.lock().unwrap(), 0);
 
     let mut auto = request();
@@ -287,7 +289,7 @@ fn progress_is_told_between_requests_and_adds_up() {
     for plan in [plan(), dyno_bench::BenchPlan::new(auto).unwrap()] {
         let recorder = Recorder::new(None);
         assert_eq!(recorder.run(&plan, &Watched::new(FakeScript::default())).error, None);
-        let events = recorder.events.into_inner().unwrap();
+        let events = recorder.heard();
         let Some(Event::PhaseStarted { total, .. }) = events.first() else { panic!("{:?}", events.first()) };
         assert_eq!(events.last(), Some(&Event::PhaseEnded));
         let done: Vec<u64> = events

@@ -9,7 +9,7 @@ use dyno_bench::{
     summarize,
 };
 use dyno_engine::{ExitCause, FakeEngine, FakeFailure, FakeFault, FakePoint, FakeScript};
-use dyno_types::{CancelFlag, EngineSettings, ProcessLoss};
+use dyno_types::{EngineSettings, Job, ProcessLoss};
 use futures::executor::block_on;
 
 use crate::disturbed::disturbing;
@@ -34,10 +34,10 @@ fn plan() -> TurnPlan {
     }
 }
 
-fn run(script: FakeScript, cancel: &CancelFlag, advance: &(dyn Fn(u32, &str) + Sync)) -> TurnsOutcome {
+fn run(script: FakeScript, job: &Job, advance: &(dyn Fn(u32, &str) + Sync)) -> TurnsOutcome {
     let meter = LossMeter { scheduling: &|_| None, clock_ms: &|| 0.0, processors: 2 };
     let watch = TurnWatch { advance, process_cpu_s: &|_| Some(0.5), meter };
-    block_on(measure_in_turn(&FakeEngine::new(script), &[model("a"), model("b")], &plan(), cancel, watch))
+    block_on(measure_in_turn(&FakeEngine::new(script), &[model("a"), model("b")], &plan(), job, watch))
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn rates_and_memory_are_those_of_the_engine_and_intervals_rest_on_processes() {
     let script = FakeScript { jitter_ppm: vec![0, 20_000, -20_000, 10_000], ..FakeScript::default() };
     let heard = Mutex::new(Vec::new());
     let advance = |done: u32, next: &str| heard.lock().unwrap().push(format!("{done} {next}"));
-    let outcome = run(script.clone(), &CancelFlag::default(), &advance);
+    let outcome = run(script.clone(), &Job::default(), &advance);
     assert!(outcome.error.is_none());
     let expected =
         ["0 a, process 1 of 2", "1 b, process 1 of 2", "2 b, process 2 of 2", "3 a, process 2 of 2", "4 "];
@@ -76,16 +76,16 @@ fn what_was_measured_before_a_failure_stands() {
     let failure = FakeFailure::Die(ExitCause::Signal(9));
     let dies = FakeFault { process: Some(1), point: FakePoint::Token(3), failure };
     let outcome =
-        run(FakeScript { faults: vec![dies], ..FakeScript::default() }, &CancelFlag::default(), &|_, _| ());
+        run(FakeScript { faults: vec![dies], ..FakeScript::default() }, &Job::default(), &|_, _| ());
     assert!(matches!(outcome.error, Some(BenchError::Engine { .. })), "{:?}", outcome.error);
     assert!(outcome.models[0].stages.inference.is_some() && outcome.models[1].stages.inference.is_none());
-    let cancel = CancelFlag::default();
+    let job = Job::default();
     let stops = |done: u32, _: &str| {
         if done == 3 {
-            cancel.cancel();
+            job.cancel.cancel();
         }
     };
-    let outcome = run(FakeScript::default(), &cancel, &stops);
+    let outcome = run(FakeScript::default(), &job, &stops);
     assert!(matches!(outcome.error, Some(BenchError::Cancelled)));
     let processes =
         |model: usize| outcome.models[model].stages.inference.as_ref().unwrap().warmup_discarded.len();
@@ -99,7 +99,7 @@ fn disturbed(processes: &'static [u32], lost: f64) -> (TurnsOutcome, u32) {
     let meter = LossMeter { scheduling: &*context.scheduling, clock_ms: &*context.clock_ms, processors: 8 };
     let watch = TurnWatch { advance: &|_, _| (), process_cpu_s: &|_| None, meter };
     let models = [model("a"), model("b")];
-    let outcome = block_on(measure_in_turn(&engine, &models, &plan(), &CancelFlag::default(), watch));
+    let outcome = block_on(measure_in_turn(&engine, &models, &plan(), &Job::default(), watch));
     assert!(outcome.error.is_none() && engine.orphans() == 0);
     (outcome, engine.seen.started.load(Ordering::SeqCst))
 }

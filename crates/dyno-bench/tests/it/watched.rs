@@ -6,13 +6,11 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use dyno_engine::{
-    Engine, EngineError, ExitCause, FakeEngine, FakeScript, GenerationStream, PerplexityStream, ProgressSink,
-    ScoreStream, Session,
+    Engine, EngineError, ExitCause, FakeEngine, FakeScript, Generate, GenerationStream, ProgressSink, Session,
 };
 use dyno_types::{
-    ChatMessage, ContextReport, EngineInfo, EngineMemory, EngineSettings, GenerateRequest, LoadReport,
-    MeasureReport, MeasureRequest, PerplexityRequest, Prompt, QuantizeReport, QuantizeRequest, ScoreRequest,
-    TokenId, UnloadReport,
+    ChatMessage, ContextReport, EngineInfo, EngineMemory, EngineSettings, GenerateRequest, Job, LoadReport,
+    MeasureReport, MeasureRequest, Prompt, TokenId, UnloadReport,
 };
 use futures::StreamExt as _;
 
@@ -62,8 +60,8 @@ impl Watched {
 
 #[async_trait]
 impl Engine for Watched {
-    async fn start(&self) -> Result<Box<dyn Session>, EngineError> {
-        let inner = self.inner.start().await?;
+    async fn start(&self, job: &Job) -> Result<Box<dyn Session>, EngineError> {
+        let inner = self.inner.start(job).await?;
         self.seen.started.fetch_add(1, Ordering::SeqCst);
         let (seen, silent_from, breaks_template) =
             (Arc::clone(&self.seen), self.silent_from, self.breaks_template);
@@ -106,6 +104,39 @@ impl Session for WatchedSession {
         self.inner.load(path, settings, progress).await
     }
 
+    async fn memory(&self) -> Result<EngineMemory, EngineError> {
+        self.inner.memory().await
+    }
+
+    async fn unload(&self) -> Result<UnloadReport, EngineError> {
+        self.inner.unload().await
+    }
+
+    async fn healthy(&self) -> bool {
+        self.inner.healthy().await
+    }
+
+    fn log_tail(&self) -> Vec<String> {
+        self.inner.log_tail()
+    }
+
+    async fn stop(self: Box<Self>) -> ExitCause {
+        self.seen.stopped.fetch_add(1, Ordering::SeqCst);
+        self.inner.stop().await
+    }
+
+    async fn kill(self: Box<Self>) -> ExitCause {
+        self.seen.stopped.fetch_add(1, Ordering::SeqCst);
+        self.inner.kill().await
+    }
+
+    fn generator(&self) -> Option<&dyn Generate> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Generate for WatchedSession {
     async fn open_context(&self, settings: &EngineSettings) -> Result<ContextReport, EngineError> {
         self.seen.contexts.lock().unwrap().push(settings.clone());
         self.inner.open_context(settings).await
@@ -152,49 +183,7 @@ impl Session for WatchedSession {
         self.inner.measure(request).await
     }
 
-    async fn score(&self, request: ScoreRequest) -> Result<ScoreStream, EngineError> {
-        self.inner.score(request).await
-    }
-
-    async fn perplexity(&self, request: PerplexityRequest) -> Result<PerplexityStream, EngineError> {
-        self.inner.perplexity(request).await
-    }
-
-    async fn quantize(
-        &self,
-        request: &QuantizeRequest,
-        progress: ProgressSink<'_>,
-    ) -> Result<QuantizeReport, EngineError> {
-        self.inner.quantize(request, progress).await
-    }
-
     async fn clear_context(&self) -> Result<(), EngineError> {
         self.inner.clear_context().await
-    }
-
-    async fn memory(&self) -> Result<EngineMemory, EngineError> {
-        self.inner.memory().await
-    }
-
-    async fn unload(&self) -> Result<UnloadReport, EngineError> {
-        self.inner.unload().await
-    }
-
-    async fn healthy(&self) -> bool {
-        self.inner.healthy().await
-    }
-
-    fn log_tail(&self) -> Vec<String> {
-        self.inner.log_tail()
-    }
-
-    async fn stop(self: Box<Self>) -> ExitCause {
-        self.seen.stopped.fetch_add(1, Ordering::SeqCst);
-        self.inner.stop().await
-    }
-
-    async fn kill(self: Box<Self>) -> ExitCause {
-        self.seen.stopped.fetch_add(1, Ordering::SeqCst);
-        self.inner.kill().await
     }
 }

@@ -16,6 +16,7 @@ use dyno_engine::protocol::{
     FailureKind, MESSAGE_BYTES_MAX, PROTOCOL_VERSION, failure, failure_status, proto, received_path,
 };
 use dyno_engine::{Engine as _, ProcessEngine, ProcessEngineConfig};
+use dyno_types::Job;
 use futures::{Stream, StreamExt as _};
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
@@ -71,7 +72,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 async fn be_a_parent() -> Result<(), Box<dyn std::error::Error>> {
     let mut config = ProcessEngineConfig::new(std::env::current_exe()?);
     config.environment = vec![(VARIABLE.into(), "sound".into())];
-    let session = ProcessEngine::new(config).start().await?;
+    let session = ProcessEngine::new(config).start(&Job::default()).await?;
     println!("{}", session.info().pid);
     hang().await;
     drop(session);

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use dyno_types::{
-    ChatMessage, ContextReport, EngineInfo, EngineMemory, EngineSettings, GenerateRequest, LoadReport,
-    MeasureReport, MeasureRequest, MemoryBreakdown, PerplexityRequest, ProcessMemory, Prompt, QuantizeReport,
-    QuantizeRequest, ScoreRequest, TokenId, UnloadReport,
+    CancelFlag, ChatMessage, ContextReport, EngineInfo, EngineMemory, EngineSettings, GenerateRequest,
+    LoadReport, MeasureReport, MeasureRequest, MemoryBreakdown, PerplexityRequest, ProcessMemory, Prompt,
+    QuantizeReport, QuantizeRequest, ScoreRequest, TokenId, UnloadReport,
 };
 use futures::StreamExt as _;
 
@@ -18,7 +18,10 @@ use super::{FakeFailure, FakePoint, FakeScript};
 use crate::protocol::{PROTOCOL_VERSION, check_perplexity, check_quantize, check_request, check_score};
 use crate::remote::refused;
 use crate::session::ProgressSink;
-use crate::{EngineError, ExitCause, GenerationStream, PerplexityStream, ScoreStream, Session};
+use crate::{
+    EngineError, ExitCause, Generate, GenerationStream, PerplexityStream, Quantize, Score, ScoreStream,
+    Session,
+};
 
 /// The seconds a scripted hang claims to have waited.
 const HANG_SECONDS: u64 = 1;
@@ -32,6 +35,7 @@ pub(super) struct State {
     pub(super) script: Arc<FakeScript>,
     pub(super) pace: Pace,
     process: u32,
+    cancel: CancelFlag,
     held: Mutex<Held>,
 }
 
@@ -63,6 +67,9 @@ impl State {
     }
 
     pub(super) fn alive(&self) -> Result<(), EngineError> {
+        if self.cancel.is_cancelled() {
+            return Err(EngineError::Cancelled);
+        }
         self.held().ended.clone().map_or(Ok(()), Err)
     }
 
@@ -167,8 +174,13 @@ impl State {
 }
 
 impl FakeSession {
-    pub(super) fn start(script: Arc<FakeScript>, process: u32, pace: Pace) -> Result<Self, EngineError> {
-        let state = Arc::new(State { script, pace, process, held: Mutex::default() });
+    pub(super) fn start(
+        script: Arc<FakeScript>,
+        process: u32,
+        pace: Pace,
+        cancel: CancelFlag,
+    ) -> Result<Self, EngineError> {
+        let state = Arc::new(State { script, pace, process, cancel, held: Mutex::default() });
         state.fail_at("while starting", |point| point == FakePoint::Start)?;
         let info = EngineInfo {
             name: "fake".to_owned(),
@@ -263,6 +275,64 @@ impl Session for FakeSession {
         })
     }
 
+    async fn memory(&self) -> Result<EngineMemory, EngineError> {
+        self.state.alive()?;
+        Ok(self.state.memory(0))
+    }
+
+    async fn unload(&self) -> Result<UnloadReport, EngineError> {
+        self.state.alive()?;
+        {
+            let mut held = self.state.held();
+            (held.loaded, held.context) = (None, None);
+            held.cached.clear();
+        }
+        let unload_ms = self.state.pace.ms(self.state.script.unload_ms);
+        Ok(UnloadReport { unload_ms, process: self.state.memory(0).process })
+    }
+
+    async fn healthy(&self) -> bool {
+        self.state.alive().is_ok()
+    }
+
+    fn log_tail(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    async fn stop(self: Box<Self>) -> ExitCause {
+        if self.state.cancel.is_cancelled() {
+            return ExitCause::Signal(9);
+        }
+        let mut held = self.state.held();
+        match held.ended.replace(EngineError::Cancelled) {
+            Some(EngineError::Died { cause, .. }) => cause,
+            Some(EngineError::Deadline { .. }) => ExitCause::Signal(9),
+            _ => ExitCause::Code(0),
+        }
+    }
+
+    async fn kill(self: Box<Self>) -> ExitCause {
+        match self.stop().await {
+            ExitCause::Code(_) => ExitCause::Signal(9),
+            died => died,
+        }
+    }
+
+    fn generator(&self) -> Option<&dyn Generate> {
+        Some(self)
+    }
+
+    fn scorer(&self) -> Option<&dyn Score> {
+        Some(self)
+    }
+
+    fn quantizer(&self) -> Option<&dyn Quantize> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Generate for FakeSession {
     async fn open_context(&self, settings: &EngineSettings) -> Result<ContextReport, EngineError> {
         self.state.loaded()?;
         let window = settings.context;
@@ -332,6 +402,15 @@ impl Session for FakeSession {
         Ok(report)
     }
 
+    async fn clear_context(&self) -> Result<(), EngineError> {
+        self.state.context()?;
+        self.state.held().cached.clear();
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Score for FakeSession {
     async fn score(&self, request: ScoreRequest) -> Result<ScoreStream, EngineError> {
         let window = self.state.context()?.context;
         check_score(&request).map_err(refused)?;
@@ -350,7 +429,10 @@ impl Session for FakeSession {
             Err(error) => futures::stream::iter([Err(error)]).boxed(),
         })
     }
+}
 
+#[async_trait]
+impl Quantize for FakeSession {
     async fn quantize(
         &self,
         request: &QuantizeRequest,
@@ -364,51 +446,5 @@ impl Session for FakeSession {
             return Err(EngineError::Cancelled);
         }
         copy_file(request)
-    }
-
-    async fn clear_context(&self) -> Result<(), EngineError> {
-        self.state.context()?;
-        self.state.held().cached.clear();
-        Ok(())
-    }
-
-    async fn memory(&self) -> Result<EngineMemory, EngineError> {
-        self.state.alive()?;
-        Ok(self.state.memory(0))
-    }
-
-    async fn unload(&self) -> Result<UnloadReport, EngineError> {
-        self.state.alive()?;
-        {
-            let mut held = self.state.held();
-            (held.loaded, held.context) = (None, None);
-            held.cached.clear();
-        }
-        let unload_ms = self.state.pace.ms(self.state.script.unload_ms);
-        Ok(UnloadReport { unload_ms, process: self.state.memory(0).process })
-    }
-
-    async fn healthy(&self) -> bool {
-        self.state.alive().is_ok()
-    }
-
-    fn log_tail(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    async fn stop(self: Box<Self>) -> ExitCause {
-        let mut held = self.state.held();
-        match held.ended.replace(EngineError::Cancelled) {
-            Some(EngineError::Died { cause, .. }) => cause,
-            Some(EngineError::Deadline { .. }) => ExitCause::Signal(9),
-            _ => ExitCause::Code(0),
-        }
-    }
-
-    async fn kill(self: Box<Self>) -> ExitCause {
-        match self.stop().await {
-            ExitCause::Code(_) => ExitCause::Signal(9),
-            died => died,
-        }
     }
 }

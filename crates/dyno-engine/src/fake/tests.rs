@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use dyno_types::{
-    ContinuationScore, EngineSettings, FinishReason, GenerateRequest, GenerationEvent, GenerationReport,
+    ContinuationScore, EngineSettings, FinishReason, GenerateRequest, GenerationEvent, GenerationReport, Job,
     MeasureRequest, PerplexityRequest, Prompt, Sampling, ScoreItem, ScoreRefusal, ScoreRequest,
 };
 use futures::StreamExt as _;
@@ -23,7 +23,7 @@ fn script() -> FakeScript {
 }
 
 async fn open(engine: &FakeEngine, settings: &EngineSettings) -> Box<dyn Session> {
-    let session = engine.start().await.unwrap();
+    let session = engine.start(&Job::default()).await.unwrap();
     session.load(Path::new("x.gguf"), settings, &mut |_| true).await.unwrap();
     session.open_context(settings).await.unwrap();
     session
@@ -193,7 +193,7 @@ async fn memory_follows_the_model() {
         compute_bytes: 100,
         residual_bytes: 3,
     };
-    let session = FakeEngine::new(FakeScript { memory, ..script() }).start().await.unwrap();
+    let session = FakeEngine::new(FakeScript { memory, ..script() }).start(&Job::default()).await.unwrap();
     let process = |memory: dyno_types::EngineMemory| {
         let process = memory.process;
         (process.rss_bytes, process.anonymous_bytes, process.file_bytes, process.rss_peak_bytes)
@@ -216,7 +216,8 @@ async fn memory_follows_the_model() {
 
 #[tokio::test]
 async fn loading_reports_steps_and_can_be_aborted() {
-    let session = FakeEngine::new(FakeScript { load_steps: 4, ..script() }).start().await.unwrap();
+    let session =
+        FakeEngine::new(FakeScript { load_steps: 4, ..script() }).start(&Job::default()).await.unwrap();
     let mut seen = Vec::new();
     let mut sink = |value: f32| {
         seen.push(value);
@@ -252,11 +253,13 @@ async fn a_process_that_dies_stays_dead_and_the_next_one_lives() {
 
 #[tokio::test]
 async fn failures_happen_where_they_are_put() {
-    let hang = FakeEngine::new(fault(FakePoint::Start, FakeFailure::Hang)).start().await;
+    let hang = FakeEngine::new(fault(FakePoint::Start, FakeFailure::Hang)).start(&Job::default()).await;
     assert!(matches!(hang.err(), Some(EngineError::Deadline { .. })));
 
-    let refused =
-        FakeEngine::new(fault(FakePoint::Load, FakeFailure::Refuse("no".to_owned()))).start().await.unwrap();
+    let refused = FakeEngine::new(fault(FakePoint::Load, FakeFailure::Refuse("no".to_owned())))
+        .start(&Job::default())
+        .await
+        .unwrap();
     let error = refused.load(Path::new("x"), &EngineSettings::default(), &mut |_| true).await.unwrap_err();
     assert!(matches!(error, EngineError::Model { reason, .. } if reason == "no"));
 

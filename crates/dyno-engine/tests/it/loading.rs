@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use dyno_engine::{Engine, EngineError, ProcessEngine, ProcessEngineConfig};
-use dyno_types::{EngineSettings, MeasureRequest};
+use dyno_types::{EngineSettings, Job, MeasureRequest};
 
 use crate::scripted::{assert_gone, config, guarded, load, start};
 
@@ -96,7 +96,7 @@ async fn broken_loads_are_refused() {
 async fn the_address_space_limit_really_holds_during_load() {
     let config =
         ProcessEngineConfig { memory_limit_bytes: Some(MEMORY_LIMIT_BYTES), ..config("real-oom-in-load") };
-    let session = guarded(ProcessEngine::new(config).start()).await.unwrap();
+    let session = guarded(ProcessEngine::new(config).start(&Job::default())).await.unwrap();
     let error = load(&*session).await.unwrap_err();
     assert!(
         matches!(&error, EngineError::OutOfMemory { during, .. } if during.contains("x.gguf")),
@@ -111,7 +111,7 @@ async fn the_address_space_limit_really_holds_during_load() {
 async fn a_process_has_bounded_memory_goes_first_where_memory_runs_out_and_leaves_no_core() {
     let config =
         ProcessEngineConfig { data_limit_bytes: Some(MEMORY_LIMIT_BYTES), ..config("real-oom-in-load") };
-    let session = guarded(ProcessEngine::new(config).start()).await.unwrap();
+    let session = guarded(ProcessEngine::new(config).start(&Job::default())).await.unwrap();
     let about = |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", session.info().pid)).unwrap();
     assert!(about("oom_score_adj").trim().parse::<i32>().unwrap() >= 500);
     let limits = about("limits");
@@ -130,7 +130,7 @@ async fn out_of_memory_while_opening_a_context_is_typed_however_it_shows() {
     for behaviour in ["oom-in-context", "abort-oom-in-context", "real-oom-in-context"] {
         let limit = behaviour.starts_with("real").then_some(MEMORY_LIMIT_BYTES);
         let config = ProcessEngineConfig { memory_limit_bytes: limit, ..config(behaviour) };
-        let session = guarded(ProcessEngine::new(config).start()).await.unwrap();
+        let session = guarded(ProcessEngine::new(config).start(&Job::default())).await.unwrap();
         let error = guarded(session.open_context(&EngineSettings::default())).await.unwrap_err();
         assert!(
             matches!(&error, EngineError::OutOfMemory { during, .. } if during.contains("4096")),

@@ -2,6 +2,7 @@
 #![cfg(target_os = "linux")] // The tests look for processes in /proc.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod cancelling;
 mod ending;
 mod generating;
 mod loading;

@@ -1,10 +1,11 @@
 //! Starting the scripted engine, and finding out what is left of it.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dyno_engine::{Deadlines, Engine, EngineError, ProcessEngine, ProcessEngineConfig, Session};
-use dyno_types::{EngineSettings, GenerateRequest, LoadReport, Prompt, Sampling};
+use dyno_types::{CancelFlag, EngineSettings, GenerateRequest, Job, LoadReport, Prompt, Sampling, Silent};
 
 pub(crate) const EXECUTABLE: &str = env!("CARGO_BIN_EXE_dyno-engine-scripted");
 
@@ -12,23 +13,31 @@ pub(crate) const EXECUTABLE: &str = env!("CARGO_BIN_EXE_dyno-engine-scripted");
 pub(crate) const HANG_GUARD: Duration = Duration::from_secs(60);
 
 /// Short where the test waits for a deadline to pass, long where it must not.
-pub(crate) fn config(behaviour: &str) -> ProcessEngineConfig {
+fn patience(behaviour: &str) -> Duration {
     let hangs = behaviour.contains("hang") || behaviour.contains("never") || behaviour.contains("stuck");
-    let long = Duration::from_secs(if hangs { 2 } else { 30 });
+    Duration::from_secs(if hangs { 2 } else { 30 })
+}
+
+/// A job whose deadline suits the behaviour.
+pub(crate) fn job(behaviour: &str) -> Job {
+    Job::new(Arc::new(Silent), CancelFlag::default(), patience(behaviour))
+}
+
+pub(crate) fn config(behaviour: &str) -> ProcessEngineConfig {
     let start = if behaviour.contains("handshake") || behaviour.contains("never") {
-        long
+        patience(behaviour)
     } else {
         Duration::from_secs(30)
     };
     ProcessEngineConfig {
-        deadlines: Deadlines { start, load: long, request: long, stop: Duration::from_secs(2) },
+        deadlines: Deadlines { start, stop: Duration::from_secs(2) },
         environment: vec![("DYNO_SCRIPTED".into(), behaviour.into())],
         ..ProcessEngineConfig::new(EXECUTABLE.into())
     }
 }
 
 pub(crate) async fn try_start(behaviour: &str) -> Result<Box<dyn Session>, EngineError> {
-    guarded(ProcessEngine::new(config(behaviour)).start()).await
+    guarded(ProcessEngine::new(config(behaviour)).start(&job(behaviour))).await
 }
 
 pub(crate) async fn start(behaviour: &str) -> Box<dyn Session> {

@@ -2,6 +2,7 @@
 
 use dyno_engine::protocol::PROTOCOL_VERSION;
 use dyno_engine::{Engine, EngineError, ProcessEngine, ProcessEngineConfig};
+use dyno_types::Job;
 
 use crate::scripted::{EXECUTABLE, assert_gone, config, guarded, logged, start, try_start};
 
@@ -66,14 +67,18 @@ async fn silence_ends_at_the_start_deadline() {
 
 #[tokio::test]
 async fn executables_that_are_none_are_named() {
-    let missing =
-        ProcessEngine::new(ProcessEngineConfig::new("/nonexistent/dyno-engine-x".into())).start().await;
+    let missing = ProcessEngine::new(ProcessEngineConfig::new("/nonexistent/dyno-engine-x".into()))
+        .start(&Job::default())
+        .await;
     let error = missing.err().unwrap();
     assert!(matches!(&error, EngineError::NotFound { name, .. } if name == "dyno-engine-x"), "{error}");
 
     let text = tempfile::NamedTempFile::new().unwrap();
-    let denied =
-        ProcessEngine::new(ProcessEngineConfig::new(text.path().to_owned())).start().await.err().unwrap();
+    let denied = ProcessEngine::new(ProcessEngineConfig::new(text.path().to_owned()))
+        .start(&Job::default())
+        .await
+        .err()
+        .unwrap();
     assert!(
         matches!(&denied, EngineError::Start { reason, .. } if reason.contains("cannot be run")),
         "{denied}"
@@ -83,7 +88,7 @@ async fn executables_that_are_none_are_named() {
 #[tokio::test]
 async fn an_engine_that_refuses_its_limit_says_so() {
     let config = ProcessEngineConfig { memory_limit_bytes: Some(1), ..config("sound") };
-    let error = guarded(ProcessEngine::new(config).start()).await.err().unwrap();
+    let error = guarded(ProcessEngine::new(config).start(&Job::default())).await.err().unwrap();
     assert!(error.to_string().contains("--memory-limit-bytes is 1"), "{error}");
     assert!(EXECUTABLE.ends_with("dyno-engine-scripted"));
 }

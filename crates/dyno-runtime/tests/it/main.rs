@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use dyno_engine::{Engine as _, EngineError, ProcessEngine, ProcessEngineConfig, Session};
 use dyno_types::{
-    EngineSettings, GenerateRequest, GeneratedToken, GenerationEvent, GenerationReport, Prompt, Sampling,
+    EngineSettings, GenerateRequest, GeneratedToken, GenerationEvent, GenerationReport, Job, Prompt, Sampling,
 };
 use futures::StreamExt as _;
 
@@ -24,7 +24,7 @@ fn executable() -> PathBuf {
 async fn engine(batch_ms: u64) -> Box<dyn Session> {
     let mut config = ProcessEngineConfig::new(executable());
     config.environment.push(("DYNO_TEST_BATCH_MS".into(), batch_ms.to_string().into()));
-    ProcessEngine::new(config).start().await.unwrap()
+    ProcessEngine::new(config).start(&Job::default()).await.unwrap()
 }
 
 fn settings() -> EngineSettings {

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use dyno_engine::{Engine as _, EngineError, ProcessEngine, ProcessEngineConfig, Session};
 use dyno_types::{
-    EngineSettings, FinishReason, GenerateRequest, GenerationEvent, Prompt, Sampling, TokenId, TokenLogprob,
+    EngineSettings, FinishReason, GenerateRequest, GenerationEvent, Job, Prompt, Sampling, TokenId,
+    TokenLogprob,
 };
 use futures::StreamExt as _;
 
@@ -17,7 +18,7 @@ pub(crate) fn config() -> ProcessEngineConfig {
 }
 
 pub(crate) async fn start(config: ProcessEngineConfig) -> Result<Box<dyn Session>, EngineError> {
-    ProcessEngine::new(config).start().await
+    ProcessEngine::new(config).start(&Job::default()).await
 }
 
 /// A process with a model and a context.
