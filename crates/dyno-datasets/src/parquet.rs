@@ -72,13 +72,15 @@ fn check(metadata: &ParquetMetaData, bytes: &Bytes) -> Result<(), String> {
         return Err(format!("it has {columns} columns, but at most {COLUMNS_MAX} are read"));
     }
     let mut promised = pages::Promised::default();
+    let mut gzipped = Vec::new();
     for column in metadata.row_groups().iter().flat_map(|group| group.columns()) {
         match column.compression() {
-            Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::ZSTD(_) => {}
+            Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::ZSTD(_) | Compression::GZIP(_) => {
+            }
             other => {
                 let how = other.to_string();
                 let how = how.split('(').next().unwrap_or_default().to_lowercase();
-                return Err(format!("it is packed with {how}; write it with snappy or zstd"));
+                return Err(format!("it is packed with {how}; write it with snappy, zstd or gzip"));
             }
         }
         let start = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
@@ -88,6 +90,15 @@ fn check(metadata: &ParquetMetaData, bytes: &Bytes) -> Result<(), String> {
         promised.add(chunk).ok_or("a page is broken; fetch it again")?;
         if promised.bytes > FILE_BYTES_MAX as u64 || promised.values > FILE_BYTES_MAX as u64 {
             return Err(too_large("unpacked, it has"));
+        }
+        gzipped.extend(matches!(column.compression(), Compression::GZIP(_)).then_some(chunk));
+    }
+    // Only now: what is unpacked for this is no more than was promised.
+    for chunk in gzipped {
+        match pages::gzip_keeps_promises(chunk) {
+            Some(true) => {}
+            Some(false) => return Err("a page unpacks to more than it promises; fetch it again".to_owned()),
+            None => return Err("a page is broken; fetch it again".to_owned()),
         }
     }
     Ok(())
