@@ -21,6 +21,9 @@ pub(crate) use weights::role;
 /// Key that marks random weights.
 pub const SYNTHETIC_KEY: &str = "dyno.synthetic";
 
+/// Key of the mixture that a file says it is.
+pub const FILE_TYPE_KEY: &str = "general.file_type";
+
 /// Architectures that turn text into vectors and have no next token.
 const ENCODERS: &[&str] = &[
     "bert",
@@ -163,7 +166,7 @@ fn shares(files: &ModelFiles) -> Vec<TensorTypeShare> {
 
 /// Label of the stated file type; else the type of most elements; `none` without tensors.
 fn quantization(keys: &Keys<'_>, shares: &[TensorTypeShare]) -> String {
-    let stated = keys.header.scalar("general.file_type").and_then(Scalar::as_u64).and_then(FileType::from_id);
+    let stated = keys.header.scalar(FILE_TYPE_KEY).and_then(Scalar::as_u64).and_then(FileType::from_id);
     let commonest = shares.iter().max_by_key(|share| share.elements);
     match (commonest, stated) {
         (None, _) => "none".to_owned(),

@@ -26,7 +26,7 @@ pub use builtin::{BUILTINS, Builtin};
 pub use cache::default_cache_dir;
 pub use catalogue::{CatalogueHit, asked_rank, catalogue, find_model, models_for, recognise};
 pub use error::ModelError;
-pub use facts::{SYNTHETIC_KEY, check_runnable, facts_of, read_facts, read_identified};
+pub use facts::{FILE_TYPE_KEY, SYNTHETIC_KEY, check_runnable, facts_of, read_facts, read_identified};
 pub use file_reference::{named_path, path_name};
 pub use file_type::{FILE_TYPES, FileType};
 pub use hub_reference::{DEFAULT_REVISION, HubReference, check_path};

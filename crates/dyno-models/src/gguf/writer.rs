@@ -163,7 +163,7 @@ fn check_item(key: &str, item: &Scalar) -> Result<(), GgufError> {
         .map(drop)
 }
 
-fn encode_text(text: &str, out: &mut Vec<u8>) {
+pub(super) fn encode_text(text: &str, out: &mut Vec<u8>) {
     out.extend((text.len() as u64).to_le_bytes());
     out.extend(text.as_bytes());
 }
