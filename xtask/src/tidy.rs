@@ -2,6 +2,7 @@
 
 pub(crate) mod crates;
 mod exceptions;
+mod flags;
 mod layers;
 mod parameters;
 mod source;

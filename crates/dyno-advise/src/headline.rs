@@ -115,7 +115,7 @@ fn nothing(advice: &Advice) -> String {
     let (role, context) = (advice.request.role.name(), advice.request.context);
     format!(
         "Nothing for {} with a window of {context} tokens fits into the {} that may be used of {}; give more memory, \
-         ask for a shorter --context, or see the reasons below.",
+         ask for a smaller window, or see the reasons below.",
         purpose(role),
         bytes(advice.budget.usable_bytes),
         bytes(advice.budget.memory_bytes),

@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use dyno_engine::Engine;
 use dyno_models::{ModelError, ModelIdentity, Reference};
-use dyno_types::{EngineSettings, Event, EventSink as _, Job, ModelFacts, ThreadChoice, ToolInfo};
+use dyno_types::{
+    EngineSettings, Event, EventSink as _, Job, ModelFacts, Remedy, ThreadChoice, ToolInfo, Wish,
+};
 
 use crate::AppError;
 use crate::engines::{Backend, Engines};
@@ -180,9 +182,10 @@ impl Work {
         let train = facts.context_train.map_or(u32::MAX, |train| u32::try_from(train).unwrap_or(u32::MAX));
         if settings.context > train && given {
             let (asked, name) = (settings.context, &facts.file_name);
-            return Err(AppError::Input(format!(
-                "--context {asked} is beyond the {train} tokens {name} was trained for; ask for at most {train}"
-            )));
+            return Err(AppError::refused(
+                format!("a window of {asked} tokens is beyond the {train} that {name} was trained for"),
+                Remedy::AtMost(Wish::Knob("context"), train.into()),
+            ));
         }
         settings.context = settings.context.min(train);
         Ok(())

@@ -8,12 +8,12 @@ use dyno_bench::{BenchContext, BenchOutcome, BenchPlan, PlanRequest, Wording};
 use dyno_models::ModelError;
 use dyno_store::History;
 use dyno_types::{
-    ChatMessage, EngineSettings, Event, EventSink, HardwareProfile, RunRecord, Sampling, ThreadChoice,
-    Validity, ValidityFlag,
+    CancelFlag, ChatMessage, EngineSettings, Event, EventSink, HardwareProfile, Remedy, RunRecord, Sampling,
+    ThreadChoice, Validity, ValidityFlag, Wish,
 };
 
 use crate::app::Model;
-use crate::eval::template::known;
+use crate::eval::template::{self, known, without_own};
 use crate::variation::enter_variation;
 use crate::watched::{self, WatchedEngine};
 use crate::{AppError, Work, predictions, write_page};
@@ -145,10 +145,11 @@ impl Work {
         let mut plans = Vec::new();
         for reference in &job.models {
             let model = self.resolve(reference)?;
+            let wording = wording(job.template.as_deref(), &model, &self.job.cancel)?;
             for point in &points {
                 let mut settings = point.clone();
                 self.fit_context(&mut settings, &model.facts, given)?;
-                plans.push((model.clone(), plan(job, &model, settings)?));
+                plans.push((model.clone(), plan(job, &model, settings, wording.clone())?));
             }
         }
         Ok(plans)
@@ -220,17 +221,20 @@ fn void(record: &mut RunRecord, error: &ModelError) {
 }
 
 fn check_counts(job: &BenchJob) -> Result<(), AppError> {
-    for (flag, value) in
-        [("--runs", job.runs), ("--processes", job.processes), ("--max-tokens", job.max_tokens)]
-    {
-        if value == 0 {
-            return Err(AppError::Input(format!("{flag} is 0; ask for at least 1")));
-        }
+    let counts =
+        [(Wish::Runs, job.runs), (Wish::Processes, job.processes), (Wish::MaxTokens, job.max_tokens)];
+    match counts.into_iter().find(|(_, value)| *value == 0) {
+        Some((wish, _)) => Err(AppError::refused(format!("{wish} is 0"), Remedy::AtLeast(wish, 1))),
+        None => Ok(()),
     }
-    Ok(())
 }
 
-fn plan(job: &BenchJob, model: &Model, settings: EngineSettings) -> Result<BenchPlan, AppError> {
+fn plan(
+    job: &BenchJob,
+    model: &Model,
+    settings: EngineSettings,
+    wording: Wording,
+) -> Result<BenchPlan, AppError> {
     let contexts = match &job.contexts {
         ContextChoice::List(windows) => windows.clone(),
         ContextChoice::UpToTraining => up_to_training(model.facts.context_train.unwrap_or(4096)),
@@ -246,7 +250,7 @@ fn plan(job: &BenchJob, model: &Model, settings: EngineSettings) -> Result<Bench
         contexts,
         context_decode_tokens: job.context_decode_tokens,
     };
-    let plan = BenchPlan::new(request)?.with_wording(wording(job.template.as_deref(), model)?);
+    let plan = BenchPlan::new(request)?.with_wording(wording);
     Ok(match job.wait_quiet_s {
         Some(limit_s) => plan.with_quiet(limit_s as f64 * 1e3),
         None => plan,
@@ -254,7 +258,10 @@ fn plan(job: &BenchJob, model: &Model, settings: EngineSettings) -> Result<Bench
 }
 
 /// What stands around prompts by the template of this name.
-fn wording(template: Option<&str>, model: &Model) -> Result<Wording, AppError> {
+fn wording(template: Option<&str>, model: &Model, cancel: &CancelFlag) -> Result<Wording, AppError> {
+    if let Some(file) = template::file(template, cancel)? {
+        return Ok(Wording::File(file));
+    }
     match (template, known(template)?) {
         (_, Some(known)) => {
             // The place of a question in a chat of one, marked by what no template has.
@@ -270,9 +277,7 @@ fn wording(template: Option<&str>, model: &Model) -> Result<Wording, AppError> {
             })
         }
         (Some("none"), None) => Ok(Wording::Plain),
-        (Some(_), None) if !model.facts.has_chat_template => {
-            Err(AppError::Input("--template model: the model has none; name one, or `none`".to_owned()))
-        }
+        (Some(_), None) if !model.facts.has_chat_template => Err(without_own()),
         _ => Ok(Wording::Own),
     }
 }
@@ -378,6 +383,20 @@ mod tests {
         let (result, _) = replaced("never", false).await;
         let flags = &result.records[0].validity.flags;
         assert!(result.error.is_none() && !flags.contains(&ValidityFlag::ModelChanged), "{flags:?}");
+    }
+
+    #[test]
+    fn prompts_are_put_into_the_template_of_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = crate::testing::work(folder.path()).find("synth:tiny-llama@q8_0").unwrap();
+        let file = folder.path().join("own.jinja");
+        let wording = |name: &str| wording(Some(name), &model, &CancelFlag::default());
+        let name = file.display().to_string();
+        assert!(wording(&name).unwrap_err().to_string().contains("own.jinja"));
+        std::fs::write(&file, "x").unwrap();
+        let source = "x".to_owned();
+        assert_eq!(wording(&name).unwrap(), Wording::File(dyno_types::TemplateFile { name, source }));
+        assert!(matches!(wording("chatml").unwrap(), Wording::Known { .. }));
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod machine;
 mod predictions;
 
 use dyno_advise::TierPolicy;
-use dyno_types::{DiskFacts, EngineInfo, HardwareProfile, MachineAbilities, MachineState};
+use dyno_types::{DiskFacts, EngineInfo, HardwareProfile, MachineAbilities, MachineState, Remedy, StepWords};
 use serde::Serialize;
 
 use crate::{AppError, Work};
@@ -38,11 +38,25 @@ pub struct Check {
     pub finding: String,
     /// What to do, unless all is well.
     pub remedy: Option<String>,
+    /// What to ask dyno for; see [`DoctorReport::worded`].
+    #[serde(skip)]
+    pub(crate) step: Option<Remedy>,
 }
 
 impl Check {
     fn ok(subject: &str, finding: impl Into<String>) -> Self {
-        Self { subject: subject.to_owned(), status: CheckStatus::Ok, finding: finding.into(), remedy: None }
+        Self {
+            subject: subject.to_owned(),
+            status: CheckStatus::Ok,
+            finding: finding.into(),
+            remedy: None,
+            step: None,
+        }
+    }
+
+    /// The same with what to ask dyno for.
+    fn with_step(self, step: Remedy) -> Self {
+        Self { step: Some(step), ..self }
     }
 
     fn warning(subject: &str, finding: impl Into<String>, remedy: impl Into<String>) -> Self {
@@ -69,6 +83,22 @@ pub struct DoctorReport {
     pub engine: Option<EngineInfo>,
     /// Checks, in the order made.
     pub checks: Vec<Check>,
+}
+
+impl DoctorReport {
+    /// The same with everything to do in words.
+    #[must_use]
+    pub fn worded(mut self, words: StepWords) -> Self {
+        for check in &mut self.checks {
+            let Some(step) = check.step.take() else { continue };
+            let typed = words.remedy(step);
+            check.remedy = Some(match check.remedy.take() {
+                Some(remedy) => format!("{remedy}: {typed}"),
+                None => typed,
+            });
+        }
+        self
+    }
 }
 
 impl Work {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use dyno_engine::EngineError;
 use dyno_models::ModelError;
+use dyno_types::Remedy;
 
 use crate::Exit;
 use crate::generate::PromptTooLong;
@@ -17,6 +18,14 @@ pub enum AppError {
     /// The request itself is at fault.
     #[error("{0}")]
     Input(String),
+    /// The request is at fault, and what would help is known.
+    #[error("{what}")]
+    Refused {
+        /// What is wrong, with the value and its bound.
+        what: String,
+        /// What would help.
+        remedy: Remedy,
+    },
     /// The model cannot be found, read or made.
     #[error(transparent)]
     Model(ModelError),
@@ -173,6 +182,25 @@ fn none_of(attempts: usize) -> String {
 }
 
 impl AppError {
+    /// A request at fault, with what would help.
+    pub(crate) fn refused(what: impl Into<String>, remedy: Remedy) -> Self {
+        Self::Refused { what: what.into(), remedy }
+    }
+
+    /// What would help, where that is known.
+    #[must_use]
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Refused { remedy, .. } => Some(remedy.clone()),
+            Self::Plan(error) => error.remedy(),
+            Self::Engine(error) => error.remedy(),
+            Self::Bench(error) => error.engine().and_then(EngineError::remedy),
+            Self::Hub(error) => error.remedy(),
+            Self::History(error) => error.remedy(),
+            _ => None,
+        }
+    }
+
     /// The exit code it stands for.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
@@ -182,6 +210,7 @@ impl AppError {
     fn exit(&self) -> Exit {
         match self {
             Self::Input(_)
+            | Self::Refused { .. }
             | Self::NoPlace(_)
             | Self::Plan(_)
             | Self::TooLong(_)

@@ -15,19 +15,21 @@ pub(crate) mod host;
 mod job;
 pub(crate) mod judging;
 mod likelihood;
+mod lines;
 mod perplexity;
 mod progress;
 mod speed;
 pub(crate) mod suites;
 pub(crate) mod template;
+pub(crate) mod verdicts;
 
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use dyno_eval::ScoreBy;
 use dyno_types::{
-    CancelFlag, DivergenceResult, EngineSettings, EvalRecord, Event, EventSink, PerplexityResult,
-    SuiteResult, ThreadChoice,
+    CancelFlag, DivergenceResult, EngineSettings, EvalRecord, Event, EventSink, PerplexityResult, Remedy,
+    SuiteResult, TemplateFile, ThreadChoice, Wish,
 };
 
 pub use code::{CODE_LAUNCHER, launch_code};
@@ -58,6 +60,8 @@ pub(crate) struct EvalPlan {
     pub(crate) distributions: Option<Distributions>,
     /// Who judges open answers.
     pub(crate) judge: Option<Judge>,
+    /// A chat template in place of the model's own.
+    pub(crate) template: Option<TemplateFile>,
 }
 
 impl EvalPlan {
@@ -178,21 +182,20 @@ impl Work {
         // The plain manner goes first: what the policy gains is measured by it.
         let manners = strategies.into_iter().map(manner).flat_map(with_policy).flatten().collect();
         template::known(job.template.as_deref())?;
-        Ok(EvalPlan { questions, manners, passage, distributions: None, judge })
+        let template = template::file(job.template.as_deref(), &self.job.cancel)?;
+        Ok(EvalPlan { questions, manners, passage, distributions: None, judge, template })
     }
 
     /// The judge of a job, where one was named; refused where it would have nothing to do, or none where there is only that to do.
     fn judge_of(&self, job: &EvalJob, questions: &[Questions]) -> Result<Option<Judge>, AppError> {
         let open = questions.iter().any(Questions::has_open);
         match (&job.policy.judge, open) {
-            (Some(reference), true) => self.judge(reference).map(Some),
-            (Some(_), false) => Err(AppError::Input(
-                "--judge rates open answers, and no question here is open; --score judge makes those of your own file open"
-                    .to_owned(),
+            (Some(reference), true) => self.judge(reference, job.cache).map(Some),
+            (Some(_), false) => Err(nothing_to_rate()),
+            (None, _) if job.reading.score == Some(ScoreBy::Judge) => Err(AppError::refused(
+                "answers are to be rated, and no model is named that rates them",
+                Remedy::Give(Wish::Judge),
             )),
-            (None, _) if job.reading.score == Some(ScoreBy::Judge) => {
-                Err(AppError::Input("--score judge needs a model that judges: --judge MODEL".to_owned()))
-            }
             (None, _) => Ok(None),
         }
     }
@@ -218,9 +221,9 @@ impl Work {
         let started_unix_ms = unix_ms();
         // The reference goes first and is gone again before the model is loaded: both may not fit together.
         let reference = self.reference_distributions(job, plan).await?;
-        let mut host = Host::open(self.engine()?, subject.loading(), &self.job).await?;
-        let (template, remark) =
-            Template::choose(job.template.as_deref(), host.session(), host.loaded()).await?;
+        let loading = subject.loading().with_template(plan.template.clone());
+        let mut host = Host::open(self.engine()?, loading, &self.job).await?;
+        let (template, remark) = Template::choose(job.template.as_deref(), &host).await?;
         // A text alone is put into no template.
         if let Some(remark) = remark.filter(|_| !plan.questions.is_empty()) {
             self.job.emit(Event::Note(remark));
@@ -380,13 +383,18 @@ fn left_out(questions: &Questions, refusal: Option<&str>) -> Option<String> {
 /// Name of a reference's distributions in their folder.
 pub(crate) const DISTRIBUTIONS_FILE: &str = "distributions";
 
+/// A judge without anything to do.
+pub(crate) fn nothing_to_rate() -> AppError {
+    let what = "a judge rates answers to open questions, and no question here is open";
+    AppError::refused(what, Remedy::RateOwnQuestions)
+}
+
 /// The policy that answers are held to. A judge rates open answers and accepts none.
 fn held_to(job: &EvalJob, cancel: &CancelFlag) -> Result<Option<Policy>, AppError> {
     if job.policy.least_grade.is_some() {
-        return Err(AppError::Input(
-            "--least-grade is for `dyno generate`; the judge of an evaluation rates answers and refuses none"
-                .to_owned(),
-        ));
+        let what =
+            "the judge of an evaluation rates answers and refuses none, so a minimum grade means nothing";
+        return Err(AppError::refused(what, Remedy::Omit(vec![Wish::LeastGrade])));
     }
     let wishes = PolicyWishes { judge: None, ..job.policy.clone() };
     let Some(policy) = wishes.policy(cancel)? else { return Ok(None) };

@@ -12,8 +12,8 @@ mod wishes;
 use dyno_advise::WindowLimit;
 use dyno_eval::Framing;
 use dyno_types::{
-    ChatMessage, EngineSettings, Event, EventSink, FinishReason, GenerateRequest, Prompt, Sampling,
-    TemplateUse, ThreadChoice, TokenId, TokenLogprob,
+    ChatMessage, EngineSettings, Event, EventSink, FinishReason, GenerateRequest, Prompt, Remedy, Sampling,
+    TemplateUse, ThreadChoice, TokenId, TokenLogprob, TokenPiece, Wish,
 };
 use serde::Serialize;
 
@@ -74,6 +74,9 @@ pub struct GenerateJob {
 pub struct GeneratedStep {
     /// Token id.
     pub token: TokenId,
+    /// What it stands for, when log-probabilities are asked for.
+    #[serde(flatten)]
+    pub piece: Option<TokenPiece>,
     /// ms since the submission, on the engine's clock.
     pub at_ms: f64,
     /// ln p, when asked for.
@@ -214,7 +217,8 @@ impl Work {
         let mut settings = job.settings.clone();
         self.choose_threads(&mut settings);
         let limit = self.window_limit(&settings, &model.facts, job.context_given)?;
-        let loading = Loading::of(model, settings);
+        let file = template::file(job.template.as_deref(), &self.job.cancel)?;
+        let loading = Loading::of(model, settings).with_template(file);
         let mut host = Host::load(self.engine()?, loading, &self.job).await?;
         let template = match self.template_for(&host, job).await {
             Ok(template) => template,
@@ -260,10 +264,9 @@ impl Work {
         let asked = Asked::new(host, question, 0);
         let job = asked.job;
         if job.system.is_some() && !asked.is_chat() {
-            return Err(AppError::Input(
-                "--system needs a chat template, and there is none; name one with --template, or put it into the prompt"
-                    .to_owned(),
-            ));
+            let what = "a system message needs a chat template, and there is none";
+            let remedy = Remedy::Either(vec![Remedy::Give(Wish::Template), Remedy::Omit(vec![Wish::System])]);
+            return Err(AppError::refused(what, remedy));
         }
         let prompt_tokens = asked.content_tokens(&asked.content).await?;
         let Some(opening) = opening(prompt_tokens, demand.answer, demand.beside, limit) else {
@@ -287,8 +290,7 @@ impl Work {
 
     /// The template that prompts are put into, with what there is to say of it.
     async fn template_for(&self, host: &Host, job: &GenerateJob) -> Result<Template, AppError> {
-        let (template, remark) =
-            Template::choose(job.template.as_deref(), host.session(), host.loaded()).await?;
+        let (template, remark) = Template::choose(job.template.as_deref(), host).await?;
         // Whoever asks for none knows that there is none.
         let remark = match (&template, job.template.as_deref()) {
             (Template::None, Some(_)) => None,
@@ -531,12 +533,12 @@ fn message(role: &str, content: &str) -> ChatMessage {
 
 fn check(job: &GenerateJob) -> Result<(), AppError> {
     if job.max_tokens == Some(0) {
-        return Err(AppError::Input("--max-tokens is 0; ask for at least 1".to_owned()));
+        let remedy = Remedy::AtLeast(Wish::MaxTokens, 1);
+        return Err(AppError::refused("an answer of 0 tokens is none", remedy));
     }
     if job.stop.iter().any(String::is_empty) {
-        return Err(AppError::Input(
-            "--stop got an empty text, which would stop at once; leave it out".to_owned(),
-        ));
+        let what = "an empty stop text would stop at once";
+        return Err(AppError::refused(what, Remedy::Omit(vec![Wish::Stop])));
     }
     job.sampling.over(Sampling::default()).validate().map_err(|error| AppError::Input(error.to_string()))
 }

@@ -3,7 +3,8 @@
 use dyno_advise::{Bias, Correction, Disagreement, OnMachine, Outcome, Predictor as _, RawRate};
 use dyno_store::LedgerEntry;
 use dyno_types::{
-    EngineRates, EngineSettings, HardwareProfile, Prediction, RequestSample, RunRecord, WindowOutcome,
+    EngineRates, EngineSettings, HardwareProfile, Prediction, Remedy, RequestSample, RunRecord, StepWords,
+    WindowOutcome,
 };
 
 use crate::Work;
@@ -18,21 +19,23 @@ impl Work {
     }
 
     /// What to know about predictions of speed here: what they are made from, and how good they were.
-    pub(crate) fn speed_notes(&self, predictor: &OnMachine, machine: &HardwareProfile) -> Vec<String> {
+    pub(crate) fn speed_notes(
+        &self,
+        predictor: &OnMachine,
+        machine: &HardwareProfile,
+        words: StepWords,
+    ) -> Vec<String> {
+        let measure = words.remedy(Remedy::MeasureEngine);
         let basis = match &predictor.rates {
             Some(rates) => format!(
                 "speed is predicted for {} threads from rates of the engine measured on this machine; intervals are those of models \
                  like the ones learned from, others may be outside",
                 rates.threads
             ),
-            None => "speed is not predicted before the engine was measured here: `dyno doctor --measure`"
-                .to_owned(),
+            None => format!("speed is not predicted before the engine was measured here: {measure}"),
         };
         let disagreement = predictor.correction.disagreement().map(|disagreement| {
-            format!(
-                "{}; measure the engine again: `dyno doctor --measure`",
-                disagreement_sentence(&disagreement)
-            )
+            format!("{}; measure the engine again: {measure}", disagreement_sentence(&disagreement))
         });
         [basis].into_iter().chain(disagreement).chain(track_record(&self.ledger(machine))).collect()
     }

@@ -41,6 +41,9 @@ pub struct TunedPreset {
     pub strategy: String,
     /// Suites the questions are from.
     pub suites: Vec<String>,
+    /// Model that rated answers to open questions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<String>,
     /// Seed of the search.
     pub seed: u64,
     /// Generations it took.

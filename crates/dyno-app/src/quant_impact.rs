@@ -6,7 +6,7 @@ mod pairs;
 mod speed;
 mod text;
 
-use dyno_types::{EvalRecord, Event, EventSink, ModelFacts, PairedComparison, QuantImpact};
+use dyno_types::{EvalRecord, Event, EventSink, ModelFacts, PairedComparison, QuantImpact, Remedy, Wish};
 use serde::Serialize;
 
 use crate::eval::{
@@ -71,7 +71,8 @@ impl Work {
     pub async fn quant_impact(&self, job: &QuantImpactJob) -> Result<QuantImpactResult, AppError> {
         job.eval.sampling.validate().map_err(|error| AppError::Input(error.to_string()))?;
         if job.processes == 0 {
-            return Err(AppError::Input("--processes is 0; ask for at least 1".to_owned()));
+            let remedy = Remedy::AtLeast(Wish::Processes, 1);
+            return Err(AppError::refused("no engine process was asked for", remedy));
         }
         check_strategy(&job.eval.strategies)?;
         check_policy(&job.eval.policy)?;
@@ -183,9 +184,8 @@ fn check_strategy(strategies: &[String]) -> Result<(), AppError> {
     if strategies.len() < 2 && strategies.first().is_none_or(|name| name != "all") {
         return Ok(());
     }
-    let told =
-        "quantizations are compared under one prompt strategy; name one with --strategy, or none for direct";
-    Err(AppError::Input(told.to_owned()))
+    let what = "quantizations are compared under one prompt strategy";
+    Err(AppError::refused(what, Remedy::OnlyOne(Wish::Strategy)))
 }
 
 /// Retries and votes would hide what a quantization costs behind more tokens.
@@ -194,8 +194,9 @@ fn check_policy(policy: &PolicyWishes) -> Result<(), AppError> {
     if without_judge == PolicyWishes::default() {
         return Ok(());
     }
-    let told = "quantizations are compared by plain answers; leave out checks, retries and votes (--check, --votes, …)";
-    Err(AppError::Input(told.to_owned()))
+    let what = "quantizations are compared by plain answers, without checks, retries and votes";
+    let wishes = vec![Wish::Checks, Wish::Retries, Wish::Votes, Wish::LeastGrade, Wish::Policy];
+    Err(AppError::refused(what, Remedy::Omit(wishes)))
 }
 
 /// Most chunks: as asked for, else so many that the distributions stay within [`DISTRIBUTIONS_BYTES`].

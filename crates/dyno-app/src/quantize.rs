@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use dyno_engine::{Engine, Session};
-use dyno_models::{BlockFit, FILE_TYPES, FileType, ModelError, ModelFiles, Reference};
-use dyno_types::{Event, EventSink, ModelFacts, QuantizeRequest, TensorTypeShare};
+use dyno_models::{BlockFit, FILE_TYPE_KEY, FILE_TYPES, FileType, ModelError, ModelFiles, Reference, gguf};
+use dyno_types::{Event, EventSink, ModelFacts, QuantizeRequest, Remedy, TensorTypeShare, Wish};
 use serde::Serialize;
 
 use crate::app::Model;
@@ -81,7 +81,7 @@ pub struct QuantizeResult {
 /// One file to make.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Order {
-    label: &'static str,
+    asked: &'static FileType,
     target: PathBuf,
 }
 
@@ -163,13 +163,14 @@ impl Work {
         let request = QuantizeRequest {
             source: model.path.clone(),
             target: fresh.clone(),
-            type_name: order.label.to_owned(),
+            type_name: order.asked.label.to_owned(),
             threads: self.quantize_threads(job),
             imatrix: job.imatrix.clone(),
             pure_type: false,
             allow_requantize: job.requantize,
         };
-        self.job.emit(Event::PhaseStarted { phase: format!("quantizing to {}", order.label), total: 100 });
+        let phase = format!("quantizing to {}", order.asked.label);
+        self.job.emit(Event::PhaseStarted { phase, total: 100 });
         let mut show = |fraction: f32| {
             self.job.emit(Event::PhaseAdvanced { done: (fraction * 100.0) as u64, detail: String::new() });
             !self.job.cancel.is_cancelled()
@@ -177,12 +178,12 @@ impl Work {
         let report = session.quantize(&request, &mut show).await;
         self.job.emit(Event::PhaseEnded);
         let report = report?;
-        let files = ModelFiles::open(&fresh)?;
-        let facts = dyno_models::facts_of(&files, &order.target.display().to_string());
-        check_made(order, &facts)?;
+        let shown = order.target.display().to_string();
+        check_made(order, &dyno_models::facts_of(&ModelFiles::open(&fresh)?, &shown))?;
+        let (files, fit) = state_what_it_is(&fresh, order.asked)?;
+        let facts = dyno_models::facts_of(&files, &shown);
         std::fs::rename(&fresh, &order.target).map_err(fail)?;
-        let fit = FileType::from_label(order.label).map(|asked| BlockFit::of(&files, asked));
-        let remark = fit.as_ref().and_then(|fit| fallback(order.label, fit));
+        let remark = fallback(order.asked, &fit);
         Ok(Quantized {
             path: order.target.clone(),
             quantization: facts.quantization,
@@ -190,8 +191,8 @@ impl Work {
             size_ratio: report.target_bytes as f64 / (model.facts.file_bytes.max(1)) as f64,
             bits_per_weight: facts.weights_bytes as f64 * 8.0 / facts.parameters.max(1) as f64,
             tensor_types: facts.tensor_types,
-            fell_back_share: fit.as_ref().map_or(0.0, |fit| 1.0 - fit.share()),
-            fell_back: fit.map(|fit| fit.kinds).unwrap_or_default(),
+            fell_back_share: 1.0 - fit.share(),
+            fell_back: fit.kinds,
             remark,
             quantize_ms: report.quantize_ms,
         })
@@ -236,16 +237,15 @@ pub(crate) fn known_types(names: &[String]) -> Result<Vec<&'static FileType>, Ap
         }
     }
     if types.is_empty() {
-        return Err(AppError::Input(
-            "nothing to make; name quantizations with --to, e.g. --to q8_0,q4_k_m".to_owned(),
-        ));
+        let remedy = Remedy::Use(Wish::To, "q8_0,q4_k_m".to_owned());
+        return Err(AppError::refused("no quantization to make is named", remedy));
     }
     Ok(types)
 }
 
 fn orders(types: &[&'static FileType], model: &Model, files: &ModelFiles, folder: &Path) -> Vec<Order> {
     let order = |known: &&'static FileType| Order {
-        label: known.label,
+        asked: known,
         target: folder.join(target_of(model, files, known)),
     };
     types.iter().map(order).collect()
@@ -254,23 +254,53 @@ fn orders(types: &[&'static FileType], model: &Model, files: &ModelFiles, folder
 /// File name of a quantization of this model. A file that holds next to nothing of the type it is asked for is not named after
 /// that alone.
 pub(crate) fn target_of(model: &Model, files: &ModelFiles, quantization: &FileType) -> String {
-    let holds = BlockFit::of(files, quantization).share() >= NAMED_SHARE_MIN;
-    let label =
-        if holds { quantization.label.to_owned() } else { format!("{}-fallback", quantization.label) };
+    let label = match holds(&BlockFit::of(files, quantization)) {
+        true => quantization.label.to_owned(),
+        false => format!("{}-fallback", quantization.label),
+    };
     target_name(&model.path, &model.facts.quantization, &label)
 }
 
-/// What the quantizer took instead of the type that gives the file its name. `None` where it took nothing else.
-pub(crate) fn fallback(label: &str, fit: &BlockFit) -> Option<String> {
+/// Whether a file may be called what it was made for.
+fn holds(fit: &BlockFit) -> bool {
+    fit.share() >= NAMED_SHARE_MIN
+}
+
+/// What a file made for this type is: that type, or, where it holds next to nothing of it, the one most of its weights fell back to.
+pub(crate) fn honest_type(asked: &'static FileType, fit: &BlockFit) -> &'static FileType {
+    let taken = || fit.kinds.first().and_then(|kind| FileType::from_label(&kind.kind));
+    if holds(fit) { asked } else { taken().unwrap_or(asked) }
+}
+
+/// Makes the header of a new file say what the file is. The file as it is then, and how it fits what was asked for.
+fn state_what_it_is(path: &Path, asked: &'static FileType) -> Result<(ModelFiles, BlockFit), ModelError> {
+    let files = ModelFiles::open(path)?;
+    let fit = BlockFit::of(&files, asked);
+    let honest = honest_type(asked, &fit);
+    if honest == asked {
+        return Ok((files, fit));
+    }
+    gguf::restate_u32(path, FILE_TYPE_KEY, honest.id)
+        .map_err(|source| ModelError::File { path: path.to_owned(), source })?;
+    Ok((ModelFiles::open(path)?, fit))
+}
+
+/// What the quantizer took instead of the type asked for, and what the file is called for it. `None` where it took nothing else.
+pub(crate) fn fallback(asked: &'static FileType, fit: &BlockFit) -> Option<String> {
     if fit.kinds.is_empty() {
         return None;
     }
+    let honest = honest_type(asked, fit);
+    let what = match honest == asked {
+        true => format!("{} in part only", asked.label),
+        false => format!("asked for {}, labelled {}", asked.label, honest.label),
+    };
     let percent = |elements: u64| elements as f64 * 100.0 / fit.elements.max(1) as f64;
     let kinds: Vec<String> =
         fit.kinds.iter().map(|kind| format!("{:.0} % {}", percent(kind.elements), kind.kind)).collect();
     let rows: Vec<String> = fit.rows.iter().take(4).map(ToString::to_string).collect();
     Some(format!(
-        "{label} in part only: rows of {} are no multiple of {}, so {:.0} % of its weights fell back to other types ({}).",
+        "{what}: rows of {} are no multiple of {}, so {:.0} % of its weights fell back to other types ({}).",
         rows.join(", "),
         fit.block,
         percent(fit.elements - fit.fitting),
@@ -308,25 +338,24 @@ fn check_orders(orders: &[Order], model: &Model, job: &QuantizeJob) -> Result<()
     for order in orders {
         let same = |path: &Path| path.canonicalize().ok();
         if same(&order.target).is_some() && same(&order.target) == same(&model.path) {
-            return Err(AppError::Input(format!(
-                "{} is {} already and would replace itself; choose another type, or another folder with --output",
-                order.target.display(),
-                order.label
-            )));
+            let (target, label) = (order.target.display(), order.asked.label);
+            return Err(AppError::refused(
+                format!("{target} is {label} already and would replace itself"),
+                Remedy::Either(vec![Remedy::Change(Wish::To), Remedy::Give(Wish::OutputFolder)]),
+            ));
         }
         if order.target.symlink_metadata().is_ok() && !job.force {
-            return Err(AppError::Input(format!(
-                "{} exists already; --force replaces it, --output DIR writes elsewhere",
-                order.target.display()
-            )));
+            return Err(AppError::refused(
+                format!("{} exists already", order.target.display()),
+                Remedy::Either(vec![Remedy::Give(Wish::Force), Remedy::Give(Wish::OutputFolder)]),
+            ));
         }
     }
     Ok(())
 }
 
 /// Bytes that a file of this type is expected to need.
-fn estimated_bytes(facts: &ModelFacts, label: &str) -> u64 {
-    let Some(known) = FileType::from_label(label) else { return 0 };
+fn estimated_bytes(facts: &ModelFacts, known: &FileType) -> u64 {
     let (bytes, elements) = (known.base.block_bytes() as f64, known.base.block_elements().max(1) as f64);
     // Header and vocabulary stay as they are.
     let rest = facts.file_bytes.saturating_sub(facts.weights_bytes) as f64;
@@ -334,7 +363,7 @@ fn estimated_bytes(facts: &ModelFacts, label: &str) -> u64 {
 }
 
 fn check_room(orders: &[Order], facts: &ModelFacts, folder: &Path) -> Result<(), AppError> {
-    let needed_bytes: u64 = orders.iter().map(|order| estimated_bytes(facts, order.label)).sum();
+    let needed_bytes: u64 = orders.iter().map(|order| estimated_bytes(facts, order.asked)).sum();
     match dyno_hardware::free_disk_bytes(folder) {
         Some(free_bytes) if free_bytes < needed_bytes => {
             let file_name = format!("{} quantized", facts.file_name);
@@ -347,10 +376,10 @@ fn check_room(orders: &[Order], facts: &ModelFacts, folder: &Path) -> Result<(),
 
 /// A file that does not say of itself what was asked for is not kept.
 fn check_made(order: &Order, facts: &ModelFacts) -> Result<(), AppError> {
-    if facts.quantization == order.label {
+    if facts.quantization == order.asked.label {
         return Ok(());
     }
-    let told = format!("the file it made for {} says it is {:?}", order.label, facts.quantization);
+    let told = format!("the file it made for {} says it is {:?}", order.asked.label, facts.quantization);
     Err(dyno_engine::EngineError::Internal(told).into())
 }
 
@@ -386,12 +415,54 @@ mod tests {
             rows: vec![192, 576],
             kinds: vec![kind("iq4_nl", 120), kind("q8_0", 30)],
         };
+        let iq1_m = known("iq1_m");
         assert_eq!(
-            fallback("iq1_m", &fit).unwrap(),
+            fallback(iq1_m, &fit).unwrap(),
             "iq1_m in part only: rows of 192, 576 are no multiple of 256, so 75 % of its weights fell back to other types \
              (60 % iq4_nl, 15 % q8_0)."
         );
-        assert_eq!(fallback("q4_0", &BlockFit { kinds: Vec::new(), ..fit }), None);
+        let nothing = BlockFit { fitting: 0, ..fit.clone() };
+        let told = fallback(iq1_m, &nothing).unwrap();
+        assert!(told.starts_with("asked for iq1_m, labelled iq4_nl: rows of 192, 576"), "{told}");
+        assert_eq!(fallback(known("q4_0"), &BlockFit { kinds: Vec::new(), ..fit }), None);
+    }
+
+    fn known(label: &str) -> &'static FileType {
+        FileType::from_label(label).unwrap()
+    }
+
+    /// A file that a quantizer made for a type that its rows cannot hold.
+    fn fallen_back(folder: &Path, asked: &FileType) -> PathBuf {
+        use dyno_models::gguf::{Content, GgufPlan, GgufWriter, Scalar, TensorSpec, TensorType};
+        let metadata = [
+            ("general.architecture".to_owned(), Content::Scalar(Scalar::String("llama".to_owned()))),
+            (FILE_TYPE_KEY.to_owned(), Content::Scalar(Scalar::U32(asked.id))),
+        ];
+        let tensor =
+            TensorSpec { name: "token_embd.weight".to_owned(), shape: vec![64, 4], kind: TensorType::IQ4_NL };
+        let plan = GgufPlan::new(&metadata, &[tensor]).unwrap();
+        let mut writer = GgufWriter::begin(Vec::new(), &plan).unwrap();
+        writer.data(&[0; 144]).unwrap();
+        let file = folder.join("x.gguf");
+        std::fs::write(&file, writer.finish().unwrap()).unwrap();
+        file
+    }
+
+    #[test]
+    fn the_header_of_a_file_says_what_the_file_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let says = |path: &Path| dyno_models::read_facts(path, "x").unwrap().quantization;
+        let file = fallen_back(folder.path(), known("iq1_m"));
+        assert_eq!(says(&file), "iq1_m", "as the quantizer left it");
+        let (files, fit) = state_what_it_is(&file, known("iq1_m")).unwrap();
+        assert_eq!(
+            (says(&file).as_str(), dyno_models::facts_of(&files, "x").quantization.as_str()),
+            ("iq4_nl", "iq4_nl")
+        );
+        assert_eq!(fit.kinds[0].kind, "iq4_nl");
+        let file = fallen_back(folder.path(), known("iq4_nl"));
+        state_what_it_is(&file, known("iq4_nl")).unwrap();
+        assert_eq!(says(&file), "iq4_nl", "what fits stays as it is");
     }
 
     /// A model of one matrix with rows of 64 weights, which no block of 256 holds.
@@ -475,17 +546,16 @@ mod tests {
         let error = types(&["q8_0", "q9_z"]).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         assert!(error.to_string().contains("\"q9_z\"") && error.to_string().contains("q4_k_m"), "{error}");
-        assert!(types(&[]).unwrap_err().to_string().contains("--to"));
+        assert!(matches!(types(&[]).unwrap_err().remedy(), Some(Remedy::Use(Wish::To, _))));
     }
 
     #[test]
     fn room_is_asked_for_by_the_bits_of_the_type() {
         let facts =
             ModelFacts { parameters: 1000, file_bytes: 2500, weights_bytes: 2000, ..ModelFacts::default() };
-        assert_eq!(estimated_bytes(&facts, "f16"), 2400 + 500);
-        assert_eq!(estimated_bytes(&facts, "q8_0"), (1000.0 * 34.0 / 32.0 * 1.2) as u64 + 500);
-        assert_eq!(estimated_bytes(&facts, "unknown"), 0);
-        let order = Order { label: "f16", target: PathBuf::from("x") };
+        assert_eq!(estimated_bytes(&facts, known("f16")), 2400 + 500);
+        assert_eq!(estimated_bytes(&facts, known("q8_0")), (1000.0 * 34.0 / 32.0 * 1.2) as u64 + 500);
+        let order = Order { asked: known("f16"), target: PathBuf::from("x") };
         let folder = tempfile::tempdir().unwrap();
         check_room(std::slice::from_ref(&order), &facts, folder.path()).unwrap();
         let huge = ModelFacts { parameters: u64::MAX / 4, ..facts };
@@ -495,7 +565,7 @@ mod tests {
 
     #[test]
     fn a_file_that_says_otherwise_is_not_kept() {
-        let order = Order { label: "q4_0", target: PathBuf::from("x") };
+        let order = Order { asked: known("q4_0"), target: PathBuf::from("x") };
         let facts = |label: &str| ModelFacts { quantization: label.to_owned(), ..ModelFacts::default() };
         check_made(&order, &facts("q4_0")).unwrap();
         assert!(check_made(&order, &facts("q8_0")).unwrap_err().to_string().contains("\"q8_0\""));

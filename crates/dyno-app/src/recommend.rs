@@ -14,7 +14,7 @@ use dyno_advise::{
 };
 use dyno_types::{
     ADVICE_SCHEMA, Advice, CatalogueModel, Choice, HardwareProfile, Loading, MemoryBudget, Priority, Profile,
-    Role, Stack, StackAdvice, StepWords, Whereabouts,
+    Remedy, Role, Stack, StackAdvice, StepWords, Whereabouts, Wish,
 };
 
 use self::local::LocalModel;
@@ -129,10 +129,10 @@ impl Work {
         let predictor = self.predictor(&machine);
         let mut advice = dyno_advise::recommend(&request, &candidates, &predictor);
         advice.not_recommended.sort_by_key(|refusal| dyno_models::asked_rank(&refusal.model));
-        advice.notes.extend(self.speed_notes(&predictor, &machine));
+        advice.notes.extend(self.speed_notes(&predictor, &machine, job.words));
         advice.notes.extend(measured.note());
         advice.notes.push(tier_note(&policy.detect(&machine)));
-        advice.notes.extend(free_note(job.memory, &advice));
+        advice.notes.extend(free_note(job.memory, &advice, job.words));
         Ok(advice)
     }
 
@@ -154,7 +154,7 @@ impl Work {
         let first = catalogue.first().and_then(|model| model.roles.first()).copied();
         let role = job.role.or(first).unwrap_or(Role::General);
         if let Some(other) = catalogue.iter().find(|model| !model.roles.contains(&role)) {
-            return Err(AppError::Input(not_for(&other.title, &other.roles, role)));
+            return Err(not_for(&other.title, &other.roles, role));
         }
         for file in &files {
             let facts = &file.facts;
@@ -366,30 +366,26 @@ fn budget(
         MemoryBasis::Bytes(bytes) => bytes,
     };
     if memory_bytes == 0 {
-        return Err(AppError::Input(
-            "how much memory there is could not be read; say it with --memory, for example --memory 16GB"
-                .to_owned(),
-        ));
+        let remedy = Remedy::Use(Wish::Memory, "16GB".to_owned());
+        return Err(AppError::refused("how much memory there is could not be read", remedy));
     }
     Ok(dyno_advise::budget(memory_bytes, dyno_advise::margin(profile)))
 }
 
 fn check_context(context: Option<u32>) -> Result<(), AppError> {
     match context {
-        Some(tokens) if !(8..=CONTEXT_MAX).contains(&tokens) => Err(AppError::Input(format!(
-            "--context {tokens} is no window anybody uses; give tokens from 8 to {CONTEXT_MAX}"
-        ))),
+        Some(tokens) if !(8..=CONTEXT_MAX).contains(&tokens) => Err(AppError::refused(
+            format!("a window of {tokens} tokens is none that anybody uses"),
+            Remedy::Between(Wish::Knob("context"), 8, CONTEXT_MAX.into()),
+        )),
         _ => Ok(()),
     }
 }
 
-fn not_for(title: &str, roles: &[Role], asked: Role) -> String {
+fn not_for(title: &str, roles: &[Role], asked: Role) -> AppError {
     let known: Vec<&str> = roles.iter().map(|role| role.name()).collect();
-    format!(
-        "{title} is a model for {}, not for {}; leave --role out or name one of these",
-        known.join(", "),
-        asked.name()
-    )
+    let what = format!("{title} is a model for {}, not for {}", known.join(", "), asked.name());
+    AppError::refused(what, Remedy::Either(vec![Remedy::Omit(vec![Wish::Role]), Remedy::Change(Wish::Role)]))
 }
 
 pub(crate) fn tier_note(detected: &DetectedTier) -> String {
@@ -405,13 +401,14 @@ pub(crate) fn tier_note(detected: &DetectedTier) -> String {
 }
 
 /// A warning when the first choice needs more than is free at the moment.
-fn free_note(basis: MemoryBasis, advice: &Advice) -> Option<String> {
+fn free_note(basis: MemoryBasis, advice: &Advice, words: StepWords) -> Option<String> {
     let need = advice.choices.first()?.memory.as_ref()?.total_bytes;
     let free = dyno_hardware::state().ram_available_bytes;
     (basis == MemoryBasis::ThisMachine && free > 0 && free < need).then(|| {
         format!(
-            "only {} are free right now: close something first, or ask again with --memory free",
-            dyno_advise::readable_bytes(free)
+            "only {} are free right now: close something first, or {}",
+            dyno_advise::readable_bytes(free),
+            words.remedy(Remedy::Use(Wish::Memory, "free".to_owned()))
         )
     })
 }

@@ -6,10 +6,14 @@ mod rounds;
 mod search;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use dyno_eval::{SamplingChoice, Standing, Strategy, TunerError, TunerPlan, Weights};
-use dyno_types::{CancelFlag, EngineSettings, Event, EventSink, Sampling, ThreadChoice, enough_judged};
+use dyno_types::{
+    CancelFlag, EngineSettings, Event, EventSink, JudgeUse, Remedy, Sampling, ThreadChoice, Wish,
+    enough_judged,
+};
 use serde::Serialize;
 
 pub use rounds::{PlannedRound, TriedRound, TriedSetting};
@@ -17,6 +21,7 @@ pub use rounds::{PlannedRound, TriedRound, TriedSetting};
 use crate::eval::code::CodeRunner;
 use crate::eval::exam::Exam;
 use crate::eval::host::{Host, Loading};
+use crate::eval::judging::{Judge, Judging};
 use crate::eval::suites::{Questions, picked_strategies};
 use crate::eval::template::{self, Template};
 use crate::eval::{EvalJob, Subject};
@@ -24,7 +29,7 @@ use crate::generate::start_of;
 use crate::presets::TunedPreset;
 use crate::{AppError, PolicyWishes, QuestionReading, Work};
 use pool::Pool;
-use search::{Found, Search};
+use search::{Found, Search, WithoutPhases};
 
 /// Generations per task where nobody says: with [`CANDIDATES_USUAL`] settings enough for twelve answers each in the first
 /// round and for about forty in the last comparison.
@@ -56,6 +61,8 @@ pub struct TuneJob {
     pub max_tokens: u32,
     /// Chat template by name; the model's own, or none, without.
     pub template: Option<String>,
+    /// Model that rates answers to open questions; without one these are left out.
+    pub judge: Option<String>,
     /// Run code of the model also where it cannot be isolated.
     pub unsafe_code: bool,
     /// Use and keep answers.
@@ -102,6 +109,8 @@ pub struct TaskTuning {
     pub comparison: Option<StartComparison>,
     /// What was tried, round by round.
     pub rounds: Vec<TriedRound>,
+    /// Whether some of its answers were rated by the judge.
+    pub rated: bool,
     /// Generations it took.
     pub generations: usize,
     /// What there is to say.
@@ -151,6 +160,8 @@ pub struct TuneResult {
     pub seed: u64,
     /// Answers that were written side by side; speeds are those of each.
     pub sequences: u32,
+    /// The model that rated answers to open questions.
+    pub judge: Option<JudgeUse>,
     /// Tasks, in their order.
     pub tasks: Vec<TaskTuning>,
     /// Tasks left out.
@@ -176,6 +187,8 @@ struct Plan {
     strategy: Strategy,
     tasks: Vec<(Pool, TunerPlan)>,
     skipped: Vec<SkippedTask>,
+    /// Who rates answers to open questions; looked for when the search begins.
+    judge: Option<Judge>,
 }
 
 /// One task to search settings for.
@@ -184,6 +197,8 @@ struct Task<'a> {
     tuner: TunerPlan,
     strategy: &'a Strategy,
     template: &'a Template,
+    /// Who rates answers to open questions.
+    judging: Option<&'a mut Judging>,
 }
 
 impl Work {
@@ -214,7 +229,9 @@ impl Work {
         let asked = job.clone();
         let (plan, job, subject) = self
             .aside(move |work| {
-                let plan = plan(&asked, &work.job.cancel, &work.job)?;
+                let mut plan = plan(&asked, &work.job.cancel, &work.job)?;
+                let judge = asked.judge.as_deref().map(|judge| work.judge(judge, asked.cache));
+                plan.judge = judge.transpose()?;
                 let job = TuneJob { save: asked.save && work.has_place_for_presets(), ..asked };
                 let subject = work.eval_subject(&eval_job(&job, &[]))?;
                 Ok((plan, job, subject))
@@ -225,10 +242,10 @@ impl Work {
 
     /// Carries out a plan.
     async fn search(&self, job: &TuneJob, plan: Plan, subject: &Subject) -> Result<TuneResult, AppError> {
-        let loading = Loading::of(&subject.model, subject.settings.clone());
+        let file = template::file(job.template.as_deref(), &self.job.cancel)?;
+        let loading = Loading::of(&subject.model, subject.settings.clone()).with_template(file);
         let mut host = Host::open(self.engine()?, loading, &self.job).await?;
-        let (template, remark) =
-            Template::choose(job.template.as_deref(), host.session(), host.loaded()).await?;
+        let (template, remark) = Template::choose(job.template.as_deref(), &host).await?;
         if let Some(remark) = remark {
             self.job.emit(Event::Note(remark));
         }
@@ -240,17 +257,27 @@ impl Work {
             budget: job.budget,
             seed: job.seed,
             sequences: subject.settings.sequences,
+            judge: plan.judge.as_ref().map(|judge| judge.used.clone()),
             tasks: Vec::new(),
             skipped: plan.skipped.clone(),
             unjudged: Vec::new(),
             error: None,
         };
+        let mut quiet = self.job.clone();
+        quiet.events = Arc::new(WithoutPhases(Arc::clone(&self.job.events)));
+        let judging = plan.judge.as_ref();
+        let judging = judging.map(|judge| Ok::<_, AppError>(Judging::new(self.engine()?, judge, &quiet)));
+        let mut judging = judging.transpose()?;
         for (pool, tuner) in plan.tasks {
-            let task = Task { pool, tuner, strategy: &plan.strategy, template: &template };
+            let judging = judging.as_mut();
+            let task = Task { pool, tuner, strategy: &plan.strategy, template: &template, judging };
             if let Err(error) = self.tune_task(&mut host, job, task, &mut result).await {
                 result.error = Some(error);
                 break;
             }
+        }
+        if let Some(judging) = judging {
+            judging.close().await;
         }
         host.close().await;
         if !result.unjudged.is_empty() && result.error.is_none() {
@@ -264,7 +291,7 @@ impl Work {
         &self,
         host: &mut Host,
         job: &TuneJob,
-        Task { pool, tuner, strategy, template }: Task<'_>,
+        Task { pool, tuner, strategy, template, judging }: Task<'_>,
         result: &mut TuneResult,
     ) -> Result<(), AppError> {
         let needs_code = pool.questions.needs_code();
@@ -282,7 +309,8 @@ impl Work {
             answers: self.answers_folder(job.cache),
             events: &self.job,
         };
-        let mut search = Search { exam, pool, strategy, max_tokens: job.max_tokens, notes: Vec::new() };
+        let (max_tokens, notes) = (job.max_tokens, Vec::new());
+        let mut search = Search { exam, pool, strategy, judging, max_tokens, notes };
         let found = match search.run(host, tuner).await {
             Ok(found) => found,
             Err(search::Failure::Unscored(reason)) => {
@@ -317,13 +345,12 @@ fn plan(job: &TuneJob, cancel: &CancelFlag, events: &dyn EventSink) -> Result<Pl
     let strategy = match picked_strategies(&names)?.as_slice() {
         [one] => one.clone(),
         _ => {
-            return Err(AppError::Input(
-                "--strategy: settings are searched with one strategy at a time".to_owned(),
-            ));
+            let what = "settings are searched with one strategy at a time";
+            return Err(AppError::refused(what, Remedy::OnlyOne(Wish::Strategy)));
         }
     };
     template::known(job.template.as_deref())?;
-    let mut plan = Plan { strategy, tasks: Vec::new(), skipped: Vec::new() };
+    let mut plan = Plan { strategy, tasks: Vec::new(), skipped: Vec::new(), judge: None };
     for task in tasks(&job.tasks)? {
         let start = start_of(&task)?.choice();
         let pool = pool::pool(job, &task, &plan.strategy, cancel, events)?;
@@ -339,12 +366,21 @@ fn plan(job: &TuneJob, cancel: &CancelFlag, events: &dyn EventSink) -> Result<Pl
             Ok(_) => plan.tasks.push((pool, tuner)),
             // The other tasks may have more.
             Err(error @ TunerError::TooFewItems { .. }) => {
-                plan.skipped.push(SkippedTask { task, reason: format!("{}: {error}", pool.describe()) });
+                plan.skipped.push(SkippedTask {
+                    task,
+                    reason: format!("{}: {error}", pool.describe(job.judge.is_some())),
+                });
             }
             Err(error) => return Err(refused(error)),
         }
     }
-    if plan.tasks.is_empty() { Err(AppError::Input(reasons(&plan.skipped))) } else { Ok(plan) }
+    if plan.tasks.is_empty() {
+        return Err(AppError::Input(reasons(&plan.skipped)));
+    }
+    if job.judge.is_some() && !plan.tasks.iter().any(|(pool, _)| pool.questions.has_open()) {
+        return Err(crate::eval::nothing_to_rate());
+    }
+    Ok(plan)
 }
 
 /// Tasks by their own names, each once.
@@ -390,12 +426,16 @@ fn eval_job(job: &TuneJob, suites: &[String]) -> EvalJob {
 }
 
 fn refused(error: TunerError) -> AppError {
-    AppError::Input(match error {
-        TunerError::Budget { .. } => format!("--budget: {error}"),
-        TunerError::Candidates { .. } => format!("--candidates: {error}"),
-        TunerError::Weights { .. } => format!("--weights: {error}"),
-        error => error.to_string(),
-    })
+    let what = error.to_string();
+    match error {
+        TunerError::Budget { needed, .. } => {
+            let more = Remedy::AtLeast(Wish::Budget, needed as u64);
+            AppError::refused(what, Remedy::Either(vec![more, Remedy::Lower(Wish::Candidates)]))
+        }
+        TunerError::Candidates { .. } => AppError::refused(what, Remedy::Change(Wish::Candidates)),
+        TunerError::Weights { .. } => AppError::refused(what, Remedy::Change(Wish::Weights)),
+        _ => AppError::Input(what),
+    }
 }
 
 fn reasons(skipped: &[SkippedTask]) -> String {
@@ -419,6 +459,7 @@ fn tuning(search: Search<'_>, found: Found) -> TaskTuning {
     let winner = outcome.standings.into_iter().find(|standing| standing.candidate == outcome.winner);
     TaskTuning {
         items: pool.items(),
+        rated: pool.questions.has_open(),
         task: pool.task,
         suites: pool.suites,
         start: choices[0],
@@ -448,6 +489,7 @@ fn preset(tuning: &TaskTuning, job: &TuneJob, strategy: &str) -> TunedPreset {
         weights: job.weights,
         strategy: strategy.to_owned(),
         suites: tuning.suites.clone(),
+        judge: job.judge.clone().filter(|_| tuning.rated),
         seed: job.seed,
         generations: tuning.generations,
         sentence: tuning.sentence.clone(),

@@ -1,29 +1,26 @@
 //! What can go wrong before and while measuring.
 
 use dyno_engine::EngineError;
-use dyno_types::{KnobError, SamplingError};
+use dyno_types::{KnobError, Remedy, SamplingError, Wish};
 
 /// A plan that cannot be carried out; found before anything is measured.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum PlanError {
     /// A count outside its range.
-    #[error("--{flag} is {value}; ask for 1 to {max}")]
+    #[error("{wish} is {value}, and must be 1 to {max}")]
     Count {
-        /// Flag without dashes.
-        flag: &'static str,
+        /// What was counted.
+        wish: Wish,
         /// The refused value.
         value: u32,
         /// Largest accepted value.
         max: u32,
     },
     /// No window to fill.
-    #[error("--contexts names no window; give at least one, e.g. 512 or 512-4096*2")]
+    #[error("the list of windows names no window; give at least one, e.g. 512 or 512-4096*2")]
     NoWindows,
     /// A window without room for a prompt before the tokens to decode.
-    #[error(
-        "a context window of {window} tokens leaves no room for a prompt before {decode} decoded tokens; ask for larger \
-         windows, or lower --context-decode-tokens"
-    )]
+    #[error("a context window of {window} tokens leaves no room for a prompt before {decode} decoded tokens")]
     WindowTooSmall {
         /// The refused window.
         window: u32,
@@ -39,9 +36,7 @@ pub enum PlanError {
         max: u32,
     },
     /// The context of the inference stage is too small.
-    #[error(
-        "--context {context} leaves no room for a prompt before {max_tokens} generated tokens; raise it or lower --max-tokens"
-    )]
+    #[error("a window of {context} tokens leaves no room for a prompt before {max_tokens} generated tokens")]
     ContextTooSmall {
         /// Context of the inference stage, tokens.
         context: u32,
@@ -49,9 +44,7 @@ pub enum PlanError {
         max_tokens: u32,
     },
     /// The context is larger than the model was trained for.
-    #[error(
-        "--context {context} is beyond the {train} tokens the model was trained for; ask for at most {train}"
-    )]
+    #[error("a window of {context} tokens is beyond the {train} tokens the model was trained for")]
     BeyondTraining {
         /// Asked context, tokens.
         context: u32,
@@ -59,9 +52,7 @@ pub enum PlanError {
         train: u64,
     },
     /// The physical batch is larger than the logical one.
-    #[error(
-        "--ubatch {ubatch} is larger than --batch {batch}; a physical batch is a part of a batch, so lower --ubatch or raise --batch"
-    )]
+    #[error("a physical batch of {ubatch} tokens is larger than the batch of {batch} that it is a part of")]
     Batch {
         /// Logical batch, tokens.
         batch: u32,
@@ -88,6 +79,33 @@ pub enum PlanError {
     /// A sampling value outside its range.
     #[error(transparent)]
     Sampling(#[from] SamplingError),
+}
+
+impl PlanError {
+    /// What would help.
+    #[must_use]
+    pub fn remedy(&self) -> Option<Remedy> {
+        let context = Wish::Knob("context");
+        Some(match self {
+            Self::Count { wish, max, .. } => Remedy::Between(*wish, 1, (*max).into()),
+            Self::NoWindows => Remedy::Use(Wish::Contexts, "512-4096*2".to_owned()),
+            Self::WindowTooSmall { .. } => {
+                Remedy::Either(vec![Remedy::Raise(Wish::Contexts), Remedy::Lower(Wish::ContextDecodeTokens)])
+            }
+            Self::WindowTooLarge { .. } => Remedy::Lower(Wish::Contexts),
+            Self::ContextTooSmall { .. } => {
+                Remedy::Either(vec![Remedy::Raise(context), Remedy::Lower(Wish::MaxTokens)])
+            }
+            Self::BeyondTraining { train, .. } => Remedy::AtMost(context, *train),
+            Self::Batch { .. } => {
+                Remedy::Either(vec![Remedy::Lower(Wish::Knob("ubatch")), Remedy::Raise(Wish::Knob("batch"))])
+            }
+            Self::Knob(error) => Remedy::Change(Wish::Knob(error.flag)),
+            Self::NoPrompts | Self::UnknownKnob(_) | Self::SweepTooLarge { .. } | Self::Sampling(_) => {
+                return None;
+            }
+        })
+    }
 }
 
 /// Why a benchmark ended before its plan did. What was measured until then is in the record beside it.

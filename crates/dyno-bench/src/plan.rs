@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use dyno_types::{EngineSettings, LONG_PROMPT_TOKENS, ModelFacts, Sampling};
+use dyno_types::{EngineSettings, LONG_PROMPT_TOKENS, ModelFacts, Sampling, TemplateFile, Wish};
 
 use crate::PlanError;
 use crate::prompt::standard_prompts;
@@ -74,6 +74,8 @@ pub enum Wording {
     /// The model's own chat template; plain text where it has none, or where it cannot be used.
     #[default]
     Own,
+    /// A chat template of a file, which the engine renders.
+    File(TemplateFile),
     /// Nothing.
     Plain,
     /// A known chat template.
@@ -290,13 +292,13 @@ impl BenchPlan {
 
 fn check_counts(request: &PlanRequest) -> Result<(), PlanError> {
     let counts = [
-        ("runs", request.runs),
-        ("processes", request.processes),
-        ("max-tokens", request.max_tokens),
-        ("context-decode-tokens", request.context_decode_tokens),
+        (Wish::Runs, request.runs),
+        (Wish::Processes, request.processes),
+        (Wish::MaxTokens, request.max_tokens),
+        (Wish::ContextDecodeTokens, request.context_decode_tokens),
     ];
     match counts.into_iter().find(|(_, value)| !(1..=COUNT_MAX).contains(value)) {
-        Some((flag, value)) => Err(PlanError::Count { flag, value, max: COUNT_MAX }),
+        Some((wish, value)) => Err(PlanError::Count { wish, value, max: COUNT_MAX }),
         None => Ok(()),
     }
 }

@@ -61,7 +61,7 @@ pub async fn run_bench(
         context,
         record: empty_record(plan, context, before),
         nonces: Nonces::new(&context.id),
-        chat: *plan.wording() == Wording::Own,
+        chat: matches!(plan.wording(), Wording::Own | Wording::File(_)),
         deadly: Vec::new(),
         corpus: Vec::new(),
         generations: 0,

@@ -164,6 +164,7 @@ mod tests {
                 token: 0,
                 text: String::new(),
                 at_ns,
+                piece: None,
                 logprob: None,
                 top: Vec::new(),
             }))

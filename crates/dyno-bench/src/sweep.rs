@@ -136,8 +136,11 @@ mod tests {
         type Given<'a> = &'a [(&'static str, &'a [&'a str])];
         let cases: &[(Given<'_>, &str)] = &[
             (&[("thread", &["1"])], "no engine knob \"thread\""),
-            (&[("threads", &["many"])], "--threads"),
-            (&[("batch", &["2048", "128"])], "--ubatch 512 is larger than --batch 128"),
+            (&[("threads", &["many"])], "threads \"many\""),
+            (
+                &[("batch", &["2048", "128"])],
+                "a physical batch of 512 tokens is larger than the batch of 128",
+            ),
         ];
         for (values, expected) in cases {
             let error = sweep(values).expect_err(expected).to_string();

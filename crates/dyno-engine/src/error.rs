@@ -1,4 +1,6 @@
-//! Everything that can go wrong with an engine, typed, with the remedy in the message.
+//! Everything that can go wrong with an engine, typed, with what would help.
+
+use dyno_types::{Remedy, Wish};
 
 /// How an engine process ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,10 +93,7 @@ pub enum EngineError {
         what: &'static str,
     },
     /// Nothing came in time; the process was killed.
-    #[error(
-        "the engine did not answer {during} within {seconds} s and was stopped; raise --deadline if the machine is that slow{}",
-        tail(log)
-    )]
+    #[error("the engine did not answer {during} within {seconds} s and was stopped{}", tail(log))]
     Deadline {
         /// What was going on.
         during: String,
@@ -134,10 +133,10 @@ pub enum EngineError {
     #[error("{0}")]
     BadRequest(String),
     /// The model carries no chat template.
-    #[error("the model has no chat template; use --raw to continue the prompt as it stands")]
+    #[error("the model has no chat template")]
     NoTemplate,
     /// The model's chat template cannot be used, for this chat or any.
-    #[error("{0}; use --raw to continue the prompt as it stands")]
+    #[error("{0}")]
     Template(String),
     /// Cancelled by the caller.
     #[error("cancelled")]
@@ -148,6 +147,18 @@ pub enum EngineError {
 }
 
 impl EngineError {
+    /// What would help.
+    #[must_use]
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Deadline { .. } => Some(Remedy::Raise(Wish::Deadline)),
+            Self::NoTemplate | Self::Template(_) => {
+                Some(Remedy::Either(vec![Remedy::Give(Wish::Raw), Remedy::Give(Wish::Template)]))
+            }
+            _ => None,
+        }
+    }
+
     /// What a failed load means: native code that gives up on a file does so every time, so the file is at fault, not the moment.
     pub(crate) fn of_a_load(self) -> Self {
         match self {
@@ -214,13 +225,13 @@ mod tests {
             (died(ExitCause::Code(3)), ["while testing", "dyno doctor"]),
             (
                 EngineError::Deadline { during: during(), seconds: 3, log: log() },
-                ["within 3 s", "--deadline"],
+                ["within 3 s", "was stopped"],
             ),
             (EngineError::Model { reason: reason(), log: log() }, ["because", "choose another"]),
             (EngineError::OutOfMemory { during: during(), reason: reason() }, ["because", "smaller model"]),
             (EngineError::Write { path: "a.gguf".to_owned(), reason: reason() }, ["a.gguf", "because"]),
-            (EngineError::NoTemplate, ["no chat template", "--raw"]),
-            (EngineError::Template(reason()), ["because", "--raw"]),
+            (EngineError::NoTemplate, ["the model", "no chat template"]),
+            (EngineError::Template(reason()), ["because", "because"]),
             (EngineError::Internal(reason()), ["because", "dyno doctor"]),
         ] {
             let text = error.to_string();

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use dyno_types::{
     ChatMessage, ContextReport, EngineInfo, EngineMemory, EngineSettings, GenerateRequest, LoadReport,
-    MeasureReport, MeasureRequest, PerplexityRequest, QuantizeReport, QuantizeRequest, ScoreRequest, TokenId,
-    UnloadReport,
+    MeasureReport, MeasureRequest, PerplexityRequest, QuantizeReport, QuantizeRequest, ScoreRequest,
+    TemplateFile, TokenId, UnloadReport,
 };
 use tokio::time::Instant;
 use tonic::{Status, Streaming};
@@ -130,6 +130,13 @@ impl Session for RemoteSession {
 
 #[async_trait]
 impl Generate for RemoteSession {
+    async fn use_template(&self, template: &TemplateFile) -> Result<bool, EngineError> {
+        let task = self.link.task(format!("while reading the chat template {}", template.name));
+        let TemplateFile { name, source } = template.clone();
+        let call = proto::TemplateFile { name, source };
+        Ok(self.link.request(&task, self.link.client().use_template(call)).await?.system_in_user)
+    }
+
     async fn open_context(&self, settings: &EngineSettings) -> Result<ContextReport, EngineError> {
         let task = self.link.task(format!("while opening a context of {} tokens", settings.context));
         let reply = self

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use dyno_types::{
     ChatMessage, ChunkScore, ContextReport, EngineInfo, EngineMemory, EngineSettings, GenerateRequest,
     GenerationEvent, Job, LoadReport, MeasureReport, MeasureRequest, PerplexityRequest, QuantizeReport,
-    QuantizeRequest, ScoreRequest, ScoredItem, TokenId, UnloadReport,
+    QuantizeRequest, ScoreRequest, ScoredItem, TemplateFile, TokenId, UnloadReport,
 };
 use futures::stream::BoxStream;
 
@@ -98,6 +98,9 @@ pub trait Session: Send + Sync {
 /// A model that continues text, in one context.
 #[async_trait]
 pub trait Generate: Send + Sync {
+    /// Renders chats of the loaded model by this template from now on; gives whether it takes no system message.
+    async fn use_template(&self, template: &TemplateFile) -> Result<bool, EngineError>;
+
     /// Opens the context for the loaded model, replacing an open one. Weights stay loaded.
     async fn open_context(&self, settings: &EngineSettings) -> Result<ContextReport, EngineError>;
 
@@ -174,6 +177,14 @@ impl dyn Session + '_ {
 
     fn scoring(&self) -> Result<&dyn Score, EngineError> {
         self.able(self.scorer(), "compute likelihoods")
+    }
+
+    /// See [`Generate::use_template`].
+    ///
+    /// # Errors
+    /// As there, and where the engine generates no text.
+    pub async fn use_template(&self, template: &TemplateFile) -> Result<bool, EngineError> {
+        self.generating()?.use_template(template).await
     }
 
     /// [`Generate::open_context`].

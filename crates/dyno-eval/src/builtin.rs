@@ -24,10 +24,14 @@ const SUITES: &[BuiltinSuite] = &suites![
     "heldout-choice",
     "heldout-code",
     "heldout-depth",
-    "seed-000",
-    "seed-001",
-    "seed-002",
+    "open-cases",
+    "five-topics",
+    "three-prompts",
 ];
+
+/// Names that suites had before, which still find them.
+const FORMER_NAMES: [(&str, &str); 3] =
+    [("seed-000", "open-cases"), ("seed-001", "five-topics"), ("seed-002", "three-prompts")];
 
 /// Every suite inside the program.
 #[must_use]
@@ -38,6 +42,7 @@ pub fn builtin_suites() -> &'static [BuiltinSuite] {
 /// The suite of this name; `None` when there is none inside the program.
 #[must_use]
 pub fn builtin_suite(name: &str) -> Option<&'static BuiltinSuite> {
+    let name = FORMER_NAMES.iter().find(|(former, _)| *former == name).map_or(name, |(_, name)| name);
     SUITES.iter().find(|suite| suite.name == name)
 }
 
@@ -66,16 +71,21 @@ mod tests {
             let again = load_suite(builtin.name, write_suite(&suite).as_bytes(), true).unwrap();
             assert_eq!(again, suite, "writing and reading {} changed it", builtin.name);
         }
-        assert!(builtin_suite("seed-001").is_some() && builtin_suite("seed-009").is_none());
+        assert!(builtin_suite("five-topics").is_some() && builtin_suite("nine-topics").is_none());
+        for (former, name) in FORMER_NAMES {
+            assert_eq!(builtin_suite(former), builtin_suite(name));
+        }
     }
 
     #[test]
-    fn the_seeds_have_their_prompts() {
+    fn open_suites_have_their_prompts() {
         let load = |name| builtin_suite(name).unwrap().load().unwrap();
-        let counts: Vec<usize> =
-            ["seed-000", "seed-001", "seed-002"].iter().map(|name| load(name).items.len()).collect();
+        let counts: Vec<usize> = ["open-cases", "five-topics", "three-prompts"]
+            .iter()
+            .map(|name| load(name).items.len())
+            .collect();
         assert_eq!(counts, [5, 25, 3]);
-        let first = load("seed-001");
+        let first = load("five-topics");
         assert_eq!(first.tasks(), ["reasoning", "language", "knowledge", "creativity", "code"]);
         let scored = first.items.iter().filter(|item| item.kind != ItemKind::Heuristic).count();
         assert_eq!(scored, 12);

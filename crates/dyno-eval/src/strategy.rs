@@ -65,9 +65,9 @@ pub struct Strategy {
     pub name: String,
     /// Title for people.
     pub title: String,
-    /// Who thought of it: `seed 001` or `dyno`.
+    /// Who thought of it: `the first draft` or `dyno`.
     pub idea: String,
-    /// Whose words these are: `seed 001` or `dyno`.
+    /// Whose words these are: `the first draft` or `dyno`.
     pub origin: String,
     /// System message.
     #[serde(default)]
@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn every_strategy_says_whose_words_it_has() {
         for strategy in strategies() {
-            assert!(["seed 001", "dyno"].contains(&strategy.origin.as_str()), "{strategy:?}");
+            assert!(["the first draft", "dyno"].contains(&strategy.origin.as_str()), "{strategy:?}");
             assert!(!strategy.title.is_empty() && !strategy.idea.is_empty(), "{strategy:?}");
         }
     }

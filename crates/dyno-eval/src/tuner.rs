@@ -84,9 +84,7 @@ pub enum TunerError {
         speed: f64,
     },
     /// Budget that does not reach.
-    #[error(
-        "a budget of {budget} generations is too small; {candidates} candidates need at least {needed}, or take fewer candidates"
-    )]
+    #[error("a budget of {budget} generations is too small: {candidates} candidates need at least {needed}")]
     Budget {
         /// The budget given.
         budget: usize,

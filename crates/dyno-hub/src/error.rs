@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use dyno_models::ModelError;
+use dyno_types::{Remedy, Wish};
 
 /// A model from elsewhere that cannot be used. Texts say what failed, with which value, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -137,7 +138,7 @@ pub enum HubError {
     },
     /// A model that would have to be evicted at once.
     #[error(
-        "{reference} has {bytes} bytes, more than the whole cache may have ({max_bytes}); raise LLAMA_CACHE_MAX_SIZE or --cache-max-size"
+        "{reference} has {bytes} bytes, more than the whole cache may have ({max_bytes}, see LLAMA_CACHE_MAX_SIZE)"
     )]
     LargerThanCache {
         /// Model.
@@ -196,6 +197,12 @@ pub enum HubError {
 }
 
 impl HubError {
+    /// What would help.
+    #[must_use]
+    pub fn remedy(&self) -> Option<Remedy> {
+        matches!(self, Self::LargerThanCache { .. }).then_some(Remedy::Raise(Wish::CacheSize))
+    }
+
     /// Whether the request itself is at fault: a word nobody knows, a setting that makes no sense.
     #[must_use]
     pub fn is_bad_input(&self) -> bool {

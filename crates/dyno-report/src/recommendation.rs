@@ -2,7 +2,7 @@
 
 use dyno_types::{
     Advice, Choice, Constraint, Evidence, Loading, MemoryNeed, PublishedFigure, QualityFigure, RateFigure,
-    ReadingPlan, Refusal, Stack, StackAdvice, Unit,
+    ReadingPlan, Refusal, Remedy, Stack, StackAdvice, StepWords, Unit, Wish,
 };
 
 use crate::figure::{MISSING, bytes, count, figure, number};
@@ -17,7 +17,7 @@ const LEGEND: &str = "= measured here (95 % interval)   ~ predicted (90 % interv
 const REFUSALS_NAMED: usize = 3;
 
 /// How much of an advice is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdviceDetail {
     /// Most choices.
     pub top: usize,
@@ -25,6 +25,8 @@ pub struct AdviceDetail {
     pub explain: bool,
     /// Every refusal with its reason.
     pub all_refusals: bool,
+    /// How what shows the rest is typed.
+    pub words: StepWords,
 }
 
 fn mark(evidence: Evidence) -> &'static str {
@@ -46,14 +48,15 @@ pub fn advice_text(advice: &Advice, detail: AdviceDetail) -> String {
         text += &format!("\n{}{LEGEND}\n", choices_table(shown));
     }
     if shown.len() < advice.choices.len() {
-        text += &format!("{} more; --top shows them.\n", advice.choices.len() - shown.len());
+        let more = detail.words.remedy(Remedy::Shows(Wish::Top));
+        text += &format!("{} more; {more}.\n", advice.choices.len() - shown.len());
     }
     if detail.explain {
         text +=
             &shown.iter().enumerate().map(|(index, choice)| explanation(index, choice)).collect::<String>();
         text += &beaten(&advice.beaten);
     }
-    text += &refusals(advice, detail.all_refusals);
+    text += &refusals(advice, detail);
     text += &advice.reading.as_ref().map(reading).unwrap_or_default();
     text + &advice.notes.iter().map(|note| format!("Note: {}\n", sentence(note))).collect::<String>()
 }
@@ -226,13 +229,13 @@ fn beaten(choices: &[Choice]) -> String {
 }
 
 /// What is not recommended: the first three in a sentence, or every one with its reason.
-fn refusals(advice: &Advice, all: bool) -> String {
+fn refusals(advice: &Advice, detail: AdviceDetail) -> String {
     let refused = &advice.not_recommended;
     // For the one model asked about, the first line has said it already.
     if refused.is_empty() || advice.request.model.is_some() {
         return String::new();
     }
-    if all || !advice.request.among.is_empty() {
+    if detail.all_refusals || !advice.request.among.is_empty() {
         let line = |refusal: &Refusal| format!("  - {}\n", sentence(&refusal.explanation));
         return format!("\nNOT RECOMMENDED\n{}", refused.iter().map(line).collect::<String>());
     }
@@ -242,7 +245,8 @@ fn refusals(advice: &Advice, all: bool) -> String {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    format!("\nNOT RECOMMENDED: {}{more}; --all says why.\n", named.join(", "))
+    let why = detail.words.remedy(Remedy::Shows(Wish::AllRefusals));
+    format!("\nNOT RECOMMENDED: {}{more}; {why}.\n", named.join(", "))
 }
 
 fn reading(plan: &ReadingPlan) -> String {

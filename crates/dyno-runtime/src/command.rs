@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use dyno_types::{
     ChatMessage, ChunkScore, ContextReport, EngineSettings, GenerateRequest, LoadReport, MeasureReport,
-    MeasureRequest, MemoryBreakdown, PerplexityRequest, QuantizeRequest, ScoreItem, ScoredItem, TokenId,
-    UnloadReport,
+    MeasureRequest, MemoryBreakdown, PerplexityRequest, QuantizeRequest, ScoreItem, ScoredItem, TemplateFile,
+    TokenId, UnloadReport,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -41,6 +41,8 @@ pub(crate) enum QuantizeMessage {
 pub(crate) enum Command {
     /// Load weights. Closing `messages` aborts the load.
     Load { path: PathBuf, settings: EngineSettings, messages: mpsc::Sender<LoadMessage> },
+    /// Render chats by this template from now on.
+    UseTemplate(TemplateFile, Reply<bool>),
     /// Open or replace the context.
     OpenContext(EngineSettings, Reply<ContextReport>),
     /// Text to tokens.

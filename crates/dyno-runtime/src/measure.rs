@@ -73,7 +73,7 @@ fn check(request: &MeasureRequest, window: u32) -> Result<(), Failure> {
     let needed = u64::from(depth) + u64::from(prefill_tokens.max(decode_tokens));
     if needed > u64::from(window) {
         return Err(Failure::bad_request(format!(
-            "depth {depth} and {} measured tokens need a window of {needed}, but it has {window}; raise --context",
+            "depth {depth} and {} measured tokens need a window of {needed}, but it has {window}; open a larger one",
             prefill_tokens.max(decode_tokens)
         )));
     }

@@ -50,7 +50,7 @@ impl Perplexity {
         let context = request.context as usize;
         if request.context > limits.window {
             return Err(Failure::bad_request(format!(
-                "chunks of {context} tokens do not fit the window of {}; ask for shorter chunks or raise --context",
+                "chunks of {context} tokens do not fit the window of {}; ask for shorter chunks or open a larger window",
                 limits.window
             )));
         }

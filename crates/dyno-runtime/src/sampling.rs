@@ -9,7 +9,7 @@
 
 use std::cmp::Ordering;
 
-use dyno_types::{Sampling, SamplingError, TokenId, TokenLogprob};
+use dyno_types::{Sampling, SamplingError, TokenId, TokenLogprob, TokenPiece};
 
 use crate::random::Random;
 
@@ -193,7 +193,8 @@ fn keep_nucleus(candidates: &mut Vec<Candidate>, target: f64, highest: f32) {
     candidates.truncate(kept.max(1));
 }
 
-/// Natural-log probabilities before any filter: of the chosen token, and of the `top` likeliest, best first.
+/// Natural-log probabilities before any filter: of the chosen token, and of the `top` likeliest, best first. What these stand for
+/// is not known here.
 ///
 /// # Errors
 /// When the logits hold NaN or +∞, or no finite value at all.
@@ -207,9 +208,11 @@ pub fn log_probabilities(
     let mut candidates = Vec::new();
     collect_likeliest(logits, (top as usize).min(logits.len()), &mut candidates);
     candidates.sort_unstable_by(Candidate::likelier_first);
-    let top = candidates
-        .iter()
-        .map(|candidate| TokenLogprob { token: candidate.token, logprob: logprob(candidate.logit) });
+    let top = candidates.iter().map(|candidate| TokenLogprob {
+        token: candidate.token,
+        piece: TokenPiece::default(),
+        logprob: logprob(candidate.logit),
+    });
     let own = logits.get(chosen as usize).copied().unwrap_or(f32::NEG_INFINITY);
     Ok((logprob(own), top.collect()))
 }

@@ -8,7 +8,9 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use dyno_types::{FinishReason, GeneratedToken, GenerationReport, REASONING_TOKENS, Sampling, TokenId};
+use dyno_types::{
+    FinishReason, GeneratedToken, GenerationReport, REASONING_TOKENS, Sampling, TokenId, TokenPiece,
+};
 
 use crate::sampling::{LogitsError, Sampler, log_probabilities};
 use crate::stop::StopMatcher;
@@ -303,15 +305,16 @@ impl Scheduler {
         let logprobs = (sequence.logprobs > 0)
             .then(|| log_probabilities(machine.backend.logits(choice.row), token, sequence.logprobs).ok())
             .flatten();
-        let (logprob, top) = logprobs.map_or((None, Vec::new()), |(own, top)| (Some(own), top));
+        let (logprob, mut top) = logprobs.map_or((None, Vec::new()), |(own, top)| (Some(own), top));
+        let piece = logprob.map(|_| piece(machine.backend, token));
+        top.iter_mut().for_each(|likely| likely.piece = self::piece(machine.backend, likely.token));
         let ends = machine.backend.ends_generation(token);
         // The text of an ending token is markup, not part of the answer.
         let bytes = if ends { Vec::new() } else { answer_bytes(machine.backend, token) };
         let (text, finish_reason) = sequence.accept(token, &bytes, ends);
         let at_ns = choice.at_ns.saturating_sub(sequence.arrived_ns);
-        machine
-            .events
-            .push(Event { id, outcome: Outcome::Token(GeneratedToken { token, text, at_ns, logprob, top }) });
+        let token = GeneratedToken { token, text, at_ns, piece, logprob, top };
+        machine.events.push(Event { id, outcome: Outcome::Token(token) });
         if let Some(reason) = finish_reason {
             sequence.ended = true;
             let report = sequence.report(reason, machine.clock.now_ns());
@@ -353,6 +356,12 @@ fn answer_bytes(backend: &dyn Backend, token: TokenId) -> Vec<u8> {
     if REASONING_TOKENS.contains(&text.as_str()) { text.into_bytes() } else { bytes }
 }
 
+/// What a token stands for; a control token, which stands for nothing, is spelled.
+fn piece(backend: &dyn Backend, token: TokenId) -> TokenPiece {
+    let bytes = backend.token_bytes(token);
+    if bytes.is_empty() { backend.token_text(token).into_bytes().into() } else { bytes.into() }
+}
+
 /// Whether a job can be computed at all; what needs no model, the protocol has checked.
 fn check(job: &Job, limits: &Limits) -> Result<(), Failure> {
     let prompt = job.prompt.len();
@@ -361,7 +370,7 @@ fn check(job: &Job, limits: &Limits) -> Result<(), Failure> {
     }
     if prompt > limits.window as usize {
         return Err(Failure::bad_request(format!(
-            "the prompt has {prompt} tokens, but the context window has {}; shorten the prompt or raise --context",
+            "the prompt has {prompt} tokens, but the context window has {}; shorten the prompt or open a larger window",
             limits.window
         )));
     }

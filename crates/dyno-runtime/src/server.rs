@@ -10,7 +10,7 @@ use dyno_engine::protocol::proto::{self, engine_service_server::EngineService};
 use dyno_engine::protocol::{check_chat, check_score, failure, failure_status, received_path};
 use dyno_types::{
     ChatMessage, ChunkScore, EngineInfo, EngineMemory, EngineSettings, GenerateRequest, MeasureRequest,
-    PerplexityRequest, QuantizeRequest, ScoreRequest, ScoredItem,
+    PerplexityRequest, QuantizeRequest, ScoreRequest, ScoredItem, TemplateFile,
 };
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
@@ -87,6 +87,16 @@ impl EngineService for Server {
         self.send(Command::Load { path: received_path(path).unwrap_or_default(), settings, messages })
             .await?;
         Ok(Response::new(Box::pin(ReceiverStream::new(events).map(load_event))))
+    }
+
+    async fn use_template(
+        &self,
+        request: Request<proto::TemplateFile>,
+    ) -> Result<Response<proto::TemplateReply>, Status> {
+        let proto::TemplateFile { name, source } = request.into_inner();
+        let template = TemplateFile { name, source };
+        let system_in_user = self.ask(|reply| Command::UseTemplate(template, reply)).await?;
+        Ok(Response::new(proto::TemplateReply { system_in_user }))
     }
 
     async fn open_context(

@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use dyno_jinja::{Fault, Host, Input, Limits, Reason, Template};
-use dyno_types::ChatMessage;
+use dyno_types::{ChatMessage, TEMPLATE_BYTES_MAX};
 
 /// What one rendering may use; real templates need some hundred steps and a few copies of the text for each message.
 const LIMITS: Limits = Limits { steps: 20_000_000, bytes_made: 256 << 20, text_bytes: 16 << 20 };
@@ -20,26 +20,23 @@ const PROBE: &str = "d7n0-pr0be";
 /// How long a rendering may take, whatever else runs on the machine.
 const TIME_MAX: Duration = Duration::from_secs(10);
 
-/// Longest template source, bytes; the longest known ones have some 30 KB.
-const SOURCE_BYTES_MAX: usize = 1024 * 1024;
-
-/// A chat that could not be turned into a prompt.
+/// A chat that could not be turned into a prompt, worded as what the template does.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// The source is no template.
-    #[error("the model's chat template cannot be read: {0}")]
+    #[error("cannot be read: {0}")]
     Source(String),
     /// The template itself refused the chat.
-    #[error("the model's chat template refuses this chat: {0}")]
+    #[error("refuses this chat: {0}")]
     Refused(String),
     /// It failed while rendering.
-    #[error("the model's chat template failed: {0}")]
+    #[error("failed: {0}")]
     Render(String),
     /// It hit a limit.
-    #[error("the model's chat template was stopped: {0}")]
+    #[error("was stopped: {0}")]
     Limit(String),
     /// Nothing of the last message is in what it rendered.
-    #[error("the model's chat template leaves the question out of the prompt")]
+    #[error("leaves the question out of the prompt")]
     Dropped,
 }
 
@@ -65,9 +62,9 @@ impl ChatTemplate {
     /// # Errors
     /// When the source is too long or not valid Jinja.
     pub fn compile(source: &str, bos_token: String, eos_token: String) -> Result<Self, TemplateError> {
-        if source.len() > SOURCE_BYTES_MAX {
+        if source.len() > TEMPLATE_BYTES_MAX {
             return Err(TemplateError::Source(format!(
-                "it has {} bytes, more than {SOURCE_BYTES_MAX}",
+                "it has {} bytes, more than {TEMPLATE_BYTES_MAX}",
                 source.len()
             )));
         }

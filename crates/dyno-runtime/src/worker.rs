@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use dyno_types::{
     ChatMessage, ChunkScore, ContextReport, EngineSettings, GenerateRequest, LoadReport, MeasureReport,
     MeasureRequest, MemoryBreakdown, PerplexityRequest, Prompt, QuantizeRequest, REASONING_MARKS, ScoreItem,
-    ScoredItem, TokenId, UnloadReport, reasoning_opened_by,
+    ScoredItem, TemplateFile, TokenId, UnloadReport, reasoning_opened_by,
 };
 use tokio::sync::mpsc::{self, error::TryRecvError};
 
@@ -26,6 +26,8 @@ struct Model {
     described: DescribedModel,
     /// Its chat template, compiled; a broken one fails chats, not the load.
     template: Option<Result<ChatTemplate, TemplateError>>,
+    /// What it is called in messages.
+    template_name: String,
 }
 
 /// An open context.
@@ -97,6 +99,7 @@ impl<B: Backend> Worker<B> {
                     self.free();
                 }
             }
+            Command::UseTemplate(template, reply) => drop(reply.send(self.use_template(template))),
             Command::OpenContext(settings, reply) => drop(reply.send(self.open_context(settings))),
             Command::Tokenize { text, add_special, parse_special, reply } => {
                 drop(reply.send(self.tokenize(&text, add_special, parse_special)));
@@ -199,11 +202,8 @@ impl<B: Backend> Worker<B> {
         };
         let described = self.backend.load(path, &settings, &mut progress)?;
         let weights_ms = milliseconds(self.clock.now_ns().saturating_sub(start_ns));
-        let spelled =
-            |token: Option<TokenId>| token.map(|token| self.backend.token_text(token)).unwrap_or_default();
         let source = described.chat_template.as_deref().filter(|source| is_template(source));
-        let template = source
-            .map(|source| ChatTemplate::compile(source, spelled(described.bos), spelled(described.eos)));
+        let template = source.map(|source| self.compiled(source, &described));
         let report = LoadReport {
             weights_ms,
             layers: described.layers,
@@ -215,8 +215,33 @@ impl<B: Backend> Worker<B> {
                 .as_ref()
                 .is_some_and(|template| template.as_ref().is_ok_and(ChatTemplate::system_in_user)),
         };
-        self.model = Some(Model { described, template });
+        self.model = Some(Model { described, template, template_name: OWN_TEMPLATE.to_owned() });
         Ok(report)
+    }
+
+    fn compiled(&self, source: &str, model: &DescribedModel) -> Result<ChatTemplate, TemplateError> {
+        let spelled =
+            |token: Option<TokenId>| token.map(|token| self.backend.token_text(token)).unwrap_or_default();
+        ChatTemplate::compile(source, spelled(model.bos), spelled(model.eos))
+    }
+
+    /// Takes this template in place of the model's own; one that cannot be read changes nothing.
+    fn use_template(&mut self, file: TemplateFile) -> Result<bool, Failure> {
+        let Some(model) = &self.model else { return Err(no_model()) };
+        if self.is_busy() {
+            return Err(busy());
+        }
+        let name = format!("the chat template {}", file.name);
+        if !is_template(&file.source) {
+            return Err(Failure::new(FailureKind::Template, format!("{name} is empty")));
+        }
+        let compiled = self.compiled(&file.source, &model.described);
+        let template = compiled.map_err(|error| template_failure(&name, &error))?;
+        let system_in_user = template.system_in_user();
+        if let Some(model) = &mut self.model {
+            (model.template, model.template_name) = (Some(Ok(template)), name);
+        }
+        Ok(system_in_user)
     }
 
     fn open_context(&mut self, settings: EngineSettings) -> Result<ContextReport, Failure> {
@@ -411,6 +436,9 @@ struct ReadPrompt {
     reasoning_mark: Option<&'static str>,
 }
 
+/// What a template that came with the model is called.
+const OWN_TEMPLATE: &str = "the model's chat template";
+
 /// A prompt as tokens. A chat goes through the model's template, which writes special tokens as text, and so does whoever writes the
 /// prompt of a chat by hand; BOS is put first where the tokenizer wants one and there is none.
 fn read_prompt(backend: &dyn Backend, model: &Model, prompt: Prompt) -> Result<ReadPrompt, Failure> {
@@ -440,11 +468,12 @@ fn read_prompt(backend: &dyn Backend, model: &Model, prompt: Prompt) -> Result<R
         Prompt::Chat(messages) => {
             let template = match &model.template {
                 None => return Err(no_template()),
-                Some(Err(error)) => return Err(template_failure(error)),
+                Some(Err(error)) => return Err(template_failure(&model.template_name, error)),
                 Some(Ok(template)) => template,
             };
             let (asked, begun) = begun_answer(&messages);
-            let text = template.render(asked, SystemTime::now()).map_err(|error| template_failure(&error))?;
+            let failed = |error| template_failure(&model.template_name, &error);
+            let text = template.render(asked, SystemTime::now()).map_err(failed)?;
             let mut tokens = backend.tokenize(&format!("{text}{begun}"), false, true)?;
             if let (Some(bos), true) = (described.bos, described.adds_bos)
                 && tokens.first() != Some(&bos)
@@ -478,12 +507,12 @@ fn resolve(mut settings: EngineSettings) -> Result<EngineSettings, Failure> {
         [("context", context), ("batch", batch), ("ubatch", ubatch), ("sequences", sequences)]
     {
         if value == 0 {
-            return Err(Failure::bad_request(format!("--{name} is 0; it must be at least 1")));
+            return Err(Failure::bad_request(format!("{name} is 0; it must be at least 1")));
         }
     }
     if batch < sequences {
         return Err(Failure::bad_request(format!(
-            "--batch {batch} is smaller than --sequences {sequences}; each sequence decodes one token per batch, so raise --batch"
+            "a batch of {batch} tokens is smaller than the number of sequences, {sequences}; each decodes one token per batch, so ask for a larger batch"
         )));
     }
     let processors =
@@ -494,13 +523,13 @@ fn resolve(mut settings: EngineSettings) -> Result<EngineSettings, Failure> {
     Ok(settings)
 }
 
-fn template_failure(error: &TemplateError) -> Failure {
+fn template_failure(name: &str, error: &TemplateError) -> Failure {
     let kind = match error {
         // The template works; it wants another chat.
         TemplateError::Refused(_) => FailureKind::BadRequest,
         _ => FailureKind::Template,
     };
-    Failure::new(kind, error.to_string())
+    Failure::new(kind, format!("{name} {error}"))
 }
 
 fn milliseconds(ns: u64) -> f64 {
@@ -508,10 +537,7 @@ fn milliseconds(ns: u64) -> f64 {
 }
 
 fn no_template() -> Failure {
-    Failure::new(
-        FailureKind::NoTemplate,
-        "the model has no chat template; use --raw to continue the prompt as it stands",
-    )
+    Failure::new(FailureKind::NoTemplate, "the model has no chat template")
 }
 
 fn cancelled(reason: &str) -> Failure {

@@ -27,8 +27,8 @@ pub enum Unavailable {
     },
     /// Protections do not hold.
     #[error(
-        "code written by a model is not run here: this machine cannot guarantee that {}; {remedy}; \
-         --allow-unsafe-code runs it all the same, at your own risk",
+        "code written by a model is not run here: this machine cannot guarantee that {}; {remedy}, \
+         or allow it all the same, at your own risk",
         meanings(missing)
     )]
     NotIsolated {

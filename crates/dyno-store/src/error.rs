@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use dyno_types::{Remedy, Wish};
 use rusqlite::ErrorCode;
 
 use crate::waiting::Stop;
@@ -11,7 +12,7 @@ use crate::waiting::Stop;
 pub enum StoreError {
     /// The file was written by a later version.
     #[error(
-        "{} was written by a newer dyno (schema {found}, this knows {known}): upgrade dyno or use --history FILE", path.display()
+        "{} was written by a newer dyno (schema {found}, this knows {known})", path.display()
     )]
     Newer {
         /// The file.
@@ -22,7 +23,7 @@ pub enum StoreError {
         known: i64,
     },
     /// The file is an SQLite database of another program.
-    #[error("{} is a database of another program: name another file with --history FILE", path.display())]
+    #[error("{} is a database of another program", path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
@@ -39,7 +40,7 @@ pub enum StoreError {
         reason: String,
     },
     /// The file cannot be opened or made.
-    #[error("{} cannot be opened ({reason}): check that the folder exists and may be written, or name another file with --history FILE", path.display())]
+    #[error("{} cannot be opened ({reason}): check that the folder exists and may be written", path.display())]
     Open {
         /// The file.
         path: PathBuf,
@@ -91,9 +92,7 @@ pub enum StoreError {
         reason: String,
     },
     /// A kept record that this version cannot read.
-    #[error(
-        "record {id} cannot be read by this dyno ({reason}): a newer dyno may; `dyno history --remove {id}` drops it"
-    )]
+    #[error("record {id} cannot be read by this dyno ({reason}): a newer dyno may")]
     Unreadable {
         /// Id of the record.
         id: String,
@@ -111,6 +110,18 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// What would help.
+    #[must_use]
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Self::Newer { .. } | Self::Foreign { .. } | Self::Open { .. } => {
+                Some(Remedy::Give(Wish::History))
+            }
+            Self::Unreadable { id, .. } => Some(Remedy::RemoveRecord(id.clone())),
+            _ => None,
+        }
+    }
+
     /// Whether the place is at fault, not what was kept there: it cannot be written, is full, or does not answer.
     #[must_use]
     pub fn is_of_the_place(&self) -> bool {

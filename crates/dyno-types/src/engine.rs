@@ -48,6 +48,18 @@ pub struct LoadReport {
     pub system_in_user: bool,
 }
 
+/// Longest source of a chat template, bytes; the longest known ones have some 30 KB.
+pub const TEMPLATE_BYTES_MAX: usize = 1024 * 1024;
+
+/// A chat template (Jinja source) in a file of its own, to be used in place of the model's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateFile {
+    /// The file, as it was named.
+    pub name: String,
+    /// What it holds, at most [`TEMPLATE_BYTES_MAX`].
+    pub source: String,
+}
+
 /// What opening a context reported.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ContextReport {
@@ -109,12 +121,57 @@ pub struct GenerateRequest {
 }
 
 /// A token and its natural-log probability before sampling filters.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TokenLogprob {
     /// Token id.
     pub token: TokenId,
+    /// What it stands for.
+    #[serde(flatten)]
+    pub piece: TokenPiece,
     /// ln p, ≤ 0.
     pub logprob: f32,
+}
+
+/// What a token stands for; of a control token that is its name in the vocabulary.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TokenPiece {
+    /// Its text; bytes that are no UTF-8 are spelled `\xE2`.
+    pub text: String,
+    /// All its bytes, where not all of them are UTF-8: a token may be a part of a character.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<Vec<u8>>,
+}
+
+impl From<Vec<u8>> for TokenPiece {
+    fn from(bytes: Vec<u8>) -> Self {
+        let bytes = match String::from_utf8(bytes) {
+            Ok(text) => return Self { text, bytes: None },
+            Err(error) => error.into_bytes(),
+        };
+        let mut text = String::new();
+        for chunk in bytes.utf8_chunks() {
+            text.push_str(chunk.valid());
+            text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02X}")));
+        }
+        Self { text, bytes: Some(bytes) }
+    }
+}
+
+impl From<TokenPiece> for Vec<u8> {
+    fn from(piece: TokenPiece) -> Self {
+        piece.bytes.unwrap_or(piece.text.into_bytes())
+    }
+}
+
+impl std::fmt::Display for TokenPiece {
+    /// In quotation marks, on one line.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.bytes {
+            None => write!(f, "{:?}", self.text),
+            // Spelled already; what is valid in it may still need it.
+            Some(_) => write!(f, "\"{}\"", self.text.escape_debug().to_string().replace("\\\\x", "\\x")),
+        }
+    }
 }
 
 /// Why a generation ended.
@@ -145,6 +202,8 @@ pub struct GeneratedToken {
     pub text: String,
     /// Engine clock when it was sampled, ns since the submission of its request arrived in the engine.
     pub at_ns: u64,
+    /// What the token stands for; `None` unless log-probabilities are asked for.
+    pub piece: Option<TokenPiece>,
     /// Log-probability of the token itself; `None` unless asked for.
     pub logprob: Option<f32>,
     /// Most likely tokens, best first; empty unless asked for.
@@ -221,4 +280,26 @@ pub struct UnloadReport {
     pub unload_ms: f64,
     /// Memory of the process afterwards.
     pub process: ProcessMemory,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_shows_text_as_it_is_and_bytes_as_such() {
+        let cases: [(&[u8], &str, &str, bool); 5] = [
+            (b" the", " the", "\" the\"", false),
+            ("ü\n".as_bytes(), "ü\n", "\"ü\\n\"", false),
+            (b"\xe2\x82", "\\xE2\\x82", "\"\\xE2\\x82\"", true),
+            (b"a\n\xff", "a\n\\xFF", "\"a\\n\\xFF\"", true),
+            (b"", "", "\"\"", false),
+        ];
+        for (bytes, text, shown, kept) in cases {
+            let piece = TokenPiece::from(bytes.to_vec());
+            assert_eq!((piece.text.as_str(), piece.to_string().as_str()), (text, shown), "{bytes:?}");
+            assert_eq!(piece.bytes.is_some(), kept, "{bytes:?}");
+            assert_eq!(Vec::from(piece), bytes);
+        }
+    }
 }

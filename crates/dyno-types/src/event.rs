@@ -1,5 +1,7 @@
 //! Progress of a use case, for whoever shows it. Events carry no result: a use case returns its result.
 
+use crate::Remedy;
+
 /// Something worth showing while a use case runs.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
@@ -23,6 +25,15 @@ pub enum Event {
     Note(String),
     /// Something went wrong that does not end the run.
     Warning(String),
+    /// A remark or a warning with what would help.
+    Advice {
+        /// The remark.
+        text: String,
+        /// What would help.
+        remedy: Remedy,
+        /// Whether something went wrong.
+        warning: bool,
+    },
 }
 
 /// Receives events. Called from the measuring side between, never inside, timed regions.

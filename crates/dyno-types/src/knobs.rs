@@ -136,7 +136,7 @@ impl Default for EngineSettings {
 
 /// A knob value that was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("--{flag} {value:?} is not accepted: expected {expected}")]
+#[error("{flag} {value:?} is not accepted: expected {expected}")]
 pub struct KnobError {
     /// Flag name without dashes.
     pub flag: &'static str,
@@ -412,7 +412,7 @@ mod tests {
     fn refusals_name_the_flag_and_what_is_accepted() {
         let kv = Knob::find("kv-type-k").unwrap();
         let error = kv.values("q3_0").unwrap_err().to_string();
-        assert!(error.contains("--kv-type-k") && error.contains("q8_0"), "{error}");
+        assert!(error.contains("kv-type-k") && error.contains("q8_0"), "{error}");
         let threads = Knob::find("threads").unwrap();
         assert_eq!(threads.values("auto").unwrap(), ["0"]);
         assert!(

@@ -1,6 +1,6 @@
 //! What makes use of a recommended model: data that whoever talks to people words.
 
-use crate::EngineSettings;
+use crate::{EngineSettings, Remedy};
 
 /// What to do with a choice.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,11 +24,21 @@ pub enum NextStep {
         /// Settings it was chosen with.
         settings: EngineSettings,
     },
+    /// Do what would help.
+    Mend(Remedy),
 }
 
 /// How a next step is typed.
 #[derive(Debug, Clone, Copy)]
 pub struct StepWords(pub fn(&NextStep) -> String);
+
+impl StepWords {
+    /// How what would help is typed.
+    #[must_use]
+    pub fn remedy(self, remedy: Remedy) -> String {
+        (self.0)(&NextStep::Mend(remedy))
+    }
+}
 
 impl PartialEq for StepWords {
     fn eq(&self, other: &Self) -> bool {

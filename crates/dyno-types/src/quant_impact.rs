@@ -67,8 +67,8 @@ pub struct QuantImpact {
 
 impl QuantImpact {
     /// The row of one variant's evaluation. The original is the one that nothing compares it with: no divergence and no
-    /// comparison by quantization. Accuracy is [`EvalRecord::main_score`]; a decode rate that was not measured apart is the one at
-    /// which the items of that score were answered.
+    /// comparison by quantization. Accuracy is [`EvalRecord::main_score`]. Rates are those of single streams, where these were timed;
+    /// answers written side by side have another.
     #[must_use]
     pub fn of(record: &EvalRecord) -> Self {
         let main = record.main_score();
@@ -78,10 +78,6 @@ impl QuantImpact {
         };
         let mut compared = record.comparisons.iter().filter(by_quantization);
         let (ppl, divergence) = (record.perplexity.as_ref(), record.divergence.as_ref());
-        let answered =
-            main.and_then(|(result, _)| result.speed.decode_tps).map(|tps| Rate { tps, ci95: None });
-        let mut footprint = record.footprint.unwrap_or_default();
-        footprint.decode_tps = footprint.decode_tps.or(answered);
         let task = main.map(|(result, score)| {
             let named = format!("{} · {}", result.suite.name, result.strategy);
             match score.metric.as_str() {
@@ -93,7 +89,7 @@ impl QuantImpact {
             name: record.model.quantization.clone(),
             original: divergence.is_none() && compared.clone().next().is_none(),
             file_bytes: record.model.file_bytes,
-            footprint,
+            footprint: record.footprint.unwrap_or_default(),
             ppl: ppl.map(|result| result.ppl),
             ppl_standard_error: ppl.map(|result| result.standard_error),
             ppl_chunks: ppl.map(|result| result.chunks),
@@ -106,5 +102,36 @@ impl QuantImpact {
             task,
             eval: record.id.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{AnswerSpeed, SuiteResult};
+
+    #[test]
+    fn answers_written_side_by_side_are_no_decode_rate() {
+        let speed = AnswerSpeed { decode_tps: Some(3.0), ..AnswerSpeed::default() };
+        let scores = vec![Score {
+            metric: "accuracy".to_owned(),
+            group: "all".to_owned(),
+            n: 9,
+            clusters: 9,
+            value: 0.5,
+            standard_error: 0.1,
+            ci95: None,
+            chance: None,
+            unparsed: 0.0,
+            tied: 0,
+            failed: 0,
+        }];
+        let suites = vec![SuiteResult { speed, scores, ..SuiteResult::default() }];
+        let mut record = EvalRecord { suites, ..EvalRecord::default() };
+        assert!(record.main_score().is_some());
+        assert_eq!(QuantImpact::of(&record).footprint.decode_tps, None);
+        let timed = Some(Rate { tps: 9.0, ci95: None });
+        record.footprint = Some(Footprint { decode_tps: timed, ..Footprint::default() });
+        assert_eq!(QuantImpact::of(&record).footprint.decode_tps, timed);
     }
 }

@@ -122,7 +122,7 @@ pub enum ScoreRefusal {
     /// Prefix and continuation do not fit the window.
     #[error(
         "a prefix of {prefix_tokens} tokens and continuation {continuation} of {continuation_tokens} do not fit the window of \
-         {window}; shorten the item or raise --context"
+         {window}; shorten the item or open a larger window"
     )]
     TooLong {
         /// Tokens of the prefix.

@@ -14,11 +14,12 @@ fn words(step: &NextStep) -> String {
         NextStep::Measure { reference, settings } => {
             format!("dyno bench {}{}", shell_word(reference), flags(settings))
         }
+        NextStep::Mend(remedy) => crate::remedy::typed(remedy),
     }
 }
 
 /// A reference as a shell takes it for one word.
-fn shell_word(reference: &str) -> String {
+pub(crate) fn shell_word(reference: &str) -> String {
     let plain = |letter: char| letter.is_alphanumeric() || "-_./:@+,=%".contains(letter);
     if !reference.is_empty() && reference.chars().all(plain) {
         return reference.to_owned();

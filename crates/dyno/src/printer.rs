@@ -11,7 +11,7 @@ use dyno_report::Color;
 use dyno_types::{Event, EventSink};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::remedy::remedy;
+use crate::remedy::{remedy, typed};
 use crate::terminal::{harmless, harmless_report};
 
 /// Whether reports are made in colours: for a terminal that wants them.
@@ -199,6 +199,10 @@ impl EventSink for Progress {
                 }
             }
             Event::Warning(text) => self.line(&format!("warning: {text}")),
+            Event::Advice { text, remedy, warning } => {
+                let text = format!("{text}; {}", typed(&remedy));
+                self.emit(if warning { Event::Warning(text) } else { Event::Note(text) });
+            }
         }
     }
 }

@@ -97,7 +97,7 @@ impl Backend for LlamaBackend {
         self.unload();
         if settings.gpu_layers > 0 && !native::has_accelerator() {
             return Err(BackendError::BadRequest(format!(
-                "--gpu-layers {}: there is no accelerator that this engine can compute layers on; leave the option out",
+                "{} layers for an accelerator: there is none that this engine can compute them on; ask for none",
                 settings.gpu_layers
             )));
         }
@@ -278,7 +278,7 @@ fn check_context(settings: &EngineSettings) -> Result<u32, BackendError> {
     if settings.kv_type_v.block_elements() > 1 && settings.flash_attention == Switch::Off {
         let name = settings.kv_type_v.name();
         return refuse(format!(
-            "a {name} KV cache of values needs flash attention: use --flash-attention auto, or --kv-type-v f16"
+            "a {name} KV cache of values needs flash attention: allow that, or use f16 for values"
         ));
     }
     match context.checked_mul(sequences).filter(|cells| i32::try_from(*cells).is_ok()) {
@@ -295,8 +295,8 @@ fn check_cache_blocks(settings: &EngineSettings, key_width: u32) -> Result<(), B
     let (name, block) = (settings.kv_type_k.name(), settings.kv_type_k.block_elements());
     if !key_width.is_multiple_of(block) {
         return Err(BackendError::BadRequest(format!(
-            "a {name} KV cache of keys needs heads of a multiple of {block}, and this model's are {key_width} wide: use \
-             --kv-type-k f16"
+            "a {name} KV cache of keys needs heads of a multiple of {block}, and this model's are {key_width} wide: use f16 \
+             for keys"
         )));
     }
     Ok(())

@@ -69,7 +69,7 @@ fn failure(name: &str, lines: &[String]) -> BackendError {
         return BackendError::OutOfMemory(format!("no memory to quantize to {name}: {cause}"));
     }
     let remedy = if cause.contains("imatrix") {
-        "; give an importance matrix with --imatrix FILE, or choose a larger type"
+        "; give an importance matrix, or choose a larger type"
     } else if cause.contains("requantizing") {
         "; start from the original file, or allow requantizing and its losses"
     } else {

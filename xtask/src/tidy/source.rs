@@ -5,7 +5,7 @@ use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Block, Item};
 
-use super::Finding;
+use super::{Finding, flags};
 
 /// Longest file, lines without tests.
 const FILE_LINES_MAX: usize = 600;
@@ -51,15 +51,15 @@ pub(super) fn check(path: &str, text: &str) -> Vec<Finding> {
             );
         }
     }
+    if !is_test_file(path) {
+        found.extend(flags::check(path, text, &test_spans(&file.items)));
+    }
     let tuples = super::parameters::check(path, &file);
     let mut functions = Functions { lines: text.lines().collect(), too_long: Vec::new() };
     functions.visit_file(&file);
     for (name, start, lines) in functions.too_long {
-        report(
-            "function-lines",
-            start,
-            format!("{name} has {lines} lines of code, at most {FUNCTION_LINES_MAX}: split it"),
-        );
+        let message = format!("{name} has {lines} lines of code, at most {FUNCTION_LINES_MAX}: split it");
+        found.push(Finding { rule: "function-lines", path: path.to_owned(), line: start, message });
     }
     found.extend(tuples);
     found
@@ -83,8 +83,13 @@ pub(super) fn is_test_file(path: &str) -> bool {
 
 /// Lines of the items that exist only under test.
 fn test_lines(items: &[Item]) -> usize {
+    test_spans(items).into_iter().map(|(first, last)| last - first + 1).sum()
+}
+
+/// First and last lines of the items that exist only under test.
+fn test_spans(items: &[Item]) -> Vec<(usize, usize)> {
     let spans = items.iter().filter(|item| attributes(item).iter().any(is_cfg_test)).map(Spanned::span);
-    spans.map(|span| span.end().line - span.start().line + 1).sum()
+    spans.map(|span| (span.start().line, span.end().line)).collect()
 }
 
 pub(super) fn attributes(item: &Item) -> &[Attribute] {

@@ -44,7 +44,7 @@ impl EventSink for Heard {
 impl Heard {
     fn remarks(&self) -> Vec<String> {
         let remark = |event: &Event| match event {
-            Event::Note(text) | Event::Warning(text) => Some(text.clone()),
+            Event::Note(text) | Event::Warning(text) | Event::Advice { text, .. } => Some(text.clone()),
             _ => None,
         };
         self.0.lock().unwrap().iter().filter_map(remark).collect()

@@ -1,13 +1,12 @@
 //! Checks of what this machine can do, as measured: are the figures sound, and what lowers them?
 
-use dyno_types::{BandwidthSample, MachineAbilities, ValidityFlag};
+use dyno_types::{BandwidthSample, MachineAbilities, Remedy, ValidityFlag, Wish};
 
 use super::Check;
 use crate::AppError;
 
 const MEMORY: &str = "memory bandwidth";
 const DISK: &str = "disk read";
-const AGAIN: &str = "dyno doctor --measure";
 
 /// The best of rounds that vary more than this is a noisy figure.
 const VARIATION_MAX: f64 = 0.25;
@@ -23,7 +22,8 @@ pub(super) fn checks(measured: &Result<MachineAbilities, AppError>, now_unix_ms:
     match measured {
         Ok(abilities) => vec![memory(abilities, now_unix_ms), disk(abilities)],
         Err(error) => {
-            vec![Check::warning(MEMORY, format!("not measured: {error}"), format!("measure again: {AGAIN}"))]
+            let check = Check::warning(MEMORY, format!("not measured: {error}"), "measure again");
+            vec![check.with_step(Remedy::MeasureEngine)]
         }
     }
 }
@@ -38,40 +38,42 @@ fn memory(abilities: &MachineAbilities, now_unix_ms: i64) -> Check {
         ago(age_ms)
     );
     match remedy(abilities) {
-        Some(remedy) => Check::warning(MEMORY, finding, remedy),
+        Some((remedy, true)) => Check::warning(MEMORY, finding, remedy).with_step(Remedy::MeasureEngine),
+        Some((remedy, false)) => Check::warning(MEMORY, finding, remedy),
         None => Check::ok(MEMORY, finding),
     }
 }
 
-/// What to do about figures that are not what the machine can do; the weightiest reason.
-fn remedy(abilities: &MachineAbilities) -> Option<String> {
+/// What to do about figures that are not what the machine can do, for the weightiest reason, and whether to measure again then.
+fn remedy(abilities: &MachineAbilities) -> Option<(String, bool)> {
     if let Some(flag) = abilities.flags.first() {
-        return Some(format!("{} To measure again: {AGAIN}", explain(*flag)));
+        return Some((format!("{} To measure again", explain(*flag)), true));
     }
     let read = &abilities.memory_read;
     let (one, all) = (read.first()?, read.last()?);
     if all.bytes_per_s < ALL_THREADS_LEAST * one.bytes_per_s {
-        return Some(format!(
+        let told = format!(
             "{} threads together read slower than one: a quota, a neighbour on the same host or a broken memory channel; ask \
-             whoever runs this machine, and measure again: {AGAIN}",
+             whoever runs this machine, and measure again",
             all.threads
-        ));
+        );
+        return Some((told, true));
     }
     let limit = |sample: &BandwidthSample| {
         sample.bytes_per_s > LOOP_SHARE_MAX * abilities.cache_read_bytes_per_s * f64::from(sample.threads)
     };
     if read.iter().any(limit) {
-        return Some(
-            "the measuring loop, not the memory, limits these figures: build dyno in release (make build)"
-                .to_owned(),
-        );
+        let told =
+            "the measuring loop, not the memory, limits these figures: build dyno in release (make build)";
+        return Some((told.to_owned(), false));
     }
     let noisy = read.iter().find(|sample| sample.variation > VARIATION_MAX)?;
-    Some(format!(
-        "the figure of {} threads is noisy (its rounds vary by {:.0} %): close other programs and measure again: {AGAIN}",
+    let told = format!(
+        "the figure of {} threads is noisy (its rounds vary by {:.0} %): close other programs and measure again",
         noisy.threads,
         noisy.variation * 100.0
-    ))
+    );
+    Some((told, true))
 }
 
 fn explain(flag: ValidityFlag) -> String {
@@ -101,8 +103,9 @@ fn disk(abilities: &MachineAbilities) -> Check {
         return Check::warning(
             DISK,
             finding,
-            "keep models on a faster disk (--cache-dir), or load them once and keep them loaded",
-        );
+            "load models once and keep them loaded, or keep them on a faster disk",
+        )
+        .with_step(Remedy::Give(Wish::CacheFolder));
     }
     Check::ok(DISK, finding)
 }

@@ -11,7 +11,7 @@ const SUBJECT: &str = "programs of models";
 pub(super) async fn check(work: &Work) -> Result<Check, AppError> {
     Ok(match work.sandbox(Demand::Isolation).await? {
         Ok(sandbox) => found(&sandbox),
-        Err(reason) => refused(&reason),
+        Err(without) => refused(&without.reason),
     })
 }
 

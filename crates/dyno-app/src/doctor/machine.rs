@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dyno_types::{CacheFacts, DiskFacts, DiskKind, GpuFacts, HardwareProfile, MachineState};
+use dyno_types::{CacheFacts, DiskFacts, DiskKind, GpuFacts, HardwareProfile, MachineState, Remedy};
 
 use super::Check;
 use crate::{AppError, Places};
@@ -202,8 +202,9 @@ fn folder(subject: &str, path: &Path, disk: Option<&str>) -> Check {
         return Check::problem(
             subject,
             format!("{shown} cannot be written: {error}"),
-            "choose another place (see dyno --help, Places)",
-        );
+            "choose another place",
+        )
+        .with_step(Remedy::OtherPlaces);
     }
     let on = disk.map_or_else(String::new, |disk| format!(" on {disk}"));
     match dyno_hardware::free_disk_bytes(path) {

@@ -1,6 +1,6 @@
 //! What predictions on this machine are made from, and how good they were.
 
-use dyno_types::{EngineRates, HardwareProfile};
+use dyno_types::{EngineRates, HardwareProfile, Remedy};
 
 use super::Check;
 use crate::predictions::track_record;
@@ -16,14 +16,14 @@ pub(super) fn checks(
 ) -> Vec<Check> {
     let rates = match measured {
         Ok(Some(rates)) => Check::ok(RATES, sentence(&rates)),
-        Ok(None) => Check::ok(
-            RATES,
-            "not measured yet; `dyno recommend` or `dyno doctor --measure` does it in two to four minutes, and speed can be \
-             predicted from then on",
-        ),
-        Err(error) => {
-            Check::warning(RATES, format!("not measured: {error}"), "measure again: dyno doctor --measure")
-        }
+        Ok(None) => Check {
+            remedy: Some(
+                "measure it, in two to four minutes; speed can be predicted from then on".to_owned(),
+            ),
+            ..Check::ok(RATES, "not measured yet").with_step(Remedy::MeasureEngine)
+        },
+        Err(error) => Check::warning(RATES, format!("not measured: {error}"), "measure again")
+            .with_step(Remedy::MeasureEngine),
     };
     let record = track_record(&work.ledger(machine));
     let record = (!record.is_empty()).then(|| Check::ok("predictions", record.join(" ")));

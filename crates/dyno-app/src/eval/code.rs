@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use dyno_engine::temporary_folder;
-use dyno_sandbox::{Demand, Launcher, Mechanism, Program, Sandbox, Settings};
-use dyno_types::{CancelFlag, Event, EventSink};
+use dyno_sandbox::{Demand, Launcher, Mechanism, Program, Sandbox, Settings, Unavailable};
+use dyno_types::{CancelFlag, Event, EventSink as _, Remedy, Wish};
 use tokio::sync::Semaphore;
 
 use crate::{AppError, Work};
@@ -89,13 +89,31 @@ impl CodeRunner {
     }
 }
 
+/// Why there is no sandbox.
+#[derive(Debug)]
+pub(crate) struct NoSandbox {
+    pub(crate) reason: String,
+    /// What would help.
+    pub(crate) remedy: Option<Remedy>,
+}
+
+impl NoSandbox {
+    fn of(reason: String) -> Self {
+        Self { reason, remedy: None }
+    }
+}
+
 impl Work {
     /// What runs programs on this machine; `unsafe_code` runs code also where it cannot be isolated.
     pub(crate) async fn code_runner(&self, unsafe_code: bool) -> Result<CodeRunner, AppError> {
         let demand = if unsafe_code { Demand::Nothing } else { Demand::Isolation };
         Ok(match self.sandbox(demand).await? {
             Ok(sandbox) => CodeRunner::new(sandbox, self.job.cancel.clone()),
-            Err(reason) => {
+            Err(NoSandbox { reason, remedy: Some(remedy) }) => {
+                self.job.emit(Event::Advice { text: reason.clone(), remedy, warning: true });
+                CodeRunner::Refused(reason)
+            }
+            Err(NoSandbox { reason, remedy: None }) => {
                 self.job.emit(Event::Warning(reason.clone()));
                 CodeRunner::Refused(reason)
             }
@@ -103,9 +121,9 @@ impl Work {
     }
 
     /// The sandbox, tried on this machine, or why there is none.
-    pub(crate) async fn sandbox(&self, demand: Demand) -> Result<Result<Sandbox, String>, AppError> {
+    pub(crate) async fn sandbox(&self, demand: Demand) -> Result<Result<Sandbox, NoSandbox>, AppError> {
         let Some(program) = self.app.places.executable.clone() else {
-            return Ok(Err("dyno does not know its own executable".to_owned()));
+            return Ok(Err(NoSandbox::of("dyno does not know its own executable".to_owned())));
         };
         let launcher = Launcher { program, arguments: vec![CODE_LAUNCHER.into()] };
         let settings = Settings { demand, ..Settings::new(launcher, temporary_folder()) };
@@ -116,8 +134,12 @@ impl Work {
         let detected = detecting.await;
         self.go_on()?;
         Ok(match detected {
-            Ok(detected) => detected.map_err(|unavailable| unavailable.to_string()),
-            Err(error) => Err(format!("the sandbox failed: {error}")),
+            Ok(detected) => detected.map_err(|unavailable| NoSandbox {
+                reason: unavailable.to_string(),
+                remedy: matches!(unavailable, Unavailable::NotIsolated { .. })
+                    .then_some(Remedy::Give(Wish::AllowUnsafeCode)),
+            }),
+            Err(error) => Err(NoSandbox::of(format!("the sandbox failed: {error}"))),
         })
     }
 }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use dyno_engine::{Engine, EngineError, Session};
 use dyno_models::ModelIdentity;
-use dyno_types::{CancelFlag, EngineInfo, EngineSettings, Event, EventSink, Job, LoadReport};
+use dyno_types::{
+    CancelFlag, EngineInfo, EngineSettings, Event, EventSink, Job, LoadReport, Remedy, TemplateFile, Wish,
+};
 
 use crate::AppError;
 use crate::app::Model;
@@ -23,12 +25,19 @@ pub(crate) struct Loading {
     pub(crate) identity: ModelIdentity,
     /// Knobs, threads and window chosen.
     pub(crate) settings: EngineSettings,
+    /// A chat template in place of the model's own.
+    pub(crate) template: Option<TemplateFile>,
 }
 
 impl Loading {
     /// This model with these settings.
     pub(crate) fn of(model: &Model, settings: EngineSettings) -> Self {
-        Self { path: model.path.clone(), identity: model.identity.clone(), settings }
+        Self { path: model.path.clone(), identity: model.identity.clone(), settings, template: None }
+    }
+
+    /// The same with this chat template in place of the model's own.
+    pub(crate) fn with_template(self, template: Option<TemplateFile>) -> Self {
+        Self { template, ..self }
     }
 }
 
@@ -69,6 +78,11 @@ impl Host {
     /// Who it is.
     pub(crate) fn info(&self) -> &EngineInfo {
         self.session.info()
+    }
+
+    /// The file of the chat template in use, where it is not the model's own.
+    pub(crate) fn template_file(&self) -> Option<&TemplateFile> {
+        self.loading.template.as_ref()
     }
 
     /// What loading reported.
@@ -170,11 +184,32 @@ async fn load(
     };
     let loaded = session.load(&loading.path, &loading.settings, &mut show).await;
     job.emit(Event::PhaseEnded);
-    match loaded {
+    let ready = match loaded {
+        Ok(loaded) => with_template(&*session, loaded, loading.template.as_ref()).await,
+        Err(error) => Err(error.into()),
+    };
+    match ready {
         Ok(loaded) => Ok((session, loaded)),
         Err(error) => {
             session.stop().await;
-            Err(if job.is_cancelled() { AppError::Cancelled } else { error.into() })
+            Err(if job.is_cancelled() { AppError::Cancelled } else { error })
         }
+    }
+}
+
+/// Has the engine take the template of a file; what is wrong with that is the request's fault, not the model's.
+async fn with_template(
+    session: &dyn Session,
+    mut loaded: LoadReport,
+    template: Option<&TemplateFile>,
+) -> Result<LoadReport, AppError> {
+    let Some(template) = template else { return Ok(loaded) };
+    match session.use_template(template).await {
+        Ok(system_in_user) => {
+            (loaded.has_chat_template, loaded.system_in_user) = (true, system_in_user);
+            Ok(loaded)
+        }
+        Err(EngineError::Template(what)) => Err(AppError::refused(what, Remedy::Change(Wish::Template))),
+        Err(error) => Err(error.into()),
     }
 }

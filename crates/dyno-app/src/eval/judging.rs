@@ -1,5 +1,8 @@
 //! Open answers before a judge: another model, which is loaded when the one that answered is gone, rates every turn from 1 to 10.
 
+use std::sync::Arc;
+
+use dyno_engine::Engine;
 use dyno_eval::{Item, RATING_MAX, judging_chats, rating};
 use dyno_types::{Event, EventSink as _, ItemOutcome, ItemResult, Job, JudgeUse, Rating, SuiteResult};
 
@@ -7,6 +10,7 @@ use crate::eval::answers::cut;
 use crate::eval::assemble;
 use crate::eval::host::is_death;
 use crate::eval::suites::Questions;
+use crate::eval::verdicts::VerdictPlace;
 use crate::generate::{Answered, JudgeLoading, JudgeModel, VERDICT_TOKENS};
 use crate::{AppError, Work};
 
@@ -21,10 +25,21 @@ const SAID_CHARS_MAX: usize = 80;
 pub(crate) struct Judge {
     pub(crate) used: JudgeUse,
     pub(crate) loading: JudgeLoading,
+    /// Where its verdicts are kept.
+    pub(crate) verdicts: Option<VerdictPlace>,
+}
+
+impl Judge {
+    /// The judge, to be started with its first question.
+    pub(crate) fn model(&self, engine: Arc<dyn Engine>, job: &Job) -> JudgeModel {
+        JudgeModel::new(engine, Some(self.loading.clone()), job).remembering(self.verdicts.clone())
+    }
 }
 
 /// A judge at work.
-struct Judging {
+pub(crate) struct Judging {
+    /// Name of the judge.
+    name: String,
     model: JudgeModel,
     deaths: u32,
     job: Job,
@@ -32,10 +47,12 @@ struct Judging {
 
 impl Work {
     /// The model that judges open answers.
-    pub(crate) fn judge(&self, reference: &str) -> Result<Judge, AppError> {
+    pub(crate) fn judge(&self, reference: &str, keep: bool) -> Result<Judge, AppError> {
         let loading = self.judge_loading(reference)?;
         let sha256 = self.model_sha256(&loading.loading.identity)?;
-        Ok(Judge { used: JudgeUse { model: reference.to_owned(), sha256 }, loading })
+        let place = |folder| VerdictPlace { folder, judge_sha256: sha256.clone() };
+        let verdicts = self.answers_folder(keep).map(place);
+        Ok(Judge { used: JudgeUse { model: reference.to_owned(), sha256 }, loading, verdicts })
     }
 
     /// Has all open answers judged; scores follow. What was judged before an error stands, the rest counts as not judged.
@@ -45,8 +62,7 @@ impl Work {
         questions: &[Questions],
         suites: &mut [SuiteResult],
     ) -> Result<(), AppError> {
-        let model = JudgeModel::new(self.engine()?, Some(judge.loading.clone()), &self.job);
-        let mut judging = Judging { model, deaths: 0, job: self.job.clone() };
+        let mut judging = Judging::new(self.engine()?, judge, &self.job);
         let mut outcome = Ok(());
         for result in suites {
             let Some(asked) = questions.iter().find(|asked| asked.id == result.suite) else { continue };
@@ -60,13 +76,39 @@ impl Work {
             }
             assemble::score(result, &asked.suite);
         }
-        judging.model.close().await;
+        judging.close().await;
         outcome
     }
 }
 
+/// Says how many verdicts cost nothing.
+pub(crate) fn note_remembered(model: &JudgeModel, name: &str, job: &Job) {
+    let count = model.remembered();
+    if count > 0 {
+        let verdicts = if count == 1 { "verdict" } else { "verdicts" };
+        let note = format!("{count} {verdicts} of {name} come from the cache");
+        job.emit(Event::Note(note));
+    }
+}
+
 impl Judging {
-    async fn suite(&mut self, asked: &Questions, result: &mut SuiteResult) -> Result<(), AppError> {
+    /// A judge that is started with its first question.
+    pub(crate) fn new(engine: Arc<dyn Engine>, judge: &Judge, job: &Job) -> Self {
+        Self { name: judge.used.model.clone(), model: judge.model(engine, job), deaths: 0, job: job.clone() }
+    }
+
+    /// Ends its process.
+    pub(crate) async fn close(self) {
+        note_remembered(&self.model, &self.name, &self.job);
+        self.model.close().await;
+    }
+
+    /// Rates the open answers of a suite.
+    pub(crate) async fn suite(
+        &mut self,
+        asked: &Questions,
+        result: &mut SuiteResult,
+    ) -> Result<(), AppError> {
         let open = |item: &&mut ItemResult| item.outcome == ItemOutcome::Open;
         let total = result.items.iter().filter(|item| item.outcome == ItemOutcome::Open).count() as u64;
         if total == 0 {

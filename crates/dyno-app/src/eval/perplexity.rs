@@ -3,10 +3,11 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use dyno_engine::EngineError;
 use dyno_eval::{ChunkDivergence, ChunkLikelihood};
 use dyno_types::{
     CancelFlag, ChunkScore, DivergenceResult, Event, EventSink, LoadReport, PERPLEXITY_TEXT_BYTES_MAX,
-    PerplexityRequest, PerplexityResult,
+    PerplexityRequest, PerplexityResult, Remedy, Wish,
 };
 use futures::StreamExt as _;
 
@@ -15,6 +16,9 @@ use crate::blocking::read_named;
 use crate::eval::digest::sha256_hex;
 use crate::eval::host::{Host, is_death};
 use crate::plain_text;
+
+/// Fewest tokens of a chunk.
+const CHUNK_MIN: u32 = 4;
 
 /// A text to measure.
 #[derive(Debug, Clone)]
@@ -125,7 +129,10 @@ async fn once(
         store_bytes_max: 0,
         reference: measuring.reference.clone(),
     };
-    let mut stream = host.session().perplexity(request).await?;
+    let mut stream = match host.session().perplexity(request).await {
+        Err(EngineError::BadRequest(reason)) => return Err(refusal(host, passage, measuring, reason).await),
+        stream => stream?,
+    };
     let mut chunks: Vec<ChunkScore> = Vec::new();
     loop {
         let next = tokio::select! {
@@ -136,13 +143,43 @@ async fn once(
         // A file written to under the engine is another model from some chunk on.
         host.check_model()?;
         let Some(chunk) = next else { return Ok(chunks) };
-        let chunk = chunk?;
+        let chunk = match chunk {
+            Err(EngineError::BadRequest(reason)) => {
+                return Err(refusal(host, passage, measuring, reason).await);
+            }
+            chunk => chunk?,
+        };
         let done = u64::from(chunk.index + 1) * 100 / u64::from(chunk.chunks.max(1));
         chunks.push(chunk);
         let running = nll_per_token(&chunks).map_or(f64::NAN, f64::exp);
         let detail = format!("chunk {} of {}, perplexity {running:.4}", chunks.len(), chunks[0].chunks);
         events.emit(Event::PhaseAdvanced { done, detail });
     }
+}
+
+/// Longest text that may be too short for one chunk, bytes: the longest chunk in tokens of any language's.
+const SHORT_TEXT_BYTES_MAX: usize = 8 << 20;
+
+/// What an engine refused; of a text too short for one chunk with the longest chunk that it would make.
+async fn refusal(host: &Host, passage: &Passage, measuring: &Measuring, reason: String) -> AppError {
+    let refused = AppError::Engine(EngineError::BadRequest(reason));
+    if passage.text.len() > SHORT_TEXT_BYTES_MAX {
+        return refused;
+    }
+    let Ok(tokens) = host.session().tokenize(&passage.text, true, false).await else { return refused };
+    let (tokens, chunk) = (tokens.len() as u64, u64::from(measuring.chunk));
+    if tokens >= chunk {
+        return refused;
+    }
+    let what = format!("the text {} has {tokens} tokens, less than one chunk of {chunk}", passage.name);
+    let longer = Remedy::LongerText;
+    AppError::refused(
+        what,
+        match tokens >= u64::from(CHUNK_MIN) {
+            true => Remedy::Either(vec![Remedy::AtMost(Wish::Chunk, tokens), longer]),
+            false => longer,
+        },
+    )
 }
 
 fn nll_per_token(chunks: &[ChunkScore]) -> Option<f64> {

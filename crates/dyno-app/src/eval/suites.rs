@@ -6,7 +6,7 @@ use dyno_eval::{
     BASELINE_STRATEGY, BuiltinSuite, ItemKind, LoadOptions, Loaded, SCORES_BY, SUITE_BYTES_MAX, ScoreBy,
     Strategy, Suite, SuiteError, builtin_suite, builtin_suites, pick_strategies, strategies, write_suite,
 };
-use dyno_types::{CancelFlag, Event, EventSink, SuiteId};
+use dyno_types::{CancelFlag, Event, EventSink, Remedy, SuiteId, Wish};
 use serde::Serialize;
 
 use crate::AppError;
@@ -127,7 +127,7 @@ pub fn eval_catalogue() -> EvalCatalogue {
 pub(crate) fn picked_strategies(names: &[String]) -> Result<Vec<Strategy>, AppError> {
     let names = if names.is_empty() { &[BASELINE_STRATEGY.to_owned()][..] } else { names };
     let mut picked = pick_strategies(&strategies(), names)
-        .map_err(|error| AppError::Input(format!("--strategy: {error}")))?;
+        .map_err(|error| AppError::refused(error.to_string(), Remedy::Change(Wish::Strategy)))?;
     picked.sort_by_key(|strategy| strategy.name != BASELINE_STRATEGY);
     Ok(picked)
 }
@@ -230,25 +230,32 @@ fn load(name: &str, job: &EvalJob, cancel: &CancelFlag) -> Result<(Suite, String
         score: reading.score,
     };
     let file = Path::new(name).file_name().unwrap_or_default().to_string_lossy();
-    match dyno_eval::load(&file, &bytes, options).map_err(|error| refuse(with_the_way_out(&error)))? {
+    match dyno_eval::load(&file, &bytes, options).map_err(with_the_way_out)? {
         Loaded::Suite(suite) => Ok((suite, sha256_hex(&bytes))),
         Loaded::Pairs(_) => Err(refuse(format!(
             "{name} holds pairs of sentences; scoring them needs embeddings, which `dyno eval` does not compute"
         ))),
         Loaded::Text(_) => {
-            Err(refuse(format!("{name} is a plain text; measure it with --perplexity {name}")))
+            let remedy = Remedy::Use(Wish::Perplexity, name.to_owned());
+            Err(AppError::refused(
+                format!("{name} is a plain text, whose perplexity can be measured"),
+                remedy,
+            ))
         }
     }
 }
 
 /// What is wrong with a file of questions, and which wish of the user mends it.
-fn with_the_way_out(error: &SuiteError) -> String {
+fn with_the_way_out(error: SuiteError) -> AppError {
+    let what = error.to_string();
     match error {
-        SuiteError::SeveralFormats { .. } => format!("{error} (--suite-format NAME)"),
+        SuiteError::SeveralFormats { .. } => AppError::refused(what, Remedy::Give(Wish::SuiteFormat)),
         SuiteError::Questions { .. } | SuiteError::UnknownFormat { .. } => {
-            format!("{error} (--question-column NAME and --answer-column NAME say which columns to use)")
+            let judged = Remedy::Use(Wish::Score, "judge".to_owned());
+            let [questions, answers] = [Wish::QuestionColumn, Wish::AnswerColumn].map(Remedy::Give);
+            AppError::refused(what, Remedy::Either(vec![questions, answers, judged]))
         }
-        _ => error.to_string(),
+        _ => AppError::Input(what),
     }
 }
 

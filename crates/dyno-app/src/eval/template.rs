@@ -2,9 +2,14 @@
 
 use dyno_engine::{EngineError, Session};
 use dyno_eval::{Framing, NamedTemplate, template, template_warning, templates};
-use dyno_types::{ChatMessage, LoadReport, Prompt, TemplateUse, TokenId};
+use dyno_types::{
+    CancelFlag, ChatMessage, LoadReport, Prompt, Remedy, TEMPLATE_BYTES_MAX, TemplateFile, TemplateUse,
+    TokenId, Wish,
+};
 
 use crate::AppError;
+use crate::blocking::read_named_text;
+use crate::eval::host::Host;
 
 /// What is said of a template that takes no system message.
 const SYSTEM_IN_USER: &str = "the chat template takes no system message; the system text is put in front of the first message of the user";
@@ -18,6 +23,8 @@ pub(crate) enum Template {
     None,
     /// A known one, and whether the model's own gives the same.
     Known(Box<NamedTemplate>, bool),
+    /// That of a file, rendered in the engine.
+    File(Box<TemplateFile>),
 }
 
 /// Names that can be asked for, beside `model` and `none`.
@@ -25,24 +32,48 @@ pub(crate) fn known_names() -> Vec<String> {
     templates().into_iter().map(|template| template.name).collect()
 }
 
-/// The known template of this name; `None` for no name, `model` and `none`.
+/// Endings of files of templates.
+const FILE_ENDINGS: [&str; 4] = [".jinja", ".jinja2", ".j2", ".txt"];
+
+/// Whether this is a file, not a name; one that is written like a file need not be there.
+fn is_file(name: &str) -> bool {
+    let written_so = name.contains('/') || FILE_ENDINGS.iter().any(|ending| name.ends_with(ending));
+    template(name).is_err() && (written_so || dyno_models::named_path(name).is_file())
+}
+
+/// The template of a file, where one is named.
+///
+/// # Errors
+/// [`AppError::Input`] with the file that cannot be read or is too long, [`AppError::Cancelled`].
+pub(crate) fn file(name: Option<&str>, cancel: &CancelFlag) -> Result<Option<TemplateFile>, AppError> {
+    let Some(name) = name.filter(|name| is_file(name)) else { return Ok(None) };
+    let path = dyno_models::named_path(name);
+    let source = read_named_text(&path, TEMPLATE_BYTES_MAX as u64, "chat template", cancel)?;
+    Ok(Some(TemplateFile { name: name.to_owned(), source }))
+}
+
+/// The known template of this name; `None` for no name, `model`, `none` and files.
 pub(crate) fn known(name: Option<&str>) -> Result<Option<NamedTemplate>, AppError> {
     match name {
         None | Some("model" | "none") => Ok(None),
+        Some(name) if is_file(name) => Ok(None),
         Some(name) => {
             let found = template(name);
-            found.map(Some).map_err(|error| AppError::Input(format!("--template: {error}, model, none")))
+            let told = |error| format!("{error}, model, none, or a file");
+            found.map(Some).map_err(|error| AppError::refused(told(error), Remedy::Change(Wish::Template)))
         }
     }
 }
 
 impl Template {
-    /// The template of this name; without a name the model's own, or none where it has none. And what is to be said of it.
-    pub(crate) async fn choose(
-        name: Option<&str>,
-        session: &dyn Session,
-        loaded: &LoadReport,
-    ) -> Result<(Self, Option<String>), AppError> {
+    /// The template of this name, or of the file that the host was told of; without a name the model's own, or none where it has none.
+    /// And what is to be said of it.
+    pub(crate) async fn choose(name: Option<&str>, host: &Host) -> Result<(Self, Option<String>), AppError> {
+        let (session, loaded) = (host.session(), host.loaded());
+        if let Some(file) = host.template_file() {
+            let warning = template_warning(Some(&file.name), true);
+            return Ok((Self::File(Box::new(file.clone())), warning));
+        }
         Ok(match (name, known(name)?) {
             (_, Some(known)) => {
                 let own = loaded.has_chat_template && same_as_own(&known, session).await?;
@@ -54,8 +85,7 @@ impl Template {
                 (Self::None, loaded.has_chat_template.then_some(warning))
             }
             (Some("model"), None) if !loaded.has_chat_template => {
-                let advice = "the model has none; name one, or `none`";
-                return Err(AppError::Input(format!("--template model: {advice}")));
+                return Err(without_own());
             }
             _ if loaded.has_chat_template => (Self::Model, None),
             _ => (Self::None, template_warning(None, false)),
@@ -68,6 +98,7 @@ impl Template {
             Self::Model => ("model", true, loaded.system_in_user),
             Self::None => ("none", false, false),
             Self::Known(known, own) => (known.name.as_str(), *own, known.system_in_user),
+            Self::File(file) => (file.name.as_str(), false, loaded.system_in_user),
         };
         TemplateUse { name: name.to_owned(), own, system_in_user }
     }
@@ -81,6 +112,10 @@ impl Template {
     pub(crate) fn identity(&self, loaded: &LoadReport) -> serde_json::Value {
         match self {
             Self::Known(known, _) => serde_json::to_value(known).expect("a template is plain data"),
+            // Wherever the file is, its words are what counts.
+            Self::File(file) => {
+                serde_json::json!({ "source": file.source, "system_in_user": loaded.system_in_user })
+            }
             Self::Model if loaded.system_in_user => "model, system text in the user's message".into(),
             Self::Model | Self::None => self.used(loaded).name.into(),
         }
@@ -95,7 +130,7 @@ impl Template {
     pub(crate) fn stops(&self) -> &[String] {
         match self {
             Self::Known(known, _) => &known.stop,
-            Self::Model | Self::None => &[],
+            Self::Model | Self::None | Self::File(_) => &[],
         }
     }
 
@@ -130,6 +165,12 @@ impl Template {
     }
 }
 
+/// The model's own template was asked for, and there is none.
+pub(crate) fn without_own() -> AppError {
+    let remedy = Remedy::Either(vec![Remedy::Change(Wish::Template), Remedy::Give(Wish::Raw)]);
+    AppError::refused("the model has no chat template of its own", remedy)
+}
+
 /// Whether a known template gives the very tokens of the model's own, for a chat that shows all roles.
 async fn same_as_own(known: &NamedTemplate, session: &dyn Session) -> Result<bool, AppError> {
     let turns = [("system", "Be brief."), ("user", "Hi."), ("assistant", "Hello."), ("user", "2 + 2?")];
@@ -156,5 +197,26 @@ mod tests {
         let error = known(Some("chatlm")).unwrap_err();
         assert!(error.to_string().contains("chatml") && error.to_string().contains("model, none"), "{error}");
         assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn files_are_read_by_their_names_and_bounded() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, cancel) = (folder.path().join("own.jinja"), CancelFlag::default());
+        let name = path.display().to_string();
+        let error = file(Some(&name), &cancel).unwrap_err();
+        assert!(error.to_string().contains("own.jinja") && error.exit_code() == 2, "{error}");
+        std::fs::write(&path, "{{ messages[0].content }}").unwrap();
+        let found = file(Some(&name), &cancel).unwrap().unwrap();
+        assert_eq!(
+            (found.name.as_str(), found.source.as_str()),
+            (name.as_str(), "{{ messages[0].content }}")
+        );
+        assert_eq!(known(Some(&name)).unwrap(), None);
+        for other in ["chatml", "model", "none"] {
+            assert_eq!(file(Some(other), &cancel).unwrap(), None);
+        }
+        std::fs::write(&path, " ".repeat(TEMPLATE_BYTES_MAX + 1)).unwrap();
+        assert!(file(Some(&name), &cancel).unwrap_err().to_string().contains("own.jinja"));
     }
 }

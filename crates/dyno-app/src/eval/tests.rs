@@ -443,7 +443,7 @@ async fn a_policy_is_measured_beside_the_plain_answers_with_what_it_cost() {
 
     let graded = PolicyWishes { least_grade: Some(5), ..PolicyWishes::default() };
     let refused = work(folder.path()).eval_plan(&EvalJob { policy: graded, ..job });
-    assert!(refused.unwrap_err().to_string().contains("--least-grade"));
+    assert!(refused.unwrap_err().remedy() == Some(Remedy::Omit(vec![Wish::LeastGrade])));
 }
 
 #[tokio::test]
@@ -562,15 +562,18 @@ fn talks_and_judges(request: &dyno_types::GenerateRequest, _: u32) -> String {
     .to_owned()
 }
 
-fn a_judge() -> Judge {
+fn a_judge(folder: &Path) -> Judge {
     let loading = Loading {
         path: PathBuf::from("judge.gguf"),
         identity: ModelIdentity::default(),
         settings: EngineSettings::default(),
+        template: None,
     };
     let limit = dyno_advise::WindowLimit { tokens: 8_192, bound: dyno_advise::WindowBound::Trained };
     let used = dyno_types::JudgeUse { model: "judge.gguf".to_owned(), sha256: "judge digest".to_owned() };
-    Judge { used, loading: crate::generate::JudgeLoading { loading, limit } }
+    let judge_sha256 = used.sha256.clone();
+    let verdicts = Some(verdicts::VerdictPlace { folder: folder.join("verdicts"), judge_sha256 });
+    Judge { used, loading: crate::generate::JudgeLoading { loading, limit }, verdicts }
 }
 
 #[tokio::test]
@@ -587,7 +590,7 @@ async fn open_answers_are_not_scored_without_a_judge_and_rated_by_one() {
     let table = dyno_report::eval_table(&[alone], dyno_report::Color::Never);
     assert!(table.contains("not scored") && table.contains("Form checks") && !table.contains('%'), "{table}");
 
-    let judged = EvalPlan { judge: Some(a_judge()), ..plan(items, &["direct"]) };
+    let judged = EvalPlan { judge: Some(a_judge(folder.path())), ..plan(items, &["direct"]) };
     let record = evaluate(folder.path(), talks(), &job(), &judged).await.record;
     let suite = &record.suites[0];
     assert_eq!((suite.items_cached, suite.judge.as_ref().unwrap().model.as_str()), (8, "judge.gguf"));
@@ -599,8 +602,23 @@ async fn open_answers_are_not_scored_without_a_judge_and_rated_by_one() {
     assert_eq!(ratings, [Some(4.0), Some(8.0)]);
     let ItemOutcome::Failed { reason } = &suite.items[1].outcome else { panic!("{:?}", suite.items[1]) };
     assert!(reason.contains("no rating from 1 to 10") && reason.contains("I cannot say"), "{reason}");
-    let table = dyno_report::eval_table(&[record], dyno_report::Color::Never);
+    let table = dyno_report::eval_table(std::slice::from_ref(&record), dyno_report::Color::Never);
     assert!(table.contains("6.0 of 10") && table.contains("rated by judge.gguf"), "{table}");
+    // Whoever is asked now would say something else: nobody is.
+    let mute = FakeScript { reply: Some(|_, _| "Rating: [[1]]".to_owned()), ..script() };
+    let again = evaluate(folder.path(), mute, &job(), &judged).await.record;
+    let kept = |record: &EvalRecord| {
+        record.suites[0].items.iter().map(|item| item.ratings.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(kept(&again), kept(&record));
+    // Another judge is asked.
+    let mut other = judged;
+    if let Some(place) = other.judge.as_mut().and_then(|judge| judge.verdicts.as_mut()) {
+        "other".clone_into(&mut place.judge_sha256);
+    }
+    let mute = FakeScript { reply: Some(|_, _| "Rating: [[1]]".to_owned()), ..script() };
+    let fresh = evaluate(folder.path(), mute, &job(), &other).await.record;
+    assert_eq!(fresh.suites[0].items[0].ratings[0].rating, Some(1.0));
 }
 
 #[test]
@@ -612,10 +630,10 @@ fn a_judge_is_asked_for_where_it_has_something_to_do() {
         let reading = crate::QuestionReading { score, ..crate::QuestionReading::default() };
         let policy = PolicyWishes { judge: judge.map(str::to_owned), ..PolicyWishes::default() };
         let job = EvalJob { suites: vec![file.display().to_string()], reading, policy, ..job() };
-        work(folder.path()).eval_plan(&job).unwrap_err().to_string()
+        work(folder.path()).eval_plan(&job).unwrap_err()
     };
-    assert!(refused(Some(ScoreBy::Judge), None).contains("--judge MODEL"));
-    assert!(refused(None, Some("m.gguf")).contains("no question here is open"));
+    assert_eq!(refused(Some(ScoreBy::Judge), None).remedy(), Some(Remedy::Give(Wish::Judge)));
+    assert!(refused(None, Some("m.gguf")).to_string().contains("no question here is open"));
     // A judge that is named is looked for.
-    assert!(refused(Some(ScoreBy::Judge), Some("nowhere.gguf")).contains("nowhere.gguf"));
+    assert!(refused(Some(ScoreBy::Judge), Some("nowhere.gguf")).to_string().contains("nowhere.gguf"));
 }

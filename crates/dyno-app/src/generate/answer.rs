@@ -49,7 +49,8 @@ pub(super) async fn answer(
 }
 
 fn step(token: GeneratedToken) -> GeneratedStep {
-    GeneratedStep { token: token.token, at_ms: ms(token.at_ns), logprob: token.logprob, top: token.top }
+    let GeneratedToken { token, at_ns, piece, logprob, top, .. } = token;
+    GeneratedStep { token, piece, at_ms: ms(at_ns), logprob, top }
 }
 
 fn decoded(tokens: &[GeneratedStep]) -> (u32, f64) {

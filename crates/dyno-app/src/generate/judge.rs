@@ -14,6 +14,7 @@ use super::message;
 use super::window::{AnswerLength, opening};
 use crate::AppError;
 use crate::eval::host::{Host, Loading, is_death, is_refusal};
+use crate::eval::verdicts::{JudgeAsked, VerdictPlace, Verdicts, Written, chat_id};
 
 /// Maximum length of a verdict in tokens: an explanation and a grade, with room for thoughts before.
 pub(crate) const VERDICT_TOKENS: u32 = 1024;
@@ -35,15 +36,12 @@ pub(crate) struct JudgeModel {
     host: Option<Host>,
     /// Window it has open, tokens; 0 for none.
     window: u32,
-}
-
-/// What it wrote.
-#[derive(Debug, Default)]
-pub(crate) struct Written {
-    pub(crate) text: String,
-    pub(crate) tokens: u64,
-    /// Whether it was cut at the maximum length of a verdict.
-    pub(crate) cut: bool,
+    /// Where its verdicts are kept; without it nothing is looked up or kept.
+    place: Option<VerdictPlace>,
+    /// The verdicts kept there, from the first question on.
+    verdicts: Option<Verdicts>,
+    /// Verdicts that had been given before.
+    remembered: u64,
 }
 
 /// What became of a question to the judge.
@@ -58,7 +56,18 @@ pub(crate) enum Answered {
 impl JudgeModel {
     /// Without anything to load there is no judge.
     pub(crate) fn new(engine: Arc<dyn Engine>, judge: Option<JudgeLoading>, job: &Job) -> Self {
-        Self { engine, job: job.clone(), judge, host: None, window: 0 }
+        let (place, verdicts) = (None, None);
+        Self { engine, job: job.clone(), judge, host: None, window: 0, place, verdicts, remembered: 0 }
+    }
+
+    /// The same, with verdicts looked up and kept there.
+    pub(crate) fn remembering(self, place: Option<VerdictPlace>) -> Self {
+        Self { place, ..self }
+    }
+
+    /// How many of its answers had been given before.
+    pub(crate) fn remembered(&self) -> u64 {
+        self.remembered
     }
 
     /// What it says about an answer. Where it cannot be asked (both may be too long for it), it says nothing.
@@ -73,8 +82,52 @@ impl JudgeModel {
         })
     }
 
-    /// What it answers to this. After its process died another one is started with the next question.
+    /// What it answers to this, or answered before. After its process died another one is started with the next question.
     pub(crate) async fn ask(&mut self, chat: Vec<ChatMessage>) -> Result<Answered, AppError> {
+        let id = chat_id(&chat);
+        self.look_up().await?;
+        if let Some(known) = self.verdicts.as_ref().and_then(|verdicts| verdicts.get(&id)) {
+            self.remembered += 1;
+            return Ok(Answered::Written(known.clone()));
+        }
+        let answered = self.survived(chat).await?;
+        if let (Answered::Written(written), Some(verdicts)) = (&answered, &mut self.verdicts)
+            && let Err(error) = verdicts.keep(&id, written)
+        {
+            self.forget(&error);
+        }
+        Ok(answered)
+    }
+
+    /// Opens what is kept, once. The engine tells who it is without loading a model.
+    async fn look_up(&mut self) -> Result<(), AppError> {
+        let (Some(place), None, Some(judge)) = (&self.place, &self.verdicts, &self.judge) else {
+            return Ok(());
+        };
+        let session = self.engine.start(&self.job).await?;
+        let backend = session.info().backend.clone();
+        session.stop().await;
+        let asked = JudgeAsked {
+            sampling: &Sampling::greedy(),
+            max_tokens: VERDICT_TOKENS,
+            backend: &backend,
+            settings: &judge.loading.settings,
+        };
+        match Verdicts::open(place, &asked) {
+            Ok(verdicts) => self.verdicts = Some(verdicts),
+            Err(error) => self.forget(&error),
+        }
+        Ok(())
+    }
+
+    /// Judges on without keeping anything.
+    fn forget(&mut self, error: &AppError) {
+        self.job.emit(Event::Warning(format!("verdicts are not kept from here on: {error}")));
+        (self.place, self.verdicts) = (None, None);
+    }
+
+    /// What it answers; a death leaves it ready to be started again.
+    async fn survived(&mut self, chat: Vec<ChatMessage>) -> Result<Answered, AppError> {
         match self.asked(chat).await {
             Err(AppError::Engine(error)) if is_refusal(&error) => Ok(Answered::NotAsked(error.to_string())),
             Err(AppError::Engine(error)) if is_death(&error) => {

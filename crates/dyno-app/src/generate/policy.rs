@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use dyno_eval::{Check, Judge, PolicyError, RetryPolicy, Validator, Vote};
-use dyno_types::{CancelFlag, Sampling};
+use dyno_types::{CancelFlag, Remedy, Sampling, Wish};
 
 use crate::AppError;
 use crate::blocking::read_named_text;
@@ -64,9 +64,8 @@ impl PolicyWishes {
         match (&self.judge, &policy.judge) {
             (Some(_), None) => policy.judge = Some(Judge { least_grade: LEAST_GRADE_USUAL }),
             (None, Some(_)) => {
-                return Err(AppError::Input(
-                    "the policy has a judge; name its model with --judge MODEL".to_owned(),
-                ));
+                let what = "the policy has a judge, and its model is not named";
+                return Err(AppError::refused(what, Remedy::Give(Wish::Judge)));
             }
             _ => {}
         }
@@ -120,9 +119,8 @@ impl Policy {
     pub(crate) fn check_sampling(&self, sampling: &Sampling) -> Result<(), AppError> {
         let same = sampling.temperature == 0.0 && self.policy.temperature_step == 0.0;
         if same && self.policy.vote.is_some() {
-            return Err(AppError::Input(
-                "votes at temperature 0 are all the same; ask for a higher one with --temperature".to_owned(),
-            ));
+            let what = "votes at temperature 0 are all the same";
+            return Err(AppError::refused(what, Remedy::Raise(Wish::Temperature)));
         }
         Ok(())
     }
@@ -183,7 +181,7 @@ mod tests {
         for (name, text, named) in [
             ("many.toml", "attempts = 99", "attempts = 99"),
             ("typo.toml", "atempts = 9", "atempts"),
-            ("judge.toml", "attempts = 2\n[judge]\nleast_grade = 5", "--judge"),
+            ("judge.toml", "attempts = 2\n[judge]\nleast_grade = 5", "model is not named"),
         ] {
             let error = from(file(name, text)).unwrap_err();
             assert!(error.to_string().contains(named), "{error}");

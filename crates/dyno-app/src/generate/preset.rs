@@ -1,6 +1,6 @@
 //! Which sampling a generation gets: what was asked for, over the model's preset where one is named, over the defaults.
 
-use dyno_types::{Event, EventSink, Sampling};
+use dyno_types::{Event, EventSink, Remedy, Sampling, Wish};
 
 use crate::app::Model;
 use crate::{AppError, GenerateJob, Work};
@@ -40,12 +40,12 @@ impl Work {
                 tuned.choice
             }
             None => {
-                self.job.emit(Event::Warning(format!(
-                    "{name_of_model} was not tuned for {task}; the search's start is used: {} (`dyno tune {name_of_model} --sampling --task \
-                     {task}` finds what suits it)",
-                    start.choice()
-                )));
-                start.choice()
+                let start = start.choice();
+                let text =
+                    format!("{name_of_model} was not tuned for {task}; the search's start is used: {start}");
+                let remedy = Remedy::Tune { model: name_of_model.to_owned(), task: task.clone() };
+                self.job.emit(Event::Advice { text, remedy, warning: true });
+                start
             }
         };
         Ok(choice.apply(&Sampling::default(), Sampling::default().seed))
@@ -58,9 +58,10 @@ impl Work {
         let tasks: Vec<&str> = presets.tasks.keys().map(String::as_str).collect();
         if !tasks.is_empty() {
             let tasks = tasks.join(", ");
-            self.job.emit(Event::Note(format!(
-                "this model was tuned for {tasks}; --preset TASK takes what was found, --preset none says no more of it"
-            )));
+            let text = format!("this model was tuned for {tasks}, and what was found is not used");
+            let silent = Remedy::Use(Wish::Preset, "none".to_owned());
+            let remedy = Remedy::Either(vec![Remedy::Give(Wish::Preset), silent]);
+            self.job.emit(Event::Advice { text, remedy, warning: false });
         }
     }
 }

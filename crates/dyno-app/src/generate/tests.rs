@@ -42,8 +42,12 @@ struct Notes(Mutex<Vec<String>>);
 
 impl EventSink for Notes {
     fn emit(&self, event: Event) {
-        if let Event::Note(text) | Event::Warning(text) = event {
-            self.0.lock().unwrap().push(text);
+        match event {
+            Event::Note(text) | Event::Warning(text) => self.0.lock().unwrap().push(text),
+            Event::Advice { text, remedy, .. } => {
+                self.0.lock().unwrap().push(format!("{text}; {remedy:?}"));
+            }
+            _ => {}
         }
     }
 }
@@ -63,6 +67,7 @@ async fn generate(script: FakeScript, job: &GenerateJob) -> (Result<Generated, A
             path: PathBuf::from(judge),
             identity: dyno_models::ModelIdentity::default(),
             settings: EngineSettings::default(),
+            template: None,
         },
         limit: WindowLimit { tokens: 8_192, bound: dyno_advise::WindowBound::Trained },
     });
@@ -140,7 +145,7 @@ async fn votes_end_as_soon_as_the_majority_is_certain() {
     let greedy = SamplingWishes { temperature: Some(0.0), ..SamplingWishes::default() };
     let policy = PolicyWishes { votes: Some(3), ..PolicyWishes::default() };
     let (refused, ..) = generate(script(wavers), &GenerateJob { sampling: greedy, ..job(policy) }).await;
-    assert!(refused.unwrap_err().to_string().contains("--temperature"));
+    assert!(refused.unwrap_err().remedy() == Some(dyno_types::Remedy::Raise(dyno_types::Wish::Temperature)));
 }
 
 /// Answers `5` first; as judge, likes only 4.
@@ -221,6 +226,7 @@ fn tuned(choice: SamplingChoice) -> TunedPreset {
         weights: Weights::default(),
         strategy: "direct".to_owned(),
         suites: vec!["s".to_owned()],
+        judge: None,
         seed: 0,
         generations: 300,
         sentence: "found".to_owned(),
@@ -251,7 +257,7 @@ fn a_preset_is_taken_where_it_is_named_and_flags_win_over_it() {
     assert_eq!(sampling(&named(None, nothing)), (Sampling::default(), vec![]));
     let (start, notes) = sampling(&named(Some("code"), nothing));
     assert_eq!((start.temperature, start.top_p, notes.len()), (0.1, 0.9, 1));
-    assert!(notes[0].contains("was not tuned for code") && notes[0].contains("dyno tune"), "{notes:?}");
+    assert!(notes[0].contains("was not tuned for code") && notes[0].contains("Tune {"), "{notes:?}");
 
     let choice = SamplingChoice { temperature: 0.5, top_p: 0.8, min_p: 0.05, repetition_penalty: 1.1 };
     let sha256 = quiet.model_sha256(&model.identity).unwrap();
@@ -275,6 +281,22 @@ fn a_preset_is_taken_where_it_is_named_and_flags_win_over_it() {
     std::fs::write(&file, "{}").unwrap();
     let (found, notes) = sampling(&named(Some("creative"), nothing));
     assert!((found.temperature, notes[0].contains("is not used")) == (0.8, true), "{notes:?}");
+}
+
+#[tokio::test]
+async fn the_template_of_a_file_makes_chats_of_prompts_and_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("own.jinja");
+    std::fs::write(&file, "{{ messages[0].content }}").unwrap();
+    let bare = || FakeScript { has_chat_template: false, ..script(|_, _| "hm".to_owned()) };
+    let own = GenerateJob { template: Some(file.display().to_string()), ..job(PolicyWishes::default()) };
+    let (made, notes, _) = generate(bare(), &own).await;
+    let made = made.unwrap();
+    assert!(made.chat && !made.template.own, "{:?}", made.template);
+    assert!(made.template.name.ends_with("own.jinja") && notes[0].contains("own.jinja"), "{notes:?}");
+    std::fs::write(&file, "{% broken").unwrap();
+    let error = generate(bare(), &own).await.0.unwrap_err();
+    assert!(error.to_string().contains("own.jinja") && error.exit_code() == 2, "{error}");
 }
 
 #[tokio::test]

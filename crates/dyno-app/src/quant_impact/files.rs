@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use dyno_models::{BlockFit, FileType, ModelFiles, Reference, SynthSpec};
-use dyno_types::{Event, EventSink};
+use dyno_types::{Event, EventSink, Remedy, Wish};
 
 use crate::app::Model;
 use crate::eval::{EvalJob, Subject};
 use crate::quant_impact::Variant;
-use crate::quantize::{QuantizeJob, fallback, target_of};
+use crate::quantize::{QuantizeJob, fallback, honest_type, target_of};
 use crate::{AppError, Work};
 
 /// Characters of the source's digest in a folder's name.
@@ -26,9 +26,8 @@ impl Work {
         let wanted: Vec<&'static FileType> =
             types.iter().filter(|known| known.label != own).copied().collect();
         if wanted.is_empty() {
-            return Err(AppError::Input(format!(
-                "the model is {own} itself and nothing else is to be made; name other types with --to"
-            )));
+            let what = format!("the model is {own} itself and nothing else is to be made");
+            return Err(AppError::refused(what, Remedy::Change(Wish::To)));
         }
         let models = match Reference::parse(&job.model)? {
             Reference::Synthetic(spec) => self.synthetic_variants(&spec, &wanted)?,
@@ -37,11 +36,11 @@ impl Work {
         let requantized = crate::quantize::is_quantized(&own);
         let told = || format!("The original is {own}, quantized already: what that cost is in every figure.");
         let mut variants = vec![Variant { remark: requantized.then(told), subject: original }];
-        for model in models {
+        for (model, asked) in models.into_iter().zip(wanted) {
             let Subject { settings, thread_choice, .. } = &variants[0].subject;
             let (settings, thread_choice) = (settings.clone(), *thread_choice);
             let sha256 = self.model_sha256(&model.identity)?;
-            let remark = remark(&model)?;
+            let remark = remark(&model, asked)?;
             variants.push(Variant { subject: Subject { model, sha256, settings, thread_choice }, remark });
         }
         Ok(variants)
@@ -77,7 +76,7 @@ impl Work {
         let target = |known: &&'static FileType| folder.join(target_of(source, &files, known));
         let missing: Vec<String> = types
             .iter()
-            .filter(|known| !is_there(&target(known), known.label))
+            .filter(|known| !is_there(&target(known), known))
             .map(|known| known.label.to_owned())
             .collect();
         if !missing.is_empty() {
@@ -115,9 +114,11 @@ fn read(path: PathBuf) -> Result<Model, AppError> {
     Ok(Model { path, facts, identity, read_ms: 0.0 })
 }
 
-/// Whether the file was made before and says of itself what is wanted.
-fn is_there(path: &Path, label: &str) -> bool {
-    path.exists() && read(path.to_owned()).is_ok_and(|model| model.facts.quantization == label)
+/// Whether the file was made before, for this type, and says of itself what it is.
+fn is_there(path: &Path, asked: &'static FileType) -> bool {
+    let Ok(files) = ModelFiles::open(path) else { return false };
+    let honest = honest_type(asked, &BlockFit::of(&files, asked));
+    dyno_models::facts_of(&files, "").quantization == honest.label
 }
 
 /// A folder for the quantizations that this backend makes of this model.
@@ -128,10 +129,9 @@ fn folder_name(sha256: &str, backend: &str) -> String {
     format!("{}-{backend}", sha256.get(..DIGEST_CHARACTERS).unwrap_or(sha256))
 }
 
-/// What fell back in this file.
-fn remark(model: &Model) -> Result<Option<String>, AppError> {
-    let Some(asked) = FileType::from_label(&model.facts.quantization) else { return Ok(None) };
-    Ok(fallback(asked.label, &BlockFit::of(&ModelFiles::open(&model.path)?, asked)))
+/// What fell back in a file that was made for this type.
+fn remark(model: &Model, asked: &'static FileType) -> Result<Option<String>, AppError> {
+    Ok(fallback(asked, &BlockFit::of(&ModelFiles::open(&model.path)?, asked)))
 }
 
 #[cfg(test)]
@@ -146,15 +146,19 @@ mod tests {
         assert_ne!(folder_name(digest, "llama.cpp b1"), folder_name(digest, "llama.cpp b2"));
     }
 
+    fn known(label: &str) -> &'static FileType {
+        FileType::from_label(label).unwrap()
+    }
+
     #[test]
     fn only_a_whole_file_of_the_right_label_counts_as_made_before() {
         let folder = tempfile::tempdir().unwrap();
         let spec = SynthSpec::parse("tiny-llama@q8_0", 0).unwrap();
         let file = dyno_models::synthesize(&spec, folder.path(), &mut |_, _| true).unwrap();
-        assert!(is_there(&file, "q8_0") && !is_there(&file, "q4_0"));
+        assert!(is_there(&file, known("q8_0")) && !is_there(&file, known("q4_0")));
         let bytes = std::fs::read(&file).unwrap();
         std::fs::write(&file, &bytes[..bytes.len() - 100]).unwrap();
-        assert!(!is_there(&file, "q8_0"), "a torn file is made again");
-        assert!(!is_there(&folder.path().join("none.gguf"), "q8_0"));
+        assert!(!is_there(&file, known("q8_0")), "a torn file is made again");
+        assert!(!is_there(&folder.path().join("none.gguf"), known("q8_0")));
     }
 }

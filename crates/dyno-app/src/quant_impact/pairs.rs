@@ -3,7 +3,7 @@
 use dyno_eval::{Item, Preference, in_both_orders, pairing_chats, preference};
 use dyno_types::{EvalRecord, Event, EventSink as _, ItemResult, Job, JudgedPairs, SuiteResult};
 
-use crate::eval::judging::Judge;
+use crate::eval::judging::{Judge, note_remembered};
 use crate::eval::suites::Questions;
 use crate::generate::{Answered, JudgeModel};
 use crate::{AppError, Work};
@@ -23,7 +23,7 @@ impl Work {
         records: &mut [EvalRecord],
     ) -> Result<(), AppError> {
         let Some((original, others)) = records.split_first_mut() else { return Ok(()) };
-        let model = JudgeModel::new(self.engine()?, Some(judge.loading.clone()), &self.job);
+        let model = judge.model(self.engine()?, &self.job);
         let mut comparing = Comparing { model, job: self.job.clone() };
         let mut outcome = Ok(());
         'records: for record in others {
@@ -46,6 +46,7 @@ impl Work {
                 }
             }
         }
+        note_remembered(&comparing.model, &judge.used.model, &self.job);
         comparing.model.close().await;
         outcome
     }

@@ -154,6 +154,7 @@ async fn a_variant_that_cannot_be_loaded_ends_it_with_the_rest_kept() {
     let result = compare(FakeScript { faults: vec![refused], ..script() }, &["f16", "q8_0"], false).await;
     assert!(result.error.unwrap().to_string().contains("unknown tensor type"));
     assert_eq!(result.rows.len(), 1);
+    assert!(result.rows[0].footprint.decode_tps.is_none(), "nothing was timed: {:?}", result.rows[0]);
     let outcome = &result.records[0].suites[0].items[0].outcome;
     assert_eq!(*outcome, ItemOutcome::Correct);
 }

@@ -24,7 +24,7 @@ pub fn parse_memory(text: &str) -> Result<MemoryBasis, AppError> {
     let shown: String = text.chars().take(40).collect();
     let refuse = |why: &str| {
         Err(AppError::Input(format!(
-            "--memory {shown:?} {why}; write for example 16GB, 7.5GiB, or free for what is free right now"
+            "the memory {shown:?} {why}; write for example 16GB, 7.5GiB, or free for what is free right now"
         )))
     };
     let has_no_unit = text.trim().chars().all(|letter| letter.is_ascii_digit() || letter == '.');

@@ -22,7 +22,11 @@ struct Fit {
 /// One entry per task that has a preset. Open tasks of language are writing, too: creative prompts alone are too few.
 const FITS: [Fit; 4] = [
     Fit { task: "reasoning", suites: &["heldout-steps"], categories: &["reasoning", "arithmetic"] },
-    Fit { task: "creativity", suites: &["seed-001", "seed-002"], categories: &["creativity", "language"] },
+    Fit {
+        task: "creativity",
+        suites: &["five-topics", "three-prompts"],
+        categories: &["creativity", "language"],
+    },
     Fit { task: "knowledge", suites: &["heldout-single"], categories: &["knowledge"] },
     Fit { task: "code", suites: &["heldout-code"], categories: &["code"] },
 ];
@@ -52,8 +56,9 @@ impl Pool {
     }
 
     /// What it is made of, for messages.
-    pub(super) fn describe(&self) -> String {
-        format!("questions from {} whose answers are written and right or wrong", self.suites.join(", "))
+    pub(super) fn describe(&self, judged: bool) -> String {
+        let scored = if judged { "scored or rated by the judge" } else { "right or wrong" };
+        format!("questions from {} whose answers are written and {scored}", self.suites.join(", "))
     }
 }
 
@@ -84,8 +89,9 @@ pub(super) fn pool(
         let category = item.category.as_deref();
         // Whoever names no category is taken at the word of whoever named the suite.
         let fitting = category.is_none_or(|category| fit.categories.contains(&category));
-        // How an answer looks says nothing about how good it is.
-        fitting && !manner.by_likelihood(item) && !item.kind.is_open()
+        // How an answer looks says nothing about how good it is: that takes a judge.
+        let scored = job.judge.is_some() || !item.kind.is_open();
+        fitting && !manner.by_likelihood(item) && scored
     };
     let mut digests = vec![task.to_owned()];
     let (mut items, mut examples, mut from) = (Vec::new(), Vec::new(), Vec::new());

@@ -1,6 +1,7 @@
 //! The search of one task: the tuner says what to ask, the exam asks it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use dyno_eval::{
@@ -14,12 +15,15 @@ use crate::AppError;
 use crate::eval::ask::Manner;
 use crate::eval::exam::Exam;
 use crate::eval::host::Host;
+use crate::eval::judging::Judging;
 
 /// What a search works with.
 pub(super) struct Search<'a> {
     pub(super) exam: Exam<'a>,
     pub(super) pool: Pool,
     pub(super) strategy: &'a Strategy,
+    /// Who rates answers to open questions.
+    pub(super) judging: Option<&'a mut Judging>,
     /// Most tokens of an answer, where the item does not say.
     pub(super) max_tokens: u32,
     /// Remarks on the way, each once.
@@ -136,9 +140,12 @@ impl Search<'_> {
                 answers: self.exam.answers.clone(),
                 events: &inner,
             };
-            let asked = exam.sit(host, &self.pool.questions, &manner).await?;
+            let mut asked = exam.sit(host, &self.pool.questions, &manner).await?;
             if let Some(error) = asked.error {
                 return Err(error);
+            }
+            if let Some(judging) = &mut self.judging {
+                judging.suite(&self.pool.questions, &mut asked.result).await?;
             }
             inner.done.fetch_add(count, Ordering::Relaxed);
             let answers = &asked.result.items;
@@ -177,6 +184,18 @@ fn note_failures(notes: &mut Vec<String>, answers: &[ItemResult]) {
             && !notes.contains(reason)
         {
             notes.push(reason.clone());
+        }
+    }
+}
+
+/// Everything that is said but progress.
+pub(super) struct WithoutPhases(pub(super) Arc<dyn EventSink>);
+
+impl EventSink for WithoutPhases {
+    fn emit(&self, event: Event) {
+        match event {
+            Event::PhaseStarted { .. } | Event::PhaseAdvanced { .. } | Event::PhaseEnded => {}
+            event => self.0.emit(event),
         }
     }
 }

@@ -25,6 +25,7 @@ fn job() -> TuneJob {
         seed: 5,
         max_tokens: 8,
         template: None,
+        judge: None,
         unsafe_code: false,
         cache: true,
         save: true,
@@ -40,8 +41,12 @@ fn sums(job: &TuneJob) -> Plan {
         item.answers = vec!["4".to_owned()];
         item
     };
+    of_items(job, "reasoning", (0..40).map(item).collect())
+}
+
+/// A search for one task by these questions.
+fn of_items(job: &TuneJob, task: &str, items: Vec<Item>) -> Plan {
     let header = SuiteHeader { name: "sums".to_owned(), ..SuiteHeader::default() };
-    let items: Vec<Item> = (0..40).map(item).collect();
     let suite = Suite {
         header,
         format: "test",
@@ -54,9 +59,9 @@ fn sums(job: &TuneJob) -> Plan {
     let id = suite.id("digest");
     let all = (0..suite.items.len()).collect();
     let questions = Questions::new(suite, id, all);
-    let pool = Pool { task: "reasoning".to_owned(), suites: vec!["sums".to_owned()], questions };
+    let pool = Pool { task: task.to_owned(), suites: vec!["sums".to_owned()], questions };
     let tuner = TunerPlan {
-        start: start_of("reasoning").unwrap().choice(),
+        start: start_of(task).unwrap().choice(),
         candidates: job.candidates,
         items: pool.items(),
         budget: job.budget,
@@ -64,7 +69,7 @@ fn sums(job: &TuneJob) -> Plan {
         seed: job.seed,
     };
     let strategy = strategies().into_iter().find(|strategy| strategy.name == "direct").unwrap();
-    Plan { strategy, tasks: vec![(pool, tuner)], skipped: Vec::new() }
+    Plan { strategy, tasks: vec![(pool, tuner)], skipped: Vec::new(), judge: None }
 }
 
 fn subject(job: &TuneJob) -> Subject {
@@ -130,6 +135,80 @@ async fn the_setting_that_answers_right_wins_holds_up_and_is_kept() {
     let preset = &kept.tasks["reasoning"];
     assert_eq!((preset.choice, preset.quality, preset.seed), (SamplingChoice::GREEDY, 1.0, 5));
     assert_eq!((kept.model.as_str(), preset.generations), ("x.gguf", asked));
+}
+
+/// Answers well when it takes the likeliest token; as judge it likes that.
+fn greedy_is_liked(request: &GenerateRequest, index: u32) -> String {
+    let dyno_types::Prompt::Chat(messages) = &request.prompt else { return String::new() };
+    let text = &messages.last().unwrap().content;
+    match (index, text.contains("impartial judge")) {
+        (0, true) if text.contains("Assistant's Answer]\ngood") => "Rating: [[9]]",
+        (0, true) => "Rating: [[2]]",
+        (0, false) if request.sampling.temperature == 0.0 => "good",
+        (0, false) => "bad",
+        _ => "",
+    }
+    .to_owned()
+}
+
+fn a_judge(folder: &Path) -> Judge {
+    let loading = Loading {
+        path: PathBuf::from("judge.gguf"),
+        identity: dyno_models::ModelIdentity::default(),
+        settings: EngineSettings::default(),
+        template: None,
+    };
+    let limit = dyno_advise::WindowLimit { tokens: 8_192, bound: dyno_advise::WindowBound::Trained };
+    let used = JudgeUse { model: "judge.gguf".to_owned(), sha256: "judge digest".to_owned() };
+    let judge_sha256 = used.sha256.clone();
+    let verdicts =
+        Some(crate::eval::verdicts::VerdictPlace { folder: folder.join("verdicts"), judge_sha256 });
+    Judge { used, loading: crate::generate::JudgeLoading { loading, limit }, verdicts }
+}
+
+#[tokio::test]
+async fn open_tasks_are_searched_by_what_a_judge_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let job = TuneJob { judge: Some("judge.gguf".to_owned()), ..job() };
+    let item = |id: usize| Item::new(format!("o{id}"), "poems", ItemKind::Open, format!("Poem {id}."));
+    let plan = || {
+        let plan = of_items(&job, "creativity", (0..40).map(item).collect());
+        Plan { judge: Some(a_judge(folder.path())), ..plan }
+    };
+    let work = work_with(folder.path(), FakeEngine::new(script(greedy_is_liked)));
+    let result = work.search(&job, plan(), &subject(&job)).await.unwrap();
+    assert!(result.error.is_none() && result.skipped.is_empty(), "{result:?}");
+    let task = &result.tasks[0];
+    assert_eq!((task.recommended, task.rated), (SamplingChoice::GREEDY, true));
+    assert!((task.winner.quality - 0.9).abs() < 1e-9, "{:?}", task.winner);
+    assert_eq!(result.judge.as_ref().unwrap().model, "judge.gguf");
+    let kept = work.model_presets("model-digest").unwrap();
+    assert_eq!(kept.tasks["creativity"].judge.as_deref(), Some("judge.gguf"));
+    // Without a judge nothing can be said of them.
+    let alone = of_items(&job, "creativity", (0..40).map(item).collect());
+    let result = work.search(&job, alone, &subject(&job)).await.unwrap();
+    assert!(result.tasks.is_empty(), "{result:?}");
+}
+
+#[test]
+fn a_judge_makes_open_tasks_searchable_and_has_to_have_something_to_rate() {
+    let cancel = CancelFlag::default();
+    let judged = |tasks: &[&str]| TuneJob {
+        judge: Some("judge.gguf".to_owned()),
+        tasks: tasks.iter().map(ToString::to_string).collect(),
+        ..job()
+    };
+    let planned = plan(&judged(&[]), &cancel, &Silent).unwrap();
+    assert!(planned.skipped.is_empty(), "{:?}", planned.skipped);
+    let open: Vec<&str> = planned
+        .tasks
+        .iter()
+        .filter(|(pool, _)| pool.questions.has_open())
+        .map(|(pool, _)| pool.task.as_str())
+        .collect();
+    assert_eq!(open, ["creativity"]);
+    let error = plan(&judged(&["code"]), &cancel, &Silent).err().unwrap();
+    assert!(error.to_string().contains("no question here is open"), "{error}");
 }
 
 #[tokio::test]
@@ -260,18 +339,19 @@ fn the_rehearsal_is_what_happens_when_the_start_loses() {
 }
 
 #[test]
-fn what_cannot_be_searched_is_refused_with_the_flag() {
+fn what_cannot_be_searched_is_refused_with_what_would_help() {
     let cases: [(TuneJob, &str); 6] = [
-        (TuneJob { budget: 20, ..job() }, "--budget"),
-        (TuneJob { candidates: 1, ..job() }, "--candidates"),
-        (TuneJob { weights: Weights { quality: 0.0, speed: 0.0 }, ..job() }, "--weights"),
+        (TuneJob { budget: 20, ..job() }, "AtLeast(Budget"),
+        (TuneJob { candidates: 1, ..job() }, "Change(Candidates)"),
+        (TuneJob { weights: Weights { quality: 0.0, speed: 0.0 }, ..job() }, "Change(Weights)"),
         (TuneJob { tasks: vec!["cooking".to_owned()], ..job() }, "creativity"),
         (TuneJob { strategy: Some("all".to_owned()), ..job() }, "one strategy"),
-        (TuneJob { suites: vec!["seed-002".to_owned()], ..job() }, "at least 8"),
+        (TuneJob { suites: vec!["three-prompts".to_owned()], ..job() }, "at least 8"),
     ];
     for (job, named) in cases {
         let error = plan(&job, &CancelFlag::default(), &Silent).err().unwrap();
-        assert!(error.to_string().contains(named), "{error}");
+        let told = format!("{error} {:?}", error.remedy());
+        assert!(told.contains(named), "{told}");
         assert_eq!(error.exit_code(), 2);
     }
 }

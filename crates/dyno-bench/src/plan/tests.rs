@@ -26,18 +26,18 @@ fn plan_with(change: impl FnOnce(&mut PlanRequest)) -> Result<BenchPlan, PlanErr
 fn what_makes_no_sense_is_refused_with_a_sentence() {
     type Change = fn(&mut PlanRequest);
     let cases: &[(Change, &str)] = &[
-        (|r| r.runs = 0, "--runs is 0; ask for 1"),
-        (|r| r.processes = 0, "--processes is 0"),
-        (|r| r.max_tokens = 0, "--max-tokens is 0"),
-        (|r| r.context_decode_tokens = 0, "--context-decode-tokens is 0"),
-        (|r| r.runs = u32::MAX, "--runs is 4294967295"),
+        (|r| r.runs = 0, "the number of runs is 0, and must be 1"),
+        (|r| r.processes = 0, "the number of engine processes is 0"),
+        (|r| r.max_tokens = 0, "the maximum answer length is 0"),
+        (|r| r.context_decode_tokens = 0, "the number of tokens decoded in each window is 0"),
+        (|r| r.runs = u32::MAX, "the number of runs is 4294967295"),
         (|r| r.contexts.clear(), "names no window"),
         (|r| r.contexts.push(32), "a context window of 32 tokens leaves no room"),
         (|r| r.contexts.push(0), "a context window of 0 tokens"),
         (|r| r.contexts.push(u32::MAX), "beyond the largest accepted"),
-        (|r| r.settings.context = 64, "--context 64 leaves no room for a prompt before 64"),
+        (|r| r.settings.context = 64, "a window of 64 tokens leaves no room for a prompt before 64"),
         (|r| r.settings.context = 4097, "beyond the 4096 tokens the model was trained for"),
-        (|r| r.settings.batch = 256, "--ubatch 512 is larger than --batch 256"),
+        (|r| r.settings.batch = 256, "a physical batch of 512 tokens is larger than the batch of 256"),
         (|r| r.sampling.temperature = 7.0, "temperature is 7"),
     ];
     for (change, expected) in cases {

@@ -92,7 +92,7 @@ impl Run<'_> {
         }
         match self.prompt_request(process, index, run, chat).await {
             Err(BenchError::Engine { source, .. })
-                if chat && self.first_request() && is_template_trouble(&source) =>
+                if chat && self.falls_back() && self.first_request() && is_template_trouble(&source) =>
             {
                 self.chat = false;
                 self.note(format!(
@@ -140,11 +140,20 @@ impl Run<'_> {
         match self.plan.wording() {
             Wording::Own if has_chat_template => {}
             Wording::Own => self.note(NO_TEMPLATE.to_owned()),
+            Wording::File(template) => {
+                let name = &template.name;
+                self.note(format!("prompts are put into the chat template {name}, as was asked for"));
+            }
             Wording::Plain => self.note("prompts are plain text, as was asked for".to_owned()),
             Wording::Known { name, .. } => {
                 self.note(format!("prompts are put into the chat template {name}, as was asked for"));
             }
         }
+    }
+
+    /// Whether plain text is good enough where the template cannot be used: not in place of one that was asked for.
+    fn falls_back(&self) -> bool {
+        *self.plan.wording() == Wording::Own
     }
 
     /// Whether the first generation of the run just failed: a template either works from the start or never.

@@ -7,7 +7,7 @@ use dyno_types::{
 
 use crate::process::Process;
 use crate::run::Run;
-use crate::{BenchContext, BenchError, threads};
+use crate::{BenchContext, BenchError, Wording, threads};
 
 /// Least progress between two points of the timeline, so that a chatty engine cannot make it long.
 const TIMELINE_STEP: f32 = 0.005;
@@ -30,7 +30,12 @@ impl Run<'_> {
             !cancel.is_cancelled()
         };
         let both = load_and_open(process.session.as_ref(), self.plan.path(), &settings, &mut progress);
-        let (load, opened) = self.ask("loading the model", both).await?;
+        let (mut load, opened) = self.ask("loading the model", both).await?;
+        if let Wording::File(template) = self.plan.wording() {
+            let read = process.session.use_template(template);
+            load.system_in_user = self.ask("reading the chat template", read).await?;
+            load.has_chat_template = true;
+        }
         process.note_loss(self.context, before);
         let after = self.memory(process).await?;
         process.load = load;

@@ -10,7 +10,7 @@ use dyno_engine::{
 };
 use dyno_types::{
     ChatMessage, ContextReport, EngineInfo, EngineMemory, EngineSettings, GenerateRequest, Job, LoadReport,
-    MeasureReport, MeasureRequest, Prompt, TokenId, UnloadReport,
+    MeasureReport, MeasureRequest, Prompt, TemplateFile, TokenId, UnloadReport,
 };
 use futures::StreamExt as _;
 
@@ -137,6 +137,10 @@ impl Session for WatchedSession {
 
 #[async_trait]
 impl Generate for WatchedSession {
+    async fn use_template(&self, template: &TemplateFile) -> Result<bool, EngineError> {
+        self.inner.use_template(template).await
+    }
+
     async fn open_context(&self, settings: &EngineSettings) -> Result<ContextReport, EngineError> {
         self.seen.contexts.lock().unwrap().push(settings.clone());
         self.inner.open_context(settings).await

@@ -222,6 +222,7 @@ impl Speaker {
             at_ns: u64::from(number) * 1000,
             logprob,
             top: Vec::new(),
+            piece: None,
         };
         self.say(proto::sequence_event::Event::Token(token));
     }
@@ -397,6 +398,13 @@ impl EngineService for Scripted {
                 half.chain(futures::stream::iter([Ok(proto::QuantizeEvent { event: Some(done) })])).boxed()
             }
         }))
+    }
+
+    async fn use_template(&self, request: Request<proto::TemplateFile>) -> Reply<proto::TemplateReply> {
+        match request.into_inner().source.as_str() {
+            "broken" => Err(failure_status(FailureKind::Template, "the chat template x cannot be read")),
+            _ => Ok(Response::new(proto::TemplateReply { system_in_user: true })),
+        }
     }
 
     async fn clear_context(&self, _: Request<proto::Empty>) -> Reply<proto::Empty> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dyno_types::{
     EngineSettings, FinishReason, GenerateRequest, GeneratedToken, GenerationEvent, GenerationReport,
-    TokenId, TokenLogprob,
+    TokenId, TokenLogprob, TokenPiece,
 };
 
 use super::arithmetic::Pace;
@@ -120,14 +120,16 @@ impl Generation {
         let token = (number - 1) % self.script.vocabulary.max(1);
         self.tokens.push(token);
         let logprobs = self.request.logprobs;
+        let piece = |token: TokenId| TokenPiece::from(format!("t{token}").into_bytes());
+        let top =
+            |rank| TokenLogprob { token: token + rank, piece: piece(token + rank), logprob: logprob(rank) };
         GeneratedToken {
             token,
             text: self.visible_text(number - 1),
             at_ns: self.report.end_ns,
+            piece: (logprobs > 0).then(|| piece(token)),
             logprob: (logprobs > 0).then(|| logprob(0)),
-            top: (0..logprobs)
-                .map(|rank| TokenLogprob { token: token + rank, logprob: logprob(rank) })
-                .collect(),
+            top: (0..logprobs).map(top).collect(),
         }
     }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use dyno_types::{
     CancelFlag, ChatMessage, ContextReport, EngineInfo, EngineMemory, EngineSettings, GenerateRequest,
     LoadReport, MeasureReport, MeasureRequest, MemoryBreakdown, PerplexityRequest, ProcessMemory, Prompt,
-    QuantizeReport, QuantizeRequest, ScoreRequest, TokenId, UnloadReport,
+    QuantizeReport, QuantizeRequest, ScoreRequest, TemplateFile, TokenId, UnloadReport,
 };
 use futures::StreamExt as _;
 
@@ -49,6 +49,8 @@ struct Held {
     context: Option<EngineSettings>,
     /// What the last generation left in the context.
     cached: Vec<TokenId>,
+    /// Whether a template of a file is in use.
+    template: bool,
     /// Whether anything was ever loaded.
     used: bool,
     rss_peak_bytes: u64,
@@ -160,7 +162,9 @@ impl State {
         match prompt {
             Prompt::Text(text) => Ok(self.tokenize(text, true)),
             Prompt::Tokens(tokens) => Ok(tokens.clone()),
-            Prompt::Chat(_) if !self.script.has_chat_template => Err(EngineError::NoTemplate),
+            Prompt::Chat(_) if !self.script.has_chat_template && !self.held().template => {
+                Err(EngineError::NoTemplate)
+            }
             Prompt::Chat(messages) => {
                 // As engines do, a last message of the assistant's is left open.
                 let line = |message: &ChatMessage| match message.role.as_str() {
@@ -261,6 +265,7 @@ impl Session for FakeSession {
         {
             let mut held = self.state.held();
             (held.loaded, held.context, held.used) = (Some(settings.clone()), None, true);
+            held.template = false;
             held.cached.clear();
         }
         self.state.memory(script.memory.load_extra_bytes);
@@ -333,6 +338,15 @@ impl Session for FakeSession {
 
 #[async_trait]
 impl Generate for FakeSession {
+    async fn use_template(&self, template: &TemplateFile) -> Result<bool, EngineError> {
+        self.state.loaded()?;
+        if template.source.contains("{% broken") {
+            return Err(EngineError::Template(format!("the chat template {} cannot be read", template.name)));
+        }
+        self.state.held().template = true;
+        Ok(self.state.script.system_in_user)
+    }
+
     async fn open_context(&self, settings: &EngineSettings) -> Result<ContextReport, EngineError> {
         self.state.loaded()?;
         let window = settings.context;

@@ -16,16 +16,18 @@ impl From<GeneratedToken> for proto::Token {
     /// A log-probability of minus infinity travels as the least finite number.
     fn from(token: GeneratedToken) -> Self {
         let finite = |logprob: f32| logprob.max(f32::MIN);
-        let top = token
-            .top
-            .into_iter()
-            .map(|top| proto::TokenLogprob { token: top.token, logprob: finite(top.logprob) });
+        let top = token.top.into_iter().map(|top| proto::TokenLogprob {
+            token: top.token,
+            logprob: finite(top.logprob),
+            piece: top.piece.into(),
+        });
         Self {
             token: token.token,
             text: token.text,
             at_ns: token.at_ns,
             logprob: token.logprob.map(finite),
             top: top.collect(),
+            piece: token.piece.map(Into::into),
         }
     }
 }
@@ -41,14 +43,14 @@ impl TryFrom<proto::Token> for GeneratedToken {
                 format!("at most {LOGPROBS_MAX}"),
             ));
         }
-        let top = message
-            .top
-            .into_iter()
-            .map(|top| Ok(TokenLogprob { token: top.token, logprob: logprob(top.logprob)? }));
+        let top = message.top.into_iter().map(|top| {
+            Ok(TokenLogprob { token: top.token, piece: top.piece.into(), logprob: logprob(top.logprob)? })
+        });
         Ok(Self {
             token: message.token,
             text: message.text,
             at_ns: message.at_ns,
+            piece: message.piece.map(Into::into),
             logprob: message.logprob.map(logprob).transpose()?,
             top: top.collect::<Result<_, _>>()?,
         })

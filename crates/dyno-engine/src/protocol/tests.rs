@@ -5,7 +5,7 @@ use dyno_types::{
     EngineSettings, FinishReason, GenerateRequest, GeneratedToken, GenerationReport, KNOBS, KvType,
     LOGPROB_MIN, LoadReport, MeasureReport, MeasureRequest, MemoryBreakdown, PerplexityRequest,
     ProcessMemory, Prompt, QuantizeRequest, SCORE_ITEM_TOKENS_MAX, Sampling, ScoreItem, ScoreRefusal,
-    ScoreRequest, ScoredItem, Switch, TokenLogprob, UnloadReport,
+    ScoreRequest, ScoredItem, Switch, TokenLogprob, TokenPiece, UnloadReport,
 };
 use prost::Message;
 
@@ -140,14 +140,24 @@ fn requests_that_make_no_sense_are_refused_by_field() {
 
 #[test]
 fn events_come_back_and_lies_are_refused() {
-    let top =
-        vec![TokenLogprob { token: 1, logprob: -0.5 }, TokenLogprob { token: 2, logprob: f32::NEG_INFINITY }];
-    let token = GeneratedToken { token: 1, text: "ü".to_owned(), at_ns: 7, logprob: Some(-0.5), top };
+    let piece = |bytes: &[u8]| TokenPiece::from(bytes.to_vec());
+    let top = vec![
+        TokenLogprob { token: 1, piece: piece(b"\xc3"), logprob: -0.5 },
+        TokenLogprob { token: 2, piece: piece(b"x"), logprob: f32::NEG_INFINITY },
+    ];
+    let token = GeneratedToken {
+        token: 1,
+        text: "ü".to_owned(),
+        at_ns: 7,
+        piece: Some(piece(b"\xbc")),
+        logprob: Some(-0.5),
+        top,
+    };
     let message = proto::Token::from(token.clone());
     let got = GeneratedToken::try_from(travelled(&message)).unwrap();
     assert_eq!(
-        (got.token, got.text, got.at_ns, got.logprob, got.top[0]),
-        (1, "ü".to_owned(), 7, Some(-0.5), token.top[0])
+        (got.token, got.text, got.at_ns, got.piece, got.logprob, &got.top[0]),
+        (1, "ü".to_owned(), 7, token.piece, Some(-0.5), &token.top[0])
     );
     assert_eq!(got.top[1].logprob, f32::MIN, "minus infinity has no place in a record");
 

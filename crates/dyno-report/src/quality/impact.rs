@@ -98,20 +98,25 @@ pub(crate) fn table(rows: &[QuantImpact]) -> TextTable {
     let none = vec![false; rows.len()];
     let size = yardstick.map_or_else(|| none.clone(), |yardstick| best_for_size(&rows, yardstick));
     let speed = yardstick.map_or_else(|| none.clone(), |yardstick| best_for_speed(&rows, yardstick));
+    let prefill_timed = rows.iter().any(|row| row.footprint.prefill_tps.is_some());
     let cells = rows.iter().enumerate().map(|(index, row)| {
         let best: Vec<&str> = [(size[index], "size"), (speed[index], "speed")]
             .iter()
             .filter(|(is, _)| *is)
             .map(|(_, what)| *what)
             .collect();
-        let mut cells = figures(row, row.original && one_original);
+        let mut cells = figures(row, row.original && one_original, prefill_timed);
         cells.push(if best.is_empty() { MISSING.to_owned() } else { best.join(", ") });
         cells
     });
     TextTable::of(&HEADER, 1, cells.collect())
 }
 
-fn figures(row: &QuantImpact, original: bool) -> Vec<String> {
+/// Beside what a rate would be, where no single stream was timed.
+const NOT_MEASURED: &str = "not measured";
+
+fn figures(row: &QuantImpact, original: bool, prefill_timed: bool) -> Vec<String> {
+    let not_timed = |shown: bool| if shown { NOT_MEASURED } else { MISSING }.to_owned();
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| MISSING.to_owned());
     let footprint = &row.footprint;
     let name = plain(&row.name);
@@ -120,8 +125,8 @@ fn figures(row: &QuantImpact, original: bool) -> Vec<String> {
         if original { format!("{name} (original)") } else { name },
         or_dash((row.file_bytes > 0).then(|| bytes(row.file_bytes))),
         or_dash(footprint.rss_peak_bytes.map(bytes)),
-        or_dash(footprint.prefill_tps.map(rate)),
-        or_dash(footprint.decode_tps.map(rate)),
+        footprint.prefill_tps.map_or_else(|| not_timed(prefill_timed), rate),
+        footprint.decode_tps.map_or_else(|| not_timed(true), rate),
         or_dash(row.ppl.map(number)),
         or_dash(row.kld_mean.map(divergence)),
         or_dash(row.top1_agree.map(percent)),

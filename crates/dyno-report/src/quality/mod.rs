@@ -58,7 +58,7 @@ pub(crate) fn table_one(record: &EvalRecord, color: Color) -> String {
     }
     let mut groups = left_out(record);
     if !groups.is_empty() {
-        groups.push("All groups: --format md, html or json.".to_owned());
+        groups.push("All groups are in the Markdown, HTML and JSON formats.".to_owned());
     }
     page += &list_section("By group", groups, color);
     page += &list_section("What the figures say", findings(record), color);

@@ -244,6 +244,7 @@ fn the_pareto_set_and_the_smallest_unharmed_variant_are_named() {
     let text = quant_impact_table(&rows, Color::Never);
     let line = |name: &str| text.lines().find(|line| line.contains(name)).unwrap().trim().to_owned();
     assert!(line("q8_worse").ends_with('–'), "{}", line("q8_worse"));
+    assert!(line("q8_worse").contains("not measured"), "{}", line("q8_worse"));
     assert!(line("q5_k_m").ends_with("size, speed"), "{}", line("q5_k_m"));
 }
 

@@ -3,8 +3,9 @@
 use dyno_report::{AdviceDetail, advice_text, stacks_text};
 use dyno_types::{
     ADVICE_SCHEMA, Advice, AdviceRequest, Choice, ChosenSettings, Constraint, Evidence, KvType, Loading,
-    MemoryBudget, MemoryNeed, MemoryParts, Priority, Profile, PublishedFigure, QualityFigure, RateFigure,
-    ReadingPlan, Refusal, RefusalReason, Role, Stack, StackAdvice, Standing, Whereabouts,
+    MemoryBudget, MemoryNeed, MemoryParts, NextStep, Priority, Profile, PublishedFigure, QualityFigure,
+    RateFigure, ReadingPlan, Refusal, RefusalReason, Remedy, Role, Stack, StackAdvice, Standing, StepWords,
+    Whereabouts, Wish,
 };
 use insta::assert_snapshot;
 
@@ -165,8 +166,16 @@ fn advice() -> Advice {
     }
 }
 
+fn words(step: &NextStep) -> String {
+    match step {
+        NextStep::Mend(Remedy::Shows(Wish::AllRefusals)) => "--all says why".to_owned(),
+        NextStep::Mend(Remedy::Shows(Wish::Top)) => "--top shows them".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
 fn detail(top: usize, explain: bool) -> AdviceDetail {
-    AdviceDetail { top, explain, all_refusals: false }
+    AdviceDetail { top, explain, all_refusals: false, words: StepWords(words) }
 }
 
 #[test]

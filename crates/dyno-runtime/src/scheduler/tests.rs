@@ -121,7 +121,7 @@ fn requests_that_make_no_sense_are_refused_with_their_values() {
     let long = refusal(LIMITS, job(1, &prompt(65)));
     assert_eq!(
         long,
-        "the prompt has 65 tokens, but the context window has 64; shorten the prompt or raise --context"
+        "the prompt has 65 tokens, but the context window has 64; shorten the prompt or open a larger window"
     );
     assert!(refusal(LIMITS, job(1, &[])).contains("empty"));
     assert!(refusal(LIMITS, job(1, &[5, 999])).contains("token 999"));
@@ -361,6 +361,15 @@ fn log_probabilities_come_when_asked_for() {
     for token in bench.generated(1) {
         assert_eq!(token.top.len(), 3);
         assert_eq!((token.top[0].token, Some(token.top[0].logprob)), (token.token, token.logprob));
+        assert_eq!(Some(&token.top[0].piece), token.piece.as_ref());
+        for likely in &token.top {
+            let spelled = match likely.token {
+                BOS => b"<bos>".to_vec(),
+                EOS => b"<eos>".to_vec(),
+                byte => vec![u8::try_from(byte).unwrap()],
+            };
+            assert_eq!(likely.piece, spelled.into(), "{likely:?}");
+        }
     }
     assert!(bench.generated(2).iter().all(|token| token.logprob.is_none() && token.top.is_empty()));
 }

@@ -195,7 +195,7 @@ fn a_host_ends_a_rendering_that_takes_too_long() {
 #[test]
 fn broken_sources_are_refused_when_compiled() {
     let deep = "{% if a %}".repeat(100_000);
-    for source in ["{% for %}", "{{ unclosed", deep.as_str(), &"x".repeat(SOURCE_BYTES_MAX + 1)] {
+    for source in ["{% for %}", "{{ unclosed", deep.as_str(), &"x".repeat(TEMPLATE_BYTES_MAX + 1)] {
         let outcome = ChatTemplate::compile(source, String::new(), String::new());
         assert!(matches!(outcome, Err(TemplateError::Source(_))), "{:.40}", source);
     }

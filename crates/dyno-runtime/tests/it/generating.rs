@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dyno_engine::EngineError;
 use dyno_types::{ChatMessage, FinishReason, GenerateRequest, GenerationEvent, Prompt, Sampling};
 use futures::StreamExt as _;
 
@@ -163,4 +164,26 @@ async fn an_empty_text_begins_with_the_beginning_of_a_sequence_alone() {
     let session = ready(0).await;
     let (_, report) = generate(session.as_ref(), request("")).await.unwrap();
     assert_eq!(report.prompt_tokens, 1);
+}
+
+#[tokio::test]
+async fn the_template_of_a_file_takes_the_place_of_the_model_s_own() {
+    let session = ready(0).await;
+    let chat = [ChatMessage { role: "user".to_owned(), content: "Hi".to_owned() }];
+    let own = session.tokenize_chat(&chat).await.unwrap();
+    let file =
+        |source: &str| dyno_types::TemplateFile { name: "own.jinja".to_owned(), source: source.to_owned() };
+    let source = "{{ bos_token }}{% for message in messages %}[{{ message.content }}]{% endfor %}";
+    session.use_template(&file(source)).await.unwrap();
+    let other = session.tokenize_chat(&chat).await.unwrap();
+    let text: Vec<u8> = other[1..].iter().map(|token| u8::try_from(*token).unwrap()).collect();
+    assert_eq!(String::from_utf8(text).unwrap(), "[Hi]");
+    assert_ne!(other, own);
+    // What cannot be read names the file and the line, and changes nothing.
+    for (source, told) in [("one\ntwo {% for %}", "line 2"), (" \n", "is empty")] {
+        let error = session.use_template(&file(source)).await.unwrap_err();
+        let EngineError::Template(reason) = &error else { panic!("{error:?}") };
+        assert!(reason.starts_with("the chat template own.jinja ") && reason.contains(told), "{reason}");
+    }
+    assert_eq!(session.tokenize_chat(&chat).await.unwrap(), other);
 }

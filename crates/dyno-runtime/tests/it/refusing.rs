@@ -54,7 +54,7 @@ async fn a_context_that_does_not_fit_is_typed_and_a_smaller_one_opens() {
     let huge = session.open_context(&EngineSettings { context: 200_000, ..settings() }).await;
     assert!(matches!(huge, Err(EngineError::OutOfMemory { .. })), "{huge:?}");
     assert_refused(generate(session.as_ref(), request("x")).await, "no context");
-    assert_refused(session.open_context(&EngineSettings { batch: 1, ..settings() }).await, "--batch 1");
+    assert_refused(session.open_context(&EngineSettings { batch: 1, ..settings() }).await, "a batch of 1");
     session.open_context(&settings()).await.unwrap();
     generate(session.as_ref(), request("x")).await.unwrap();
 }

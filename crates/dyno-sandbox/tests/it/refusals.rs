@@ -80,7 +80,7 @@ fn without_isolation_nothing_runs_unless_asked_for() {
         text.contains("cannot guarantee that") && text.contains("the network stays out of reach"),
         "{text}"
     );
-    assert!(text.contains("--allow-unsafe-code"), "{text}");
+    assert!(text.contains("at your own risk"), "{text}");
 
     let unsafe_sandbox = Sandbox::detect(Settings { demand: Demand::Nothing, ..bare }).unwrap();
     let outcome = unsafe_sandbox.run(&Program::new("print(1)", "")).unwrap();

@@ -49,7 +49,7 @@ pub(crate) struct GenerateArgs {
     /// Print the text as it is generated.
     #[arg(long, conflicts_with_all = ["check", "votes", "judge", "policy"])]
     pub(crate) stream: bool,
-    /// Report the N likeliest tokens of every step; needs --format json.
+    /// Report the N likeliest tokens of every step, each with its text and the logarithm of its probability.
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100))]
     pub(crate) logprobs: u32,
     /// Output format: the text alone, or JSON with token ids, timings and finish reason.

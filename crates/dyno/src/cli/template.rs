@@ -5,9 +5,9 @@ use clap::Args;
 /// Flags of every verb that puts prompts.
 #[derive(Debug, Args)]
 pub(crate) struct TemplateArgs {
-    /// Chat template: `model` for the model's own, `none`, or a name listed by `dyno eval --list` [default: model, or none if it
-    /// has none].
-    #[arg(long, value_name = "NAME", help_heading = "Questions")]
+    /// Chat template: `model` for the model's own, `none`, a name listed by `dyno eval --list`, or a Jinja file [default: model, or
+    /// none if it has none].
+    #[arg(long, value_name = "NAME|FILE", value_parser = super::named::named(), help_heading = "Questions")]
     template: Option<String>,
     /// Continue prompts as they are, without a chat template; same as --template none.
     #[arg(long, conflicts_with = "template", help_heading = "Questions")]

@@ -25,8 +25,8 @@ pub(crate) struct TuneArgs {
     /// Tune the sampling settings: temperature, top-p, min-p and repetition penalty.
     #[arg(long, required = true)]
     pub(crate) sampling: bool,
-    /// Task to tune for: reasoning, creativity, knowledge, code or all; may be given several times. Creativity needs a --suite of
-    /// questions with right answers [default: all].
+    /// Task to tune for: reasoning, creativity, knowledge, code or all; may be given several times. Creativity needs a --judge,
+    /// or a --suite of questions with right answers [default: all].
     #[arg(long, value_name = "TASK", value_delimiter = ',', help_heading = "Search")]
     pub(crate) task: Vec<String>,
     /// Suite to take questions from, built-in or a file; may be given several times [default: built-in suites that fit the task].
@@ -60,6 +60,9 @@ pub(crate) struct TuneArgs {
     /// What stands around questions.
     #[command(flatten)]
     pub(crate) template: TemplateArgs,
+    /// Another model that rates answers to open questions from 1 to 10; without one they are left out.
+    #[arg(long, value_name = "MODEL", value_parser = super::named::named(), help_heading = "Search")]
+    pub(crate) judge: Option<String>,
     /// Run code written by the model even if this machine cannot isolate it.
     #[arg(long, help_heading = "Search")]
     pub(crate) allow_unsafe_code: bool,

@@ -7,7 +7,7 @@ use crate::printer;
 
 /// Runs every check; fails when one found a problem.
 pub(super) async fn run(work: &Work, args: &DoctorArgs) -> anyhow::Result<()> {
-    let report = work.doctor(args.measure).await?;
+    let report = work.doctor(args.measure).await?.worded(crate::next_step::WORDS);
     if args.format == "json" {
         printer::print_json(&report)?;
     } else {

@@ -1,8 +1,8 @@
-//! `dyno generate`: the text alone on standard output.
+//! `dyno generate`: the text on standard output, and what was likely where that is asked for.
 
 use std::io::IsTerminal as _;
 
-use dyno_app::{AppError, GenerateJob, LongPrompt, Work};
+use dyno_app::{AppError, GenerateJob, GeneratedStep, LongPrompt, Work};
 
 use crate::cli::GenerateArgs;
 use crate::input_text::{STANDARD_INPUT, Source};
@@ -50,22 +50,41 @@ pub(super) async fn run(work: &Work, args: GenerateArgs) -> anyhow::Result<()> {
         "json" => printer::print_json(&generated)?,
         // What nobody accepted must not be taken for an answer.
         _ if refusal.is_some() => {}
-        _ if stream => printer::end_answer()?,
-        _ => printer::print_answer(&format!("{}\n", generated.text))?,
+        _ if stream => {
+            printer::end_answer()?;
+            printer::print_answer(&likeliest(&generated.tokens))?;
+        }
+        _ => {
+            let likely = likeliest(&generated.tokens);
+            printer::print_answer(&format!("{}\n{likely}", generated.text))?;
+        }
     }
     refusal.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// Refuses what the output asked for has no place for.
 fn check_output(args: &GenerateArgs) -> Result<(), AppError> {
-    let refused = match args.format.as_str() {
-        "json" if args.stream => {
-            "--stream prints text, and --format json is printed when all is known; leave one of them out"
-        }
-        "text" if args.logprobs > 0 => "--logprobs is reported in JSON alone; add --format json",
-        _ => return Ok(()),
-    };
-    Err(AppError::Input(refused.to_owned()))
+    if args.format == "json" && args.stream {
+        let what =
+            "--stream prints text, and --format json is printed when all is known; leave one of them out";
+        return Err(AppError::Input(what.to_owned()));
+    }
+    Ok(())
+}
+
+/// The tokens of an answer with those that were likely in their places; nothing where these were not asked for.
+fn likeliest(tokens: &[GeneratedStep]) -> String {
+    let mut text = String::new();
+    for step in tokens {
+        let (Some(piece), Some(logprob)) = (&step.piece, step.logprob) else { continue };
+        let top = step.top.iter().map(|likely| format!("{} {:.3}", likely.piece, likely.logprob));
+        text += &format!("{piece} {logprob:.3}  of  {}\n", top.collect::<Vec<_>>().join("  "));
+    }
+    if text.is_empty() {
+        text
+    } else {
+        format!("\nln p of each token, and of the likeliest in its place:\n{text}")
+    }
 }
 
 /// What was typed, piped or read: the prompt, and the text it asks about where both are given.
@@ -104,4 +123,30 @@ async fn piped(work: &Work) -> anyhow::Result<String> {
         return Err(AppError::Input(format!("there is no prompt: standard input is empty; {advice}")).into());
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use dyno_types::{TokenLogprob, TokenPiece};
+
+    use super::*;
+
+    #[test]
+    fn likely_tokens_are_shown_by_their_text() {
+        let piece = |bytes: &[u8]| TokenPiece::from(bytes.to_vec());
+        let top = |bytes, logprob| TokenLogprob { token: 7, piece: piece(bytes), logprob };
+        let step = GeneratedStep {
+            token: 7,
+            piece: Some(piece(b" sky")),
+            at_ms: 1.0,
+            logprob: Some(-0.25),
+            top: vec![top(b" sky", -0.25), top(b"\xe2\x82", -2.5)],
+        };
+        let bare = GeneratedStep { piece: None, logprob: None, top: Vec::new(), ..step.clone() };
+        assert_eq!(likeliest(&[bare]), "");
+        assert_eq!(
+            likeliest(&[step]).lines().last(),
+            Some(r#"" sky" -0.250  of  " sky" -0.250  "\xE2\x82" -2.500"#)
+        );
+    }
 }

@@ -71,6 +71,8 @@ fn verify(work: &Work, model: Option<&str>, all: bool, json: bool) -> anyhow::Re
     let checked = work.verify_models(model)?;
     if json {
         printer::print_json(&checked)?;
+    } else if checked.is_empty() {
+        printer::print("The cache holds no models, so there is nothing to verify.\n")?;
     } else {
         printer::print(&checked.iter().map(checked_text).collect::<String>())?;
     }

@@ -34,8 +34,12 @@ pub(super) async fn run(work: &Work, args: RecommendArgs) -> anyhow::Result<()> 
     match args.format.as_str() {
         "json" => printer::print_json(&advice),
         _ => {
-            let detail =
-                AdviceDetail { top: usize::from(args.top), explain: args.explain, all_refusals: args.all };
+            let detail = AdviceDetail {
+                top: usize::from(args.top),
+                explain: args.explain,
+                all_refusals: args.all,
+                words: crate::next_step::WORDS,
+            };
             printer::print(&dyno_report::advice_text(&advice, detail))
         }
     }

@@ -48,6 +48,7 @@ fn job(args: TuneArgs) -> Result<TuneJob, AppError> {
         seed: args.seed,
         max_tokens: args.max_tokens,
         template: args.template.name(),
+        judge: args.judge,
         unsafe_code: args.allow_unsafe_code,
         cache: !args.no_cache,
         save: !args.no_save,

@@ -55,6 +55,10 @@ fn json_carries_ids_times_and_the_reason_to_stop() {
     assert!(tokens.iter().all(
         |token| token["logprob"].as_f64().unwrap() <= 0.0 && token["top"].as_array().unwrap().len() == 2
     ));
+    for token in tokens {
+        let top = token["top"].as_array().unwrap();
+        assert!(token["text"].is_string() && top.iter().all(|likely| likely["text"].is_string()), "{token}");
+    }
     assert!(["length", "eos"].contains(&json["finish_reason"].as_str().unwrap()));
     assert!(json["prompt_tokens"].as_u64().unwrap() > 0);
 }

@@ -41,11 +41,13 @@ const BAD: &str =
 fn the_list_names_suites_strategies_and_templates() {
     let world = World::new();
     let out = world.run(&["eval", "--list"]).ok();
-    for expected in ["seed-001", "direct", "chain_of_thought", "chatml"] {
+    assert!(!out.contains("seed"), "{out}");
+    for expected in ["five-topics", "direct", "chain_of_thought", "chatml"] {
         assert!(out.contains(expected), "{expected}: {out}");
     }
     let json = record(&world.run(&["eval", "--list", "--format", "json"]).ok());
-    assert!(json["suites"].as_array().unwrap().iter().any(|suite| suite["name"] == "seed-000"), "{json}");
+    assert!(json["suites"].as_array().unwrap().iter().any(|suite| suite["name"] == "open-cases"), "{json}");
+    assert!(!json.to_string().contains("seed 0"), "{json}");
 }
 
 #[test]
@@ -59,7 +61,7 @@ fn what_cannot_be_asked_is_refused_with_its_name() {
     std::fs::write(&empty, "").unwrap();
     let cases: &[(&[&str], &[&str])] = &[
         (&["eval"], &["MODEL"]),
-        (&["eval", TINY, "no-such-suite"], &["no-such-suite", "seed-001"]),
+        (&["eval", TINY, "no-such-suite"], &["no-such-suite", "five-topics"]),
         (&["eval", TINY, "--strategy", "dirct"], &["dirct", "direct"]),
         (&["eval", TINY, "--template", "chatlm"], &["chatlm", "chatml"]),
         (&["eval", TINY, text(&empty)], &["empty.jsonl", "empty"]),
@@ -94,7 +96,7 @@ fn an_evaluation_that_measures_nothing_prints_and_keeps_nothing() {
     std::fs::write(&short, "Too short for a chunk.").unwrap();
     let refused = world.run(&eval(&[TINY, "--perplexity", text(&short)]));
     assert_eq!(refused.out, "");
-    refused.refused(2, &["less than a chunk of 512"]);
+    refused.refused(2, &["less than one chunk of 512", "--chunk takes at most", "longer text"]);
     assert_eq!(world.run(&["history", "--format", "json"]).ok().trim(), "[]");
 }
 
@@ -302,7 +304,7 @@ fn the_seed_decides_sampled_answers_whatever_the_batch() {
     let run = |seed: &str| {
         let arguments = eval(&[
             text(&model),
-            "seed-001",
+            "five-topics",
             "--limit",
             "6",
             "--max-tokens",

@@ -114,6 +114,13 @@ fn a_remote_model_is_inspected_by_its_header_alone() {
 }
 
 #[test]
+fn verifying_an_empty_cache_says_that_there_is_nothing() {
+    let out = World::new().run(&["models", "verify", "--all"]).ok();
+    assert!(out.contains("holds no models"), "{out}");
+    assert_eq!(World::new().run(&["models", "verify", "--all", "--format", "json"]).ok().trim(), "[]");
+}
+
+#[test]
 fn damage_is_found_by_verify_and_counts_as_a_model_failure() {
     let world = World::new();
     let hub = Hub::start(&world);

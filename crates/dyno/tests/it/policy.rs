@@ -37,7 +37,6 @@ fn policies_that_make_no_sense_are_refused_with_the_flag() {
         (&["--policy", "typo.toml", "--votes", "3"], &["--policy", "--votes"]),
         (&["--check", "not-empty", "--stream"], &["--stream"]),
         (&["--stream", "--format", "json"], &["--stream", "--format json"]),
-        (&["--logprobs", "2"], &["--logprobs", "--format json"]),
     ];
     for (arguments, texts) in cases {
         eprintln!("{arguments:?}");

@@ -1,5 +1,7 @@
 //! Killed writers, damaged files and other keys cost no more than they must.
 
+use std::path::PathBuf;
+
 use super::*;
 
 fn key() -> AnswerKey {

@@ -59,8 +59,12 @@ async fn driven(script: FakeScript, lengths: &[usize], width: usize, cancel_afte
     let job = crate::testing::job();
     let cancel = job.cancel.clone();
     let settings = EngineSettings { sequences: 4, ..EngineSettings::default() };
-    let loading =
-        Loading { path: PathBuf::from("x.gguf"), identity: dyno_models::ModelIdentity::default(), settings };
+    let loading = Loading {
+        path: PathBuf::from("x.gguf"),
+        identity: dyno_models::ModelIdentity::default(),
+        settings,
+        template: None,
+    };
     let mut host = Host::open(Arc::new(FakeEngine::new(script)), loading, &job).await.unwrap();
     let asker = Lengths(lengths.to_vec());
     let units = if width == 0 {

@@ -126,7 +126,7 @@ impl Columns {
         let answered = matches!(&asked, Asked::Messages(column) if present.ends_with_answer(column));
         let open = options.score == Some(ScoreBy::Judge);
         if answer.is_none() && !answered && !open {
-            let judged = ", have what is written rated without one (--score judge --judge MODEL)";
+            let judged = ", have what is written rated by a judge without one";
             return Err(present.lacking("answer", &ANSWER, judged));
         }
         // A judge takes the answers there are.

@@ -306,5 +306,5 @@ fn a_judge_needs_no_answers_and_takes_those_there_are() {
     assert_eq!(answers, [0, 1, 0]);
     let said = refusal("q.csv", "prompt,target\nWrite a haiku.,\nExplain rain.,\n", LoadOptions::default());
     assert!(said.contains("has prompt, target (empty); rename one, have what is written rated"), "{said}");
-    assert!(said.contains("--score judge"), "{said}");
+    assert!(said.contains("by a judge"), "{said}");
 }

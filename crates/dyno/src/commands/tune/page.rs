@@ -92,6 +92,9 @@ pub(super) fn found(result: &TuneResult, markdown: bool) -> String {
         }
         text.push('\n');
     }
+    if let Some(judge) = result.judge.as_ref().filter(|_| result.tasks.iter().any(|task| task.rated)) {
+        text += &format!("Open answers rated by {}: 1 to 10, counted as 0.1 to 1 of quality.\n", judge.model);
+    }
     for skipped in &result.skipped {
         text += &format!("{} was left out: {}\n", skipped.task, skipped.reason);
     }
