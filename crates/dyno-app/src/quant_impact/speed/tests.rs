@@ -80,7 +80,7 @@ fn what_processes_lost_is_said_beside_their_speed_and_voids_no_answer() {
         let record = entered(&turns, &subject(), &nothing_expected());
         assert_eq!(record.validity, Validity { valid: true, flags, ..Validity::default() });
         assert_eq!(record.notes.len(), discarded);
-        assert!(record.notes.iter().all(|note| note.contains("process 1 lost 40 %")), "{:?}", record.notes);
+        assert!(record.notes.iter().all(|note| note.contains("process 2 lost 40 %")), "{:?}", record.notes);
         let rate = record.footprint.unwrap().decode_tps.unwrap();
         assert!((rate.tps - 10.0).abs() < 1e-9, "{rate:?}");
     }
