@@ -375,7 +375,7 @@ fn budget(
 fn check_context(context: Option<u32>) -> Result<(), AppError> {
     match context {
         Some(tokens) if !(8..=CONTEXT_MAX).contains(&tokens) => Err(AppError::refused(
-            format!("a window of {tokens} tokens is none that anybody uses"),
+            format!("a window of {tokens} tokens is out of range"),
             Remedy::Between(Wish::Knob("context"), 8, CONTEXT_MAX.into()),
         )),
         _ => Ok(()),
