@@ -12,6 +12,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use crate::step::{self, Outcome};
 use crate::{documented, tidy};
 
+/// Which tests get the processors for themselves; from the root of the repository, where every step runs.
+const NEXTEST: &str = "xtask/nextest.toml";
 /// Crates that compile native code.
 const ENGINES: [&str; 1] = ["dyno-engine-llama"];
 /// The command, whose tests start the engines.
@@ -170,7 +172,7 @@ impl Runner {
                     "--failure-output",
                     "immediate-final",
                 ];
-                [&["nextest", "run", "--tests"], &output[..], &selection].concat()
+                [&["nextest", "run", "--tests", "--config-file", NEXTEST], &output[..], &selection].concat()
             }
             Self::Cargo => [&["test", "--tests"], &selection[..], &["--", "--show-output"]].concat(),
         };

@@ -56,7 +56,7 @@ impl LossMeter<'_> {
     /// A bare measurement, repeated a few times while others disturb it; the calmest counts.
     ///
     /// # Errors
-    /// As [`Session::measure`].
+    /// As [`dyno_engine::Generate::measure`].
     pub async fn measure_calmly(
         &self,
         session: &dyn Session,
